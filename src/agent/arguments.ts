@@ -1,0 +1,143 @@
+import {isAbsolute, normalize} from 'node:path';
+import {parseArgs} from 'node:util';
+import {Refusal} from './failure.ts';
+import type {AgentCommand} from './report.ts';
+
+/** The command line, checked. Paths are absolute and normalized, not yet resolved. */
+export interface Arguments {
+  command: AgentCommand;
+  run: string;
+  /** Mount point of the data volume. */
+  root: string;
+  dataDir?: string;
+  walDir?: string;
+  /** Mount point of the WAL's own volume. */
+  walRoot?: string;
+  member?: string;
+  attempt?: number;
+  pod?: string;
+  expectMember?: string;
+  expectCluster?: string;
+  copy: boolean;
+}
+
+const commands: readonly AgentCommand[] = ['inspect', 'copy', 'spend', 'seal', 'set-aside', 'prepare-join', 'prepare-force'];
+
+const flags = {
+  root: {type: 'string'},
+  run: {type: 'string'},
+  'data-dir': {type: 'string'},
+  'wal-dir': {type: 'string'},
+  'wal-root': {type: 'string'},
+  member: {type: 'string'},
+  attempt: {type: 'string'},
+  pod: {type: 'string'},
+  'expect-member': {type: 'string'},
+  'expect-cluster': {type: 'string'},
+  copy: {type: 'boolean'},
+} as const;
+
+type Flag = keyof typeof flags;
+type Values = Partial<Record<Flag, string | boolean>>;
+
+const places: readonly Flag[] = ['root', 'run', 'data-dir', 'wal-dir', 'wal-root'];
+const rules: Record<AgentCommand, {needs: readonly Flag[]; takes: readonly Flag[]}> = {
+  inspect: {needs: ['data-dir'], takes: []},
+  copy: {needs: ['data-dir'], takes: []},
+  spend: {needs: ['attempt', 'pod'], takes: []},
+  seal: {needs: [], takes: []},
+  'set-aside': {needs: ['data-dir'], takes: []},
+  'prepare-join': {needs: ['data-dir', 'member'], takes: []},
+  'prepare-force': {needs: ['data-dir', 'attempt', 'pod'], takes: ['expect-member', 'expect-cluster', 'copy']},
+};
+
+const memberID = /^[0-9a-f]{1,16}$/;
+const formats: Partial<Record<Flag, {pattern: RegExp; what: string}>> = {
+  run: {pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, what: 'a DNS label'},
+  member: {pattern: memberID, what: 'a member ID in lower-case hex'},
+  'expect-member': {pattern: memberID, what: 'a member ID in lower-case hex'},
+  'expect-cluster': {pattern: memberID, what: 'a cluster ID in lower-case hex'},
+  attempt: {pattern: /^[1-9][0-9]{0,5}$/, what: 'a number from 1'},
+  pod: {pattern: /^[0-9A-Za-z-]{1,64}$/, what: 'the UID of a pod'},
+};
+
+export function isCommand(word: string | undefined): word is AgentCommand {
+  return commands.some((command) => command === word);
+}
+
+/** @throws {Refusal} BadUsage, with a sentence that names the flag */
+export function parseArguments(argv: readonly string[]): Arguments {
+  const [command, ...rest] = argv;
+  if (!isCommand(command)) {
+    throw new Refusal('BadUsage', `The first argument must be one of ${commands.join(', ')}.`);
+  }
+  const values = parseFlags(rest);
+  const {needs, takes} = rules[command];
+  for (const name of Object.keys(values) as Flag[]) {
+    if (![...places, ...needs, ...takes].includes(name)) {
+      throw new Refusal('BadUsage', `${command} has no flag --${name}.`);
+    }
+  }
+  const missing = (['root', 'run', ...needs] as Flag[]).find((name) => values[name] === undefined);
+  if (missing !== undefined) {
+    throw new Refusal('BadUsage', `${command} needs --${missing}.`);
+  }
+  checkFormats(values);
+  return {
+    command,
+    run: String(values.run),
+    root: pathOf(values, 'root') ?? '',
+    copy: values.copy !== false,
+    ...optional('dataDir', pathOf(values, 'data-dir')),
+    ...optional('walDir', pathOf(values, 'wal-dir')),
+    ...optional('walRoot', pathOf(values, 'wal-root')),
+    ...optional('member', text(values.member)),
+    ...optional('attempt', values.attempt === undefined ? undefined : Number(values.attempt)),
+    ...optional('pod', text(values.pod)),
+    ...optional('expectMember', text(values['expect-member'])),
+    ...optional('expectCluster', text(values['expect-cluster'])),
+  };
+}
+
+function parseFlags(args: string[]): Values {
+  try {
+    return parseArgs({args, options: flags, strict: true, allowNegative: true}).values;
+  } catch (error) {
+    throw new Refusal('BadUsage', (error as Error).message);
+  }
+}
+
+function checkFormats(values: Values): void {
+  for (const [name, format] of Object.entries(formats)) {
+    const value = values[name as Flag];
+    if (value !== undefined && !format.pattern.test(String(value))) {
+      throw new Refusal('BadUsage', `--${name} must be ${format.what}; it is ${JSON.stringify(value)}.`);
+    }
+  }
+  if (values['wal-root'] !== undefined && values['wal-dir'] === undefined) {
+    throw new Refusal('BadUsage', '--wal-root needs --wal-dir.');
+  }
+}
+
+function pathOf(values: Values, name: Flag): string | undefined {
+  const value = text(values[name]);
+  if (value === undefined) {
+    return undefined;
+  }
+  const path = normalize(value).replace(/(?<=.)\/+$/, '');
+  if (!isAbsolute(path) || path.includes('\0')) {
+    throw new Refusal('BadUsage', `--${name} must be an absolute path; it is ${JSON.stringify(value)}.`);
+  }
+  if (path === '/' && name !== 'wal-dir') {
+    throw new Refusal('BadUsage', `--${name} must not be the whole file system.`);
+  }
+  return path;
+}
+
+function text(value: string | boolean | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function optional<K extends string, V>(name: K, value: V | undefined): Partial<Record<K, V>> {
+  return value === undefined ? {} : ({[name]: value} as Partial<Record<K, V>>);
+}

@@ -1,0 +1,181 @@
+import {readdirSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {errorCode, Refusal} from './failure.ts';
+import {blockText, guardText, readBlock} from './guard.ts';
+import {memberKind, relativeTo} from './place.ts';
+import type {DataPlace, MemberKind} from './place.ts';
+import type {SetAsideFacts} from './report.ts';
+import {statIfThere} from './volume.ts';
+
+/*
+ * Renames the data away so that at no moment an etcd that starts would find an empty data directory and form a new cluster.
+ *
+ * A directory cannot be replaced by a file in one step, so there is a moment in which the data is away and the guard is not there yet. For
+ * that moment a file named `proxy` stands in the data directory: etcd 3.4 to 3.7 exit on it at once, with a member directory beside it
+ * ("both member and proxy directories exist") as without (3.6 and later: "v2 http proxy has already been deprecated"; before: it cannot
+ * make a directory of that name). The order is
+ *   intent, block, WAL away, data away, guard in (or out), block out, intent out
+ * and a run that finds the traces of another goes on from there: every step is skipped where its result stands already.
+ */
+
+const numberedName = /^set-aside(?:-([1-9][0-9]*))?$/;
+
+interface Intent {
+  /** Number of the set-aside directory in which data and WAL belong together. */
+  number: number;
+}
+
+/** What stands in the data directory when it is over: the guard, or nothing. */
+export type Afterwards = 'guard' | 'nothing';
+
+/** @returns true if anything had to be done */
+export function setAside(place: DataPlace, afterwards: Afterwards): boolean {
+  const member = memberKind(place);
+  refuseForeign(member);
+  const before = pending(place, member);
+  if (before === undefined) {
+    return finish(place, member, afterwards);
+  }
+  const {number, moveData, moveWal} = before;
+  const {durable} = place;
+  durable.makeDirectory(place.runDirectory);
+  durable.writeFile(intentPath(place), `${JSON.stringify({number} satisfies Intent)}\n`);
+  block(place);
+  if (moveWal) {
+    moveTo(place, place.wal.path, join(place.wal.runDirectory, asideName(number), 'wal'));
+  }
+  if (moveData) {
+    moveTo(place, place.member, join(place.runDirectory, asideName(number), 'member'));
+  }
+  finish(place, memberKind(place), afterwards);
+  return true;
+}
+
+/** Everything that this run has set aside so far, in order. */
+export function movedSoFar(place: DataPlace): SetAsideFacts['moved'] {
+  const data = asideNumbers(place.runDirectory).flatMap((number) => found(place.root, place.runDirectory, number, 'member'));
+  const wal = asideNumbers(place.wal.runDirectory).flatMap((number) => found(place.wal.root, place.wal.runDirectory, number, 'wal'));
+  return [...data.map((to) => ({what: 'data' as const, to})), ...wal.map((to) => ({what: 'wal' as const, to}))];
+}
+
+/** Takes the block of an interrupted set-aside away, where the data that stands there is to be started as it is. */
+export function unblock(place: DataPlace): void {
+  const path = blockPath(place);
+  if (statIfThere(path)?.isFile() === true && readBlock(path) !== undefined) {
+    place.durable.remove(path);
+  }
+}
+
+function pending(place: DataPlace, member: MemberKind): {number: number; moveData: boolean; moveWal: boolean} | undefined {
+  const moveData = member.kind === 'directory';
+  const moveWal = place.wal.separate && isFilled(place.wal.path);
+  if (!moveData && !moveWal) {
+    return undefined;
+  }
+  const intent = readIntent(place);
+  const last = Math.max(0, ...asideNumbers(place.runDirectory), ...asideNumbers(place.wal.runDirectory));
+  return {number: intent?.number ?? last + 1, moveData, moveWal};
+}
+
+function finish(place: DataPlace, member: MemberKind, afterwards: Afterwards): boolean {
+  const {durable} = place;
+  let changed = false;
+  if (afterwards === 'guard' && member.kind === 'absent') {
+    writeGuard(place);
+    changed = true;
+  }
+  if (afterwards === 'nothing' && member.kind === 'guard') {
+    durable.remove(place.member);
+    changed = true;
+  }
+  unblock(place);
+  if (statIfThere(intentPath(place)) !== undefined) {
+    durable.remove(intentPath(place));
+  }
+  return changed;
+}
+
+function writeGuard(place: DataPlace): void {
+  const moved = movedSoFar(place).map(({to}) => to);
+  place.durable.makeDirectory(place.runDirectory);
+  place.durable.makeDirectory(place.dataDirectory);
+  try {
+    place.durable.writeFile(place.member, guardText(place.run, moved), join(place.runDirectory, 'guard.tmp'));
+  } catch (error) {
+    if (errorCode(error) === 'EISDIR') {
+      throw new Refusal('DataInUse', `${place.member} was made anew while the old one was set aside: an etcd is running on this volume.`);
+    }
+    throw error;
+  }
+}
+
+function block(place: DataPlace): void {
+  const path = blockPath(place);
+  const stats = statIfThere(path);
+  if (stats !== undefined && !(stats.isFile() && readBlock(path) !== undefined)) {
+    throw new Refusal('Conflict', `${path} is not this operator's. etcd does not start beside it; a person has to say what it is.`);
+  }
+  if (stats === undefined) {
+    place.durable.makeDirectory(place.dataDirectory);
+    place.durable.writeFile(path, blockText(place.run), join(place.runDirectory, 'block.tmp'));
+  }
+}
+
+function moveTo(place: DataPlace, from: string, to: string): void {
+  place.durable.makeDirectory(join(to, '..'));
+  if (statIfThere(to) !== undefined) {
+    throw new Refusal('Conflict', `${to} is there already, and ${from} too: neither is touched; a person has to say which is which.`);
+  }
+  try {
+    place.durable.rename(from, to);
+  } catch (error) {
+    if (errorCode(error) === 'EXDEV') {
+      throw new Refusal('BadUsage', `${from} is not on the volume that was named as its root: it cannot be renamed to ${to}.`);
+    }
+    throw error;
+  }
+}
+
+function refuseForeign(member: MemberKind): void {
+  if (member.kind === 'other') {
+    throw new Refusal('Conflict', `${member.what}. Nothing was changed; a person has to say what it is.`);
+  }
+}
+
+function asideName(number: number): string {
+  return number === 1 ? 'set-aside' : `set-aside-${number}`;
+}
+
+function asideNumbers(runDirectory: string): number[] {
+  const names = statIfThere(runDirectory)?.isDirectory() === true ? readdirSync(runDirectory) : [];
+  return names.flatMap((name) => {
+    const match = numberedName.exec(name);
+    return match === null ? [] : [Number(match[1] ?? 1)];
+  }).sort((a, b) => a - b);
+}
+
+function found(root: string, runDirectory: string, number: number, name: 'member' | 'wal'): string[] {
+  const path = join(runDirectory, asideName(number), name);
+  return statIfThere(path) === undefined ? [] : [relativeTo(root, path)];
+}
+
+function isFilled(path: string): boolean {
+  return statIfThere(path)?.isDirectory() === true && readdirSync(path).length > 0;
+}
+
+function readIntent(place: DataPlace): Intent | undefined {
+  try {
+    const {number} = JSON.parse(readFileSync(intentPath(place), 'utf8')) as Partial<Intent>;
+    return number === undefined ? undefined : {number};
+  } catch {
+    return undefined;
+  }
+}
+
+function intentPath(place: DataPlace): string {
+  return join(place.runDirectory, 'set-aside-intent.json');
+}
+
+function blockPath(place: DataPlace): string {
+  return join(place.dataDirectory, 'proxy');
+}

@@ -1,0 +1,21 @@
+import type {AgentFailure, AgentFailureReason} from './report.ts';
+
+type Details = Pick<AgentFailure, 'neededBytes' | 'freeBytes' | 'inspect'>;
+
+/** A refusal: what a command cannot or must not do, with the reason for the operator and the sentence for a person. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly reason: AgentFailureReason;
+  readonly details: Details;
+
+  constructor(reason: AgentFailureReason, message: string, details: Details = {}) {
+    super(message);
+    this.reason = reason;
+    this.details = details;
+  }
+}
+
+/** Code of a failed system call, e.g. ENOENT; undefined for any other error. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,114 @@
+import {reportLimitBytes} from './report.ts';
+import type {AgentReport, InspectFacts} from './report.ts';
+
+type Shrink = (facts: InspectFacts) => void;
+
+const keptChanges = 8;
+
+/** What is left out of a report that is too long, in this order, until it fits. IDs, indexes and terms of the data always stay. */
+const shrinks: readonly Shrink[] = [
+  (facts) => {
+    eachMember(facts, (member) => {
+      delete member.clientURLs;
+    });
+  },
+  (facts) => {
+    for (const change of changesOf(facts)) {
+      delete change.name;
+      delete change.peerURLs;
+    }
+  },
+  (facts) => {
+    if ('backend' in facts && 'removed' in facts.backend) {
+      facts.backend.removed = [];
+    }
+  },
+  (facts) => {
+    const changes = changesOf(facts);
+    if (facts.data === 'Present' && changes.length > keptChanges) {
+      facts.pendingConfChangesOmitted = changes.length - keptChanges;
+      changes.length = keptChanges;
+    }
+  },
+  (facts) => {
+    if (facts.data === 'Unreadable') {
+      facts.corrupt = clip(facts.corrupt);
+    }
+  },
+  (facts) => {
+    eachMember(facts, (member) => {
+      member.peerURLs = [];
+    });
+  },
+  (facts) => {
+    eachMember(facts, (member) => {
+      member.name = '';
+    });
+  },
+];
+
+/** One line of JSON of at most reportLimitBytes bytes. */
+export function fitReport(report: AgentReport): string {
+  const whole = JSON.stringify(report);
+  if (Buffer.byteLength(whole) <= reportLimitBytes) {
+    return whole;
+  }
+  const copy = structuredClone(report);
+  copy.truncated = true;
+  if (!copy.ok) {
+    copy.message = clip(copy.message);
+  }
+  const facts = factsOf(copy);
+  for (const shrink of facts === undefined ? [] : shrinks) {
+    if (Buffer.byteLength(JSON.stringify(copy)) <= reportLimitBytes) {
+      break;
+    }
+    shrink(facts as InspectFacts);
+  }
+  const shorter = JSON.stringify(copy);
+  return Buffer.byteLength(shorter) <= reportLimitBytes ? shorter : JSON.stringify(lastResort(copy));
+}
+
+function factsOf(report: AgentReport): InspectFacts | undefined {
+  if (!report.ok) {
+    return report.inspect;
+  }
+  if (report.command === 'inspect') {
+    return report;
+  }
+  return report.command === 'prepare-force' ? report.inspect : undefined;
+}
+
+/** A report that nothing makes short enough, such as one of a hundred set-aside directories: what it did stays done, the list goes. */
+function lastResort(report: AgentReport): AgentReport {
+  if (report.ok && (report.command === 'set-aside' || report.command === 'prepare-join')) {
+    return {...report, moved: report.moved.slice(-keptChanges)};
+  }
+  return {
+    ok: false,
+    command: report.command,
+    reason: 'Internal',
+    message: 'The report is longer than a termination message may be, whatever is left out of it.',
+    truncated: true,
+  };
+}
+
+function eachMember(facts: InspectFacts, change: (member: Member) => void): void {
+  if ('backend' in facts && 'members' in facts.backend) {
+    facts.backend.members.forEach(change);
+  }
+}
+
+interface Member {
+  name: string;
+  peerURLs: string[];
+  clientURLs?: string[];
+}
+
+function changesOf(facts: InspectFacts): {name?: string; peerURLs?: string[]}[] {
+  return facts.data === 'Present' ? facts.pendingConfChanges : [];
+}
+
+function clip(text: string): string {
+  return text.length <= 800 ? text : `${text.slice(0, 799)}…`;
+}

@@ -1,0 +1,18 @@
+/**
+ * Entry of the volume agent: `node dist/agent/main.js COMMAND --root DIR --run ID ...`.
+ * It starts in the critical path of a recovery, so nothing but node's own modules and the small files of this folder is loaded.
+ */
+import {writeFileSync} from 'node:fs';
+import {fitReport} from './fit.ts';
+import {runAgent} from './run.ts';
+
+const {report, exitCode} = runAgent(process.argv.slice(2));
+const text = fitReport(report);
+try {
+  writeFileSync(process.env.AGENT_REPORT_PATH ?? '/dev/termination-log', text);
+} catch (error) {
+  // Outside a container there is no such file; stdout, and with it the pod's log, still has the report.
+  process.stderr.write(`The report was not written to the termination message path: ${(error as Error).message}\n`);
+}
+process.stdout.write(`${text}\n`);
+process.exitCode = exitCode;

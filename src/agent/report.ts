@@ -1,0 +1,258 @@
+/**
+ * What the volume agent reports, as one JSON object of at most 4,000 bytes, on its termination message path and on stdout.
+ * The operator imports these types too, so this file imports nothing.
+ *
+ * IDs are lower-case hex without 0x, as etcdctl prints them. Indexes, terms and revisions are safe integers. Sizes are bytes.
+ */
+
+export type AgentCommand = 'inspect' | 'copy' | 'spend' | 'seal' | 'set-aside' | 'prepare-join' | 'prepare-force';
+
+/** Upper limit of a report in bytes; the kubelet cuts a termination message at 4,096. */
+export const reportLimitBytes = 4_000;
+
+/** Why a command did not do what it was asked. Nothing was changed beyond what a second run finds and continues. */
+export type AgentFailureReason =
+  /** Flags that make no sense; exit code 2. */
+  | 'BadUsage'
+  /** A path leads out of the volume, through a symbolic link or by its text. */
+  | 'UnsafePath'
+  /** No member directory with a WAL, where one is needed. */
+  | 'NoData'
+  /** The guard file of a set-aside stands where the data is needed. */
+  | 'Guarded'
+  /** WAL or backend cannot be read to the end. */
+  | 'Unreadable'
+  /** Member ID on the disk is not the expected one. */
+  | 'MemberMismatch'
+  /** Cluster ID on the disk is not the expected one. */
+  | 'ClusterMismatch'
+  /** Not enough free space for the copy; the report says needed and free. */
+  | 'NoSpace'
+  /** A copy of this run is there, but it does not match its manifest. */
+  | 'CopyDamaged'
+  /** A file changed while it was copied: a process still writes to the volume. */
+  | 'DataInUse'
+  /** The marker of this attempt was spent by another pod. */
+  | 'MarkerSpent'
+  /** A later attempt of this run was spent already. */
+  | 'AttemptSuperseded'
+  /** The run was sealed: its force is done and may not be repeated. */
+  | 'RunSealed'
+  /** Something that is not the run's own stands where the command has to write. */
+  | 'Conflict'
+  /** Anything that the operating system refused: message has call, path and code. */
+  | 'IOError'
+  /** A defect of the agent. */
+  | 'Internal';
+
+export interface AgentFailure<C extends AgentCommand = AgentCommand> {
+  ok: false;
+  command: C;
+  run?: string;
+  reason: AgentFailureReason;
+  message: string;
+  /** With NoSpace only. */
+  neededBytes?: number;
+  /** With NoSpace only. */
+  freeBytes?: number;
+  /** prepare-force: what inspection found before the refusal. */
+  inspect?: InspectFacts;
+  truncated?: true;
+}
+
+export interface AgentSuccess<C extends AgentCommand = AgentCommand> {
+  ok: true;
+  command: C;
+  run: string;
+  /** Present when something was left out to keep the report below its limit. */
+  truncated?: true;
+}
+
+/** A member as the backend's `members` bucket has it. clientURLs are the first thing left out of a report that is too long. */
+export interface BackendMember {
+  id: string;
+  name: string;
+  peerURLs: string[];
+  clientURLs?: string[];
+  isLearner: boolean;
+}
+
+/** From member/snap/db. The backend may lag behind the WAL: entries after consistentIndex are not applied to it yet. */
+export interface BackendFacts {
+  consistentIndex: number;
+  /** Raft term of the entry at consistentIndex; 0 where this etcd version does not record it. */
+  term: number;
+  /** Main part of the last key in the `key` bucket; 1 if there is none, as etcd counts. */
+  revision: number;
+  members: BackendMember[];
+  /** IDs that were removed from the cluster once. May be cut, see truncated. */
+  removed: string[];
+  /** Absent until the cluster has decided on one. */
+  clusterVersion?: string;
+  /** Recorded by etcd 3.6 and later. */
+  storageVersion?: string;
+  /** Size of the file. */
+  sizeBytes: number;
+}
+
+export interface BackendError {
+  /** Why the backend cannot be read. */
+  error: string;
+  sizeBytes?: number;
+}
+
+export type ConfChangeType = 'AddNode' | 'RemoveNode' | 'UpdateNode' | 'AddLearnerNode';
+
+/** A configuration change that is in the WAL but not applied to the backend; beyond the commit index if index > commit. */
+export interface PendingConfChange {
+  index: number;
+  term: number;
+  type: ConfChangeType;
+  memberID: string;
+  /** From the change's context, where it has one. */
+  name?: string;
+  peerURLs?: string[];
+  /** True for the promotion of a learner (an AddNode whose context says so). */
+  promote?: true;
+}
+
+/** What is known of the directories whatever their content. */
+export interface VolumeFacts {
+  /** Free for this user on the data volume. */
+  freeBytes: number;
+  /** Free on the WAL's own volume, where it has one. */
+  walFreeBytes?: number;
+  /** Allocated bytes of the member directory without the WAL. */
+  dataBytes: number;
+  /** Allocated bytes of the WAL directory: etcd preallocates 64 MB a segment. */
+  walBytes: number;
+  /** Owner and permissions (e.g. "0700") of the data directory; absent if it does not exist. */
+  uid?: number;
+  gid?: number;
+  mode?: string;
+}
+
+/** What the WAL says. Only what was verified by its checksum chain is counted. */
+export interface WalFacts {
+  memberID: string;
+  clusterID: string;
+  /** HardState of the last record that has one; zeros if there is none. */
+  term: number;
+  vote: string;
+  commit: number;
+  /** Last valid entry, after later entries with lower indexes cut what follows them; snapshotIndex if there is none after it. */
+  index: number;
+  /** Term of the entry at index. */
+  lastEntryTerm: number;
+  /** Last valid snapshot record that is not beyond the commit index; zeros if there is none, or only the empty one of a new WAL. */
+  snapshotIndex: number;
+  snapshotTerm: number;
+  /** Entries beyond commit and the backend's consistentIndex: what --force-new-cluster would drop (before etcd 3.5.22 and 3.6.1: beyond commit). */
+  tail: {entries: number};
+  /** The last record was cut off in the middle of being written: normal after a crash. */
+  torn: boolean;
+}
+
+/** The WAL was read to its end. The backend may still be unreadable: see backend. */
+export interface PresentData extends VolumeFacts, WalFacts {
+  data: 'Present';
+  backend: BackendFacts | BackendError;
+  /** Configuration changes in the WAL after the backend's consistentIndex (after the snapshot index if the backend is unreadable). */
+  pendingConfChanges: PendingConfChange[];
+  /** Number of pendingConfChanges that were left out of a report that was too long. */
+  pendingConfChangesOmitted?: number;
+}
+
+/** An etcd that starts here starts from nothing. */
+export interface EmptyData extends VolumeFacts {
+  data: 'Empty';
+}
+
+/** The guard file of a set-aside stands in the place of the member directory. */
+export interface GuardedData extends VolumeFacts {
+  data: 'Guarded';
+  guard: {run: string};
+}
+
+/** There is data, but its WAL cannot be read to the end; an etcd would not start on it either. */
+export interface UnreadableData extends VolumeFacts, Partial<WalFacts> {
+  data: 'Unreadable';
+  /** Where and what: file, offset and what is wrong there. What WalFacts are present stand before that place. */
+  corrupt: string;
+  backend?: BackendFacts | BackendError;
+}
+
+export type InspectFacts = PresentData | EmptyData | GuardedData | UnreadableData;
+
+export type InspectReport = AgentSuccess<'inspect'> & InspectFacts;
+
+export interface CopyFacts {
+  /** Directory of the copy, relative to the root of the data volume. */
+  path: string;
+  files: number;
+  /** Bytes of the files by their sizes. */
+  bytes: number;
+  /** Bytes read and written; smaller than bytes: preallocated ends of WAL segments are holes in the copy. */
+  copiedBytes: number;
+  /** SHA-256 of manifest.json, hex. */
+  manifestSHA256: string;
+  /** True: a complete copy of this run was there and was verified against its manifest. */
+  already: boolean;
+  /** Files that share their blocks with the originals (reflink). */
+  reflinked: number;
+}
+
+export type CopyReport = AgentSuccess<'copy'> & CopyFacts;
+
+export interface SpendFacts {
+  attempt: number;
+  /** UID of the pod that may start etcd with the force flag in this attempt. */
+  pod: string;
+  /** True: this very pod had spent it before. */
+  already: boolean;
+}
+
+export type SpendReport = AgentSuccess<'spend'> & SpendFacts;
+
+export type SealReport = AgentSuccess<'seal'> & {already: boolean};
+
+export interface SetAsideFacts {
+  /** What was renamed by this run of the recovery, now or by an earlier start of the command; paths relative to their volume's root. */
+  moved: {what: 'data' | 'wal'; to: string}[];
+  /** The guard file stands in the place of the member directory. */
+  guarded: boolean;
+}
+
+export type SetAsideReport = AgentSuccess<'set-aside'> & SetAsideFacts & {guarded: true; already: boolean};
+
+export type PrepareJoinReport = AgentSuccess<'prepare-join'> & {
+  member: string;
+  /** What etcd finds now: nothing (it joins), or its own data (it goes on). */
+  start: 'Join' | 'Restart';
+  /** Everything that was set aside on this volume for this run. */
+  moved: SetAsideFacts['moved'];
+};
+
+export type PrepareForceReport = AgentSuccess<'prepare-force'> & {
+  inspect: PresentData;
+  /** Absent with --no-copy. */
+  copy?: CopyFacts;
+  marker: SpendFacts;
+  /** Time of each part. */
+  milliseconds: {inspect: number; copy: number; total: number};
+};
+
+export type AgentSuccessReport =
+  | InspectReport
+  | CopyReport
+  | SpendReport
+  | SealReport
+  | SetAsideReport
+  | PrepareJoinReport
+  | PrepareForceReport;
+
+/** Discriminated by `command` and `ok`. */
+export type AgentReport = AgentSuccessReport | AgentFailure;
+
+/** The report of one command, success or failure. */
+export type ReportOf<C extends AgentCommand> = Extract<AgentSuccessReport, {command: C}> | AgentFailure<C>;

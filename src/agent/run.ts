@@ -1,0 +1,61 @@
+import {parseArguments, isCommand} from './arguments.ts';
+import type {Arguments} from './arguments.ts';
+import {copy} from './commands/copy.ts';
+import {inspect} from './commands/inspect.ts';
+import {seal, spend} from './commands/marker.ts';
+import {prepareForce} from './commands/prepare-force.ts';
+import {prepareJoin} from './commands/prepare-join.ts';
+import {setAsideCommand} from './commands/set-aside.ts';
+import {errorCode, Refusal} from './failure.ts';
+import type {AgentCommand, AgentFailure, AgentReport, AgentSuccessReport} from './report.ts';
+
+/** Told before each system call that changes the volume. */
+export type OnStep = (what: string) => void;
+
+export interface Outcome {
+  report: AgentReport;
+  /** 0 done, 1 refused or failed, 2 bad usage. */
+  exitCode: 0 | 1 | 2;
+}
+
+const commands: Record<AgentCommand, (args: Arguments, onStep?: OnStep) => AgentSuccessReport> = {
+  inspect,
+  copy,
+  spend,
+  seal,
+  'set-aside': setAsideCommand,
+  'prepare-join': prepareJoin,
+  'prepare-force': prepareForce,
+};
+
+/** Runs one command; refusals and failed system calls are thrown. */
+export function runCommand(args: Arguments, onStep?: OnStep): AgentSuccessReport {
+  return commands[args.command](args, onStep);
+}
+
+/** Runs one command line to its report; it does not throw. */
+export function runAgent(argv: readonly string[]): Outcome {
+  try {
+    return {report: runCommand(parseArguments(argv)), exitCode: 0};
+  } catch (error) {
+    const report = failureReport(argv, error);
+    return {report, exitCode: report.reason === 'BadUsage' ? 2 : 1};
+  }
+}
+
+function failureReport(argv: readonly string[], error: unknown): AgentFailure {
+  const [command] = argv;
+  const run = argv[argv.indexOf('--run') + 1];
+  const head = {
+    ok: false as const,
+    command: isCommand(command) ? command : 'inspect' as const,
+    ...(argv.includes('--run') && run !== undefined ? {run: run.slice(0, 63)} : {}),
+  };
+  if (error instanceof Refusal) {
+    return {...head, reason: error.reason, message: error.message, ...error.details};
+  }
+  if (errorCode(error) !== undefined) {
+    return {...head, reason: 'IOError', message: (error as Error).message};
+  }
+  return {...head, reason: 'Internal', message: error instanceof Error ? (error.stack ?? error.message) : String(error)};
+}

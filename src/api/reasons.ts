@@ -1,0 +1,27 @@
+/** Condition types. Reconciling and Stalled follow kstatus: they are present only while they are True. */
+export const conditionTypes = [
+  'Ready', 'Reconciling', 'Stalled', 'QuorumLost', 'Complete', 'Succeeded', 'Degraded', 'DataLossPossible', 'Held',
+] as const;
+export type ConditionType = (typeof conditionTypes)[number];
+
+/** Why the resource stands still: something in it, or around it, has to change. Nothing was touched. */
+export type StalledReason =
+  | 'InvalidSpec' | 'StatefulSetNotFound' | 'NotEtcd' | 'LaunchNotUnderstood' | 'MissingConfig' | 'DuplicateResource'
+  | 'SecretNotFound' | 'CertificateRejected' | 'DataNotOnClaim' | 'PolicyMissing';
+
+/** Why a run does not go on. Each has a way out, which its message names. */
+export type BlockedReason =
+  | 'FencingUnproven' | 'QuorumOfDataIntact' | 'RolloutInProgress' | 'ForeignMember' | 'NoSurvivor' | 'SurvivorNotEligible'
+  | 'TwoLineages' | 'ClusterUnknown' | 'VersionNotForceable' | 'HoldNotEnforced' | 'PodRefused' | 'MembershipHook' | 'AuthRequired'
+  | 'CanaryMissing' | 'ForceFailed' | 'AgentFailed' | 'NamesNotPublished' | 'PlanChanged' | 'VerificationFailed' | 'SurvivorNotServing' | 'TemplateForces'
+  | 'AgentImageMissing' | 'NothingToForce';
+
+/** Reasons of Ready, Complete and Succeeded. */
+export type OutcomeReason = 'Recovered' | 'Degraded' | 'NotNeeded' | 'Failed' | 'Released' | 'Progressing' | 'Blocked' | 'Stalled';
+
+/** Phases in the order of a run; derived from the steps, for people: no code branches on it. */
+export const phases = [
+  'Watching', 'Planning', 'Holding', 'Preserving', 'ForcingNewCluster', 'Decommissioning', 'Rejoining', 'Verifying', 'Complete',
+  'Blocked', 'Stalled', 'Failed',
+] as const;
+export type Phase = (typeof phases)[number];

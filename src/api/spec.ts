@@ -1,0 +1,70 @@
+import {z} from 'zod';
+import {celRules} from './rules.ts';
+
+/** A DNS-1123 subdomain, the form of most Kubernetes names. */
+const name = (what: string) => z.string().min(1).max(253).describe(what);
+const secretKey = (fallback: string, what: string) => z.string().min(1).max(253).default(fallback).describe(what);
+
+const tls = z.object({
+  secretName: name('Secret in the same namespace with a client certificate that etcd accepts.'),
+  caKey: secretKey('ca.crt', 'Key of the CA bundle in the Secret.'),
+  certKey: secretKey('tls.crt', 'Key of the client certificate in the Secret.'),
+  keyKey: secretKey('tls.key', 'Key of the client private key in the Secret.'),
+}).describe('Client TLS towards etcd. Without it the operator connects in plain text.');
+
+const auth = z.object({
+  secretName: name('Secret in the same namespace with an etcd user of the root role.'),
+  usernameKey: secretKey('username', 'Key of the user name in the Secret.'),
+  passwordKey: secretKey('password', 'Key of the password in the Secret.'),
+}).describe('etcd user and password. etcd can check them only while there is a quorum, so they serve from the forced start on.');
+
+const launch = z.object({
+  command: z.array(z.string().max(4096)).max(64).optional().describe('Replaces the command of the etcd container.'),
+  args: z.array(z.string().max(16384)).max(256).optional().describe('Replaces the arguments of the etcd container.'),
+}).describe('How etcd is started, where the template\'s own entrypoint is a script that cannot be read. Used for the pods that the operator makes in a run.')
+  .meta(celRules('launch'));
+
+const target = z.object({
+  statefulSet: name('Name of the StatefulSet that runs etcd, in the namespace of this resource.'),
+  container: z.string().min(1).max(63).optional().describe('The etcd container. Default: the only container, else the one named etcd.'),
+  tls: tls.optional(),
+  auth: auth.optional(),
+  launch: launch.optional(),
+}).meta(celRules('target'));
+
+const trigger = z.object({
+  type: z.enum(['Manual']).default('Manual').describe('Manual: one run for this resource; another one needs a new value in request.'),
+  request: z.string().max(253).optional().describe('Any text. A value that differs from that of the last run asks for a new run.'),
+});
+
+const lostMember = z.object({
+  pod: name('Pod of the member, e.g. etcd-0.'),
+  memberID: z.string().regex(/^[0-9a-f]{1,16}$/).describe('Its member ID in lower-case hexadecimal, as status.members and etcdctl show it.'),
+}).describe('Your word that this member does not run any more and does not come back as it was. It is good for this member ID only.');
+
+const verification = z.object({
+  canaryKeys: z.array(z.string().min(1).max(1024)).max(32).default([])
+    .describe('Keys that must exist after the forced start, and on every member at the end.'),
+  restartProof: z.boolean().default(true)
+    .describe('Restart one follower from the unmodified template at the end (3 voters or more).'),
+  timeout: z.string().regex(/^([0-9]+(ms|s|m|h))+$/).max(32).default('10m')
+    .describe('How long one member may take to join, and the checks at the end may take, e.g. 90s or 10m.'),
+});
+
+/** `spec` of a QuorumRecovery. Every field here has an effect: what is not built yet is not in it. */
+export const specSchema = z.object({
+  target,
+  trigger: trigger.prefault({}),
+  strategy: z.enum(['Auto', 'ForceNewCluster']).default('Auto')
+    .describe('Auto and ForceNewCluster both force only where the quorum is lost for good and no quorum of data is left.'),
+  survivor: z.object({pod: name('Pod whose data the new cluster starts from.')}).optional()
+    .describe('Your pick of the survivor, for this run. Default: the member with the best data.'),
+  lostMembers: z.array(lostMember).max(16).optional()
+    .meta({'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['pod']}),
+  preserve: z.object({
+    mode: z.enum(['Copy', 'Skip']).default('Copy').describe('Copy: the survivor\'s data is copied on its own volume before it is changed.'),
+  }).prefault({}),
+  verification: verification.prefault({}),
+}).meta(celRules('spec'));
+
+export type QuorumRecoverySpec = z.infer<typeof specSchema>;

@@ -1,0 +1,160 @@
+import {z} from 'zod';
+
+const text = z.string();
+const time = z.iso.datetime({offset: true});
+const count = z.int().min(0);
+
+export const conditionSchema = z.object({
+  type: z.string().min(1).max(316),
+  status: z.enum(['True', 'False', 'Unknown']),
+  observedGeneration: count.optional(),
+  lastTransitionTime: time,
+  reason: z.string().min(1).max(1024),
+  message: z.string().max(32768),
+});
+
+/** A member as its own data names it (etcd's Member message, and what etcd keeps of it in its backend). */
+export const namedMemberSchema = z.object({id: text, name: text.optional(), peerURLs: z.array(text), isLearner: z.boolean().optional()});
+
+const fencedSchema = z.object({
+  by: z.enum(['KubeletConfirmed', 'NodeDeleted', 'OutOfServiceTaint', 'NeverStarted', 'LostMembers'])
+    .describe('What proved that the last process known to run this member has ended.'),
+  podUID: text.optional(),
+  at: time,
+  message: text.optional(),
+});
+
+export const memberSchema = z.object({
+  pod: text,
+  podUID: text.optional(),
+  node: text.optional(),
+  nodeUID: text.optional(),
+  machineID: text.optional(),
+  systemUUID: text.optional(),
+  providerID: text.optional(),
+  memberID: text.optional(),
+  role: z.enum(['Voter', 'Learner', 'Unknown']),
+  health: z.enum(['Healthy', 'NoLeader', 'NotAnswering', 'NotRunning', 'Held', 'Lost', 'Unknown']),
+  raftTerm: count.optional(),
+  raftIndex: count.optional(),
+  revision: count.optional(),
+  claim: text.optional(),
+  claimUID: text.optional(),
+  volume: text.optional(),
+  fenced: fencedSchema.optional(),
+});
+
+const witnessSchema = z.object({
+  clusterID: text,
+  revision: count,
+  raftIndex: count,
+  raftTerm: count,
+  members: z.array(z.object({pod: text, memberID: text, claimUID: text.optional(), volume: text.optional()})),
+  observedAt: time,
+}).describe('What was seen when every voter was healthy the last time: the witness of a later recovery.');
+
+export const stepSchema = z.object({
+  name: text,
+  state: z.enum(['Pending', 'Running', 'Done', 'Deferred', 'Failed']),
+  startedAt: time.optional(),
+  finishedAt: time.optional(),
+  message: text.optional(),
+});
+
+const planSchema = z.object({
+  hash: text,
+  strategy: z.enum(['ForceNewCluster']),
+  survivor: text,
+  candidates: z.array(text),
+  why: text,
+  lost: z.array(z.object({pod: text, memberID: text.optional(), fenced: text})),
+  steps: z.array(text),
+  notes: z.array(text).describe('Differences from the template, warnings, and what will happen to each claim.'),
+  setUID: text,
+  setSpecHash: text,
+  revision: text.describe('The ControllerRevision that the run\'s own pods are made from.'),
+});
+
+export const offlineSchema = z.object({
+  pod: text,
+  stage: z.enum(['Planning', 'Held']).describe('Planning: beside the running pod; Held: with no pod of the set on the volume.'),
+  data: z.enum(['Present', 'Empty', 'Guarded', 'Unreadable']),
+  memberID: text.optional(),
+  clusterID: text.optional(),
+  term: count.optional(),
+  index: count.optional(),
+  commit: count.optional(),
+  revision: count.optional(),
+  members: z.array(namedMemberSchema).optional(),
+  message: text.optional(),
+}).describe('What the volume agent read from a member\'s disk.');
+
+const joinSchema = z.object({
+  pod: text,
+  attempt: count,
+  memberID: text.optional(),
+  guarded: z.boolean().optional().describe('Its old data was set aside on its own volume.'),
+  replacedClaims: z.array(text).optional().describe('UIDs of claims that are replaced, because their volumes are lost.'),
+  deferred: z.object({reason: text, message: text, nodes: text.optional()}).optional(),
+});
+
+export const runSchema = z.object({
+  id: text,
+  attempt: count,
+  request: text.optional(),
+  startedAt: time,
+  finishedAt: time.optional(),
+  outcome: z.enum(['Recovered', 'Degraded', 'NotNeeded', 'Failed', 'Released']).optional(),
+  progress: text.optional().describe('Steps done of all steps, e.g. 5/9.'),
+  plan: planSchema.optional(),
+  steps: z.array(stepSchema),
+  identity: z.object({clusterID: text, version: text, members: z.array(namedMemberSchema), source: text}).optional(),
+  offline: z.array(offlineSchema).optional(),
+  force: z.object({
+    attempt: count, pod: text, podUID: text.optional(), revision: count.optional(), discardedEntries: count.optional(), copy: text.optional(),
+    endedAt: time.optional(),
+  }).optional(),
+  joins: z.array(joinSchema).optional(),
+  restart: z.object({pod: text, podUID: text}).optional(),
+  aborted: z.object({reason: text, message: text}).optional().describe('Why the run ends before anything was forced: what was held is let go again.'),
+  writableAt: time.optional().describe('When the survivor\'s own pod accepted the first write.'),
+  redundantAt: time.optional().describe('When all members that can run were voters with equal data.'),
+});
+
+const dataLossSchema = z.object({
+  survivorRevision: count.optional().describe('Revision of the survivor\'s data that the new cluster started from.'),
+  lastKnownRevision: count.optional().describe('Highest revision that was seen while the cluster was healthy; absent when it was never seen so.'),
+  discardedEntries: count.optional().describe('WAL entries beyond the commit index that etcd says it dropped in the forced start.'),
+});
+
+/** `status` of a QuorumRecovery. Read leniently: an unreadable status counts as absent and is said so. */
+export const statusSchema = z.object({
+  observedGeneration: count.optional(),
+  phase: text.optional(),
+  conditions: z.array(conditionSchema).optional()
+    .meta({'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type']}),
+  quorum: z.object({voters: count, needed: count, healthy: count, summary: text}).optional(),
+  members: z.array(memberSchema).optional(),
+  lastHealthy: witnessSchema.optional(),
+  run: runSchema.optional(),
+  heldPods: z.array(z.string().max(253)).max(16).optional(),
+  dataLoss: dataLossSchema.optional(),
+  history: z.array(z.object({
+    id: text, strategy: text.optional(), survivor: text.optional(), outcome: text, finishedAt: time,
+    unavailableSeconds: z.number().min(0).optional(), durationSeconds: z.number().min(0),
+    dataLoss: dataLossSchema.optional(),
+  })).max(10).optional(),
+});
+
+export type QuorumRecoveryStatus = z.infer<typeof statusSchema>;
+export type Condition = z.infer<typeof conditionSchema>;
+export type MemberRecord = z.infer<typeof memberSchema>;
+export type Fenced = z.infer<typeof fencedSchema>;
+export type NamedMember = z.infer<typeof namedMemberSchema>;
+export type Witness = z.infer<typeof witnessSchema>;
+export type Run = z.infer<typeof runSchema>;
+export type Plan = z.infer<typeof planSchema>;
+export type StepRecord = z.infer<typeof stepSchema>;
+export type OfflineFacts = z.infer<typeof offlineSchema>;
+export type JoinRecord = z.infer<typeof joinSchema>;
+export type DataLoss = z.infer<typeof dataLossSchema>;

@@ -1,0 +1,49 @@
+import type {V1ObjectMeta} from '@kubernetes/client-node';
+import type {QuorumRecoverySpec} from './spec.ts';
+import type {QuorumRecoveryStatus} from './status.ts';
+
+export type {QuorumRecoverySpec} from './spec.ts';
+export type {
+  Condition, DataLoss, Fenced, JoinRecord, MemberRecord, NamedMember, OfflineFacts, Plan, QuorumRecoveryStatus, Run, StepRecord, Witness,
+} from './status.ts';
+
+export const group = 'quorumrecovery.io';
+export const version = 'v1alpha1';
+export const apiVersion = `${group}/${version}`;
+export const kind = 'QuorumRecovery';
+export const plural = 'quorumrecoveries';
+
+/** The resource as it stands in the API server: defaults may be missing in `spec` until it was parsed. */
+export interface QuorumRecovery {
+  apiVersion: string;
+  kind: string;
+  metadata: V1ObjectMeta;
+  spec: QuorumRecoverySpec;
+  status?: QuorumRecoveryStatus;
+}
+
+/** Names on objects in the API server: annotations, labels, gates, finalizers. */
+export const marks = {
+  /** On every pod that the operator makes: the id of its run. The admission policy asks for it. */
+  run: `${group}/run`,
+  /** Label and annotation: which QuorumRecovery (by name) a helper pod belongs to. */
+  resource: `${group}/resource`,
+  /** Label of helper pods: Agent or Force. */
+  helper: `${group}/helper`,
+  /** Annotation: the step of the run that a helper pod was made for. */
+  step: `${group}/step`,
+  /** Annotation: the set's pod that a helper pod works for. */
+  pod: `${group}/pod`,
+  /** Annotation: the attempt of a forced start or a join. */
+  attempt: `${group}/attempt`,
+  /** Annotation of a joiner's own pod: the member ID that it was made for. */
+  member: `${group}/member`,
+  /** Scheduling gate of a held own pod. */
+  gate: `${group}/held`,
+  /** Finalizer on pods that are stopped: their end is read before they go. */
+  fence: `${group}/fence`,
+  /** Finalizer on the resource while a run is in flight. */
+  finalizer: `${group}/run`,
+  /** Key that the operator writes to prove that etcd accepts writes; removed at the end of a run. */
+  probeKey: `${group}/probe`,
+} as const;

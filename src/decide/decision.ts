@@ -1,0 +1,55 @@
+import type {V1PersistentVolume, V1PersistentVolumeClaim, V1Pod} from '@kubernetes/client-node';
+import type {BlockedReason, StalledReason} from '../api/reasons.ts';
+import type {QuorumRecoveryStatus} from '../api/types.ts';
+
+/** A change of the status: applied to a draft, written by the one status writer. */
+export type Transaction = (draft: QuorumRecoveryStatus) => void;
+
+/** The few ways in which anything outside the status is changed, or proven by trying. */
+export type Action =
+  | {type: 'ProveHold'; pods: V1Pod[]}
+  | {type: 'DryRunPods'; pods: V1Pod[]}
+  | {type: 'StopPod'; pod: V1Pod; graceSeconds?: number}
+  | {type: 'ReleasePod'; pod: V1Pod; force: boolean}
+  | {type: 'CreatePod'; pod: V1Pod}
+  | {type: 'DeletePod'; pod: V1Pod}
+  | {type: 'UngatePod'; pod: V1Pod}
+  | {type: 'RetainVolume'; volume: V1PersistentVolume}
+  | {type: 'DeleteClaim'; claim: V1PersistentVolumeClaim}
+  | {type: 'CreateClaim'; claim: V1PersistentVolumeClaim}
+  | {type: 'CheckForced'; pod: V1Pod}
+  | {type: 'ProveWrite'; pod: V1Pod}
+  | {type: 'AddLearner'; via: string; pod: string; peerURLs: string[]}
+  | {type: 'RemoveMember'; via: string; memberID: string; pod: string}
+  | {type: 'PromoteLearner'; via: string; memberID: string; pod: string}
+  | {type: 'VerifyMembers'; pods: string[]; via: string}
+  | {type: 'RemoveProbeKey'; via: string};
+
+/**
+ * The next step of a run, decided from one Observation. Nothing is done here: the phases act, and only after the
+ * intent (`record`) stands in the status.
+ */
+export type Decision =
+  /** `completes`: the step is done once all actions are. */
+  | {kind: 'act'; actions: Action[]; why: string; record?: Transaction; completes?: true}
+  | {kind: 'record'; record: Transaction; why: string}
+  | {kind: 'wait'; why: string; ms: number}
+  | {kind: 'blocked'; reason: BlockedReason; message: string; record?: Transaction}
+  | {kind: 'stalled'; reason: StalledReason; message: string}
+  | {kind: 'not-needed'; message: string}
+  | {kind: 'abort'; reason: BlockedReason; message: string}
+  | {kind: 'deferred'; reason: string; message: string; record: Transaction; actions?: Action[]}
+  | {kind: 'done'; message: string; record?: Transaction};
+
+export const wait = (why: string, ms = 250): Decision => ({kind: 'wait', why, ms});
+export const blocked = (reason: BlockedReason, message: string, record?: Transaction): Decision =>
+  ({kind: 'blocked', reason, message, ...(record && {record})});
+export const stalled = (reason: StalledReason, message: string): Decision => ({kind: 'stalled', reason, message});
+export const act = (why: string, ...actions: Action[]): Decision => ({kind: 'act', actions, why});
+export const done = (message: string, record?: Transaction): Decision => ({kind: 'done', message, ...(record && {record})});
+
+/** What became of an action: it is done, or it has to be tried again, or it cannot succeed as things are. */
+export type Outcome =
+  | {kind: 'done'; record?: Transaction; message?: string}
+  | {kind: 'retry'; why: string; ms: number; record?: Transaction}
+  | {kind: 'blocked'; reason: BlockedReason; message: string; record?: Transaction};

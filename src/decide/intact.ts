@@ -1,0 +1,53 @@
+import type {Observation, OrdinalView} from '../observe/observation.ts';
+import {describePlace} from '../observe/places.ts';
+import type {Voter} from './membership.ts';
+
+/**
+ * Whether a voter's data still exists, as far as it is known.
+ * - Running: its own etcd answers with that member ID.
+ * - Readable: that member ID was read from the disk, or the volume can be attached again and nothing says that the data is not there.
+ * - MayReturn: it cannot be read now and nothing proves it gone, e.g. a NotReady node's own disk.
+ * - Unknown: it is within reach and nobody has looked yet.
+ * - Gone: its disk is lost, empty or another's, or a person said so.
+ */
+export interface DataVerdict {
+  voter: Voter;
+  state: 'Running' | 'Readable' | 'MayReturn' | 'Unknown' | 'Gone';
+  why: string;
+}
+
+function byDisk(observation: Observation, view: OrdinalView, voter: Voter): DataVerdict {
+  const facts = observation.status.run?.offline?.find((candidate) => candidate.pod === view.pod);
+  const place = view.data?.place ?? {at: 'Missing' as const};
+  const witness = observation.status.lastHealthy?.members.find((member) => member.memberID === voter.memberID);
+  const claimUID = view.data?.object?.metadata?.uid;
+  if (witness?.claimUID !== undefined && claimUID !== undefined && witness.claimUID !== claimUID) {
+    return {voter, state: 'Gone', why: `claim ${view.data?.name ?? ''} was made anew since the cluster was healthy: it is another disk`};
+  }
+  if (facts?.data === 'Unreadable') return {voter, state: 'Readable', why: `its disk has data that cannot be read: ${facts.message ?? ''}`};
+  if (facts !== undefined) {
+    if (facts.memberID === voter.memberID) return {voter, state: 'Readable', why: 'its data was read from its disk'};
+    const found = facts.data === 'Present' ? `holds member ${facts.memberID ?? '?'}` : facts.data === 'Guarded' ? 'was set aside' : 'is empty';
+    return {voter, state: 'Gone', why: `its disk ${found}`};
+  }
+  switch (place.at) {
+    case 'Anywhere': return {voter, state: 'Readable', why: describePlace(place)};
+    case 'Node': return {voter, state: 'Unknown', why: describePlace(place)};
+    case 'NotReadyNode': return {voter, state: 'MayReturn', why: describePlace(place)};
+    case 'GoneNode': case 'Unbound': case 'Missing': return {voter, state: 'Gone', why: describePlace(place)};
+  }
+}
+
+/** Judges the data of one voter of a membership. */
+export function judgeData(observation: Observation, voter: Voter): DataVerdict {
+  const view = observation.ordinals.find((candidate) => candidate.pod === voter.pod);
+  const named = observation.spec.lostMembers?.some((lost) => lost.pod === voter.pod && lost.memberID === voter.memberID);
+  if (named) return {voter, state: 'Gone', why: 'spec.lostMembers names it'};
+  if (view === undefined) return {voter, state: 'MayReturn', why: 'no pod of the StatefulSet runs it'};
+  if (view.probe.kind === 'Answered') {
+    return view.probe.status.memberID === voter.memberID
+      ? {voter, state: 'Running', why: 'its etcd answers'}
+      : {voter, state: 'Gone', why: `its pod runs member ${view.probe.status.memberID} now`};
+  }
+  return byDisk(observation, view, voter);
+}

@@ -1,0 +1,68 @@
+import type {NamedMember} from '../api/types.ts';
+import type {Observation} from '../observe/observation.ts';
+
+export interface Voter {
+  memberID: string;
+  /** The set's pod that runs it; undefined: no pod of the set does. */
+  pod: string | undefined;
+}
+
+/** The voters that one source names. */
+export interface Membership {
+  source: string;
+  clusterID: string | undefined;
+  voters: Voter[];
+}
+
+export const quorumOf = (voters: number) => Math.floor(voters / 2) + 1;
+
+/** A member's pod: by its name, else by the first label of a peer URL's host (etcd names are free text). */
+export function podOfMember(member: NamedMember, pods: readonly string[]): string | undefined {
+  if (member.name !== undefined && pods.includes(member.name)) return member.name;
+  const labels = member.peerURLs.map((url) => URL.parse(url)?.hostname.split('.')[0] ?? '');
+  return pods.find((pod) => labels.includes(pod));
+}
+
+const votersIn = (members: readonly NamedMember[], pods: readonly string[]): Voter[] =>
+  members.filter((member) => member.isLearner !== true).map((member) => ({memberID: member.id, pod: podOfMember(member, pods)}));
+
+/**
+ * Every membership that is known, so that the fencing rule can be held against each (DESIGN section 6):
+ * what members say, what was read from disks, the witness, and the set's own ordinals.
+ */
+export function knownMemberships(observation: Observation): Membership[] {
+  const pods = observation.ordinals.map((view) => view.pod);
+  const {status} = observation;
+  const found: Membership[] = [];
+  if (status.run?.identity) {
+    const {clusterID, members, source} = status.run.identity;
+    found.push({source, clusterID, voters: votersIn(members, pods)});
+  }
+  for (const view of observation.ordinals) {
+    if (view.probe.kind !== 'Answered' && view.probe.kind !== 'PeerOnly') continue;
+    found.push({source: `member list of ${view.pod}`, clusterID: view.probe.clusterID, voters: votersIn(view.probe.members, pods)});
+  }
+  for (const facts of status.run?.offline ?? []) {
+    if (!facts.members) continue;
+    found.push({source: `disk of ${facts.pod}`, clusterID: facts.clusterID, voters: votersIn(facts.members, pods)});
+  }
+  if (status.lastHealthy) {
+    const {clusterID, members} = status.lastHealthy;
+    found.push({source: 'last healthy state', clusterID, voters: members.map(({memberID, pod}) => ({memberID, pod}))});
+  }
+  return found;
+}
+
+/** The set's ordinals as a membership: one voter a pod, whose ID is only known where another source tells it. */
+export function membershipOfSet(observation: Observation, known: readonly Membership[]): Membership {
+  const ids = new Map(known.flatMap((membership) => membership.voters).map((voter) => [voter.pod, voter.memberID]));
+  return {
+    source: 'pods of the StatefulSet',
+    clusterID: undefined,
+    voters: observation.ordinals.map(({pod}) => ({pod, memberID: ids.get(pod) ?? ''})),
+  };
+}
+
+/** Cluster IDs that the sources name; more than one is two lineages. */
+export const clusterIDs = (memberships: readonly Membership[]) =>
+  [...new Set(memberships.map((membership) => membership.clusterID).filter((id) => id !== undefined))];

@@ -1,0 +1,64 @@
+import type {Observation} from '../observe/observation.ts';
+import type {Decision} from './decision.ts';
+import {act} from './decision.ts';
+import {podOfJoinStep} from './plan.ts';
+import {decommission} from './steps/decommission.ts';
+import {endForce, force} from './steps/force.ts';
+import {hold} from './steps/hold.ts';
+import {inspect} from './steps/inspect.ts';
+import {join, keepHeld, mayRetry} from './steps/join.ts';
+import {plan} from './steps/plan.ts';
+import {letGo, release} from './steps/release.ts';
+import {runIn} from './steps/common.ts';
+import {stop} from './steps/stop.ts';
+import {startSurvivor} from './steps/survivor.ts';
+import {restartProof, verify} from './steps/verify.ts';
+
+const steps: Record<string, (observation: Observation) => Decision> = {
+  Plan: plan, Hold: hold, Stop: stop, Inspect: inspect, Force: force, EndForce: endForce, StartSurvivor: startSurvivor,
+  Decommission: decommission, Verify: verify, RestartProof: restartProof, Release: release, LetGo: letGo,
+};
+
+function decideStep(observation: Observation, name: string): Decision {
+  const pod = podOfJoinStep(name);
+  if (pod !== undefined) return join(observation, pod);
+  const step = steps[name];
+  if (step === undefined) throw new Error(`no step ${name}: the status was written by another version of the operator`);
+  return step(observation);
+}
+
+/** The name of a deferred joiner is never free for the controller's own pod. */
+function keepDeferredHeld(observation: Observation): Decision | undefined {
+  const deferred = (observation.status.run?.joins ?? []).filter((join) => join.deferred !== undefined);
+  const actions = deferred.map((join) => keepHeld(observation, join.pod)).filter((action) => action !== undefined);
+  return actions.length > 0 ? act('keeping the names of members that cannot join yet', ...actions) : undefined;
+}
+
+export interface NextStep {
+  name: string;
+  decision: Decision;
+}
+
+/** The first step of the run that is not done, and what to do for it; undefined: the run is over. */
+export function nextStep(observation: Observation): NextStep | undefined {
+  const run = runIn(observation);
+  if (run.aborted) {
+    const decision = letGo(observation);
+    return {name: 'LetGo', decision};
+  }
+  const waiting = run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || mayRetryStep(observation, step.name)));
+  if (waiting === undefined) return undefined;
+  return {name: waiting.name, decision: keepDeferredHeld(observation) ?? decideStep(observation, waiting.name)};
+}
+
+function mayRetryStep(observation: Observation, name: string): boolean {
+  const pod = podOfJoinStep(name);
+  return pod !== undefined && mayRetry(observation, pod);
+}
+
+/** A finished, degraded run goes on once a member that waited may join. */
+export function reopens(observation: Observation): string[] {
+  const run = observation.status.run;
+  if (run?.outcome !== 'Degraded') return [];
+  return run.steps.filter((step) => step.state === 'Deferred' && mayRetryStep(observation, step.name)).map((step) => step.name);
+}

@@ -1,0 +1,72 @@
+import type {V1Pod} from '@kubernetes/client-node';
+import type {JoinRecord, Run} from '../../api/types.ts';
+import {marks} from '../../api/types.ts';
+import type {Observation, OrdinalView} from '../../observe/observation.ts';
+import type {Decision, Transaction} from '../decision.ts';
+import {judgeData} from '../intact.ts';
+import {knownMemberships, podOfMember, quorumOf} from '../membership.ts';
+import type {PodSource} from '../../kubernetes/ownPods.ts';
+
+/** The run in flight; steps are only asked while there is one. */
+export function runIn(observation: Observation): Run {
+  const {run} = observation.status;
+  if (run === undefined) throw new Error('no run is in flight');
+  return run;
+}
+
+export function survivorOf(observation: Observation): OrdinalView {
+  const name = runIn(observation).plan?.survivor;
+  const view = observation.ordinals.find((candidate) => candidate.pod === name);
+  if (view === undefined) throw new Error(`survivor ${name ?? ''} is not an ordinal of the set`);
+  return view;
+}
+
+export function viewOf(observation: Observation, pod: string): OrdinalView {
+  const view = observation.ordinals.find((candidate) => candidate.pod === pod);
+  if (view === undefined) throw new Error(`pod ${pod} is not an ordinal of the set`);
+  return view;
+}
+
+export function sourceOf(observation: Observation, view: OrdinalView): PodSource {
+  const {set, templates} = observation;
+  if (set === undefined || templates === undefined) throw new Error('the StatefulSet is gone');
+  return {set, ordinal: view.ordinal, ...templates.of(view.ordinal)};
+}
+
+/** Member ID that the run's membership gives to a pod. */
+export function memberIDOf(observation: Observation, pod: string): string | undefined {
+  const pods = observation.ordinals.map((view) => view.pod);
+  return runIn(observation).identity?.members.find((member) => podOfMember(member, pods) === pod)?.id;
+}
+
+export const joinOf = (run: Run, pod: string): JoinRecord | undefined => run.joins?.find((join) => join.pod === pod);
+
+/** Changes the join record of a pod, made if there is none. */
+export const recordJoin = (pod: string, change: Partial<JoinRecord>): Transaction => (draft) => {
+  if (!draft.run) return;
+  const joins = draft.run.joins ?? [];
+  const found = joins.find((join) => join.pod === pod) ?? {pod, attempt: 1};
+  draft.run.joins = [...joins.filter((join) => join.pod !== pod), {...found, ...change}].sort((a, b) => (a.pod < b.pod ? -1 : 1));
+};
+
+export const helperOf = (observation: Observation, step: string, pod: string): V1Pod | undefined => observation.helpers.find((helper) =>
+  helper.metadata?.annotations?.[marks.run] === observation.status.run?.id
+  && helper.metadata?.annotations?.[marks.step] === step
+  && helper.metadata.annotations[marks.pod] === pod);
+
+/**
+ * Before the force: voters that came back into reach make a quorum of data again, so the run lets everything go
+ * (DESIGN section 4, "When nothing is lost for good, nothing is forced").
+ */
+export function quorumCameBack(observation: Observation): Decision | undefined {
+  for (const membership of knownMemberships(observation)) {
+    const back = membership.voters.map((voter) => judgeData(observation, voter))
+      .filter((verdict) => verdict.state === 'Running' || verdict.state === 'Readable' || verdict.state === 'Unknown');
+    if (back.length < quorumOf(membership.voters.length)) continue;
+    return {
+      kind: 'abort', reason: 'QuorumOfDataIntact',
+      message: `${back.map((verdict) => verdict.voter.pod ?? '').join(', ')} are within reach again and make a quorum of data: nothing is forced, every held pod is let go`,
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,47 @@
+import {agentPod} from '../../kubernetes/helperPods.ts';
+import {agentReport} from '../../observe/agentReport.ts';
+import type {Observation, OrdinalView} from '../../observe/observation.ts';
+import {podCause} from '../causes.ts';
+import type {Action, Decision, Transaction} from '../decision.ts';
+import {act, blocked, done, wait} from '../decision.ts';
+import {judgeProcess} from '../processes.ts';
+import {helperOf, joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf} from './common.ts';
+
+const step = 'Decommission';
+
+/** Old data within reach, of a member whose process is proven stopped. What is on a lost node stays as it is, a guard in itself. */
+function reachable(observation: Observation, view: OrdinalView): boolean {
+  const at = view.data?.place.at;
+  if (at !== 'Node' && at !== 'Anywhere') return false;
+  const memberID = memberIDOf(observation, view.pod);
+  const verdict = judgeProcess(observation, {memberID: memberID ?? '', pod: view.pod});
+  return memberID === undefined || verdict.proven !== undefined;
+}
+
+/** Sets old data within reach aside, with a guard file in its place, so that no etcd can start on it or on nothing. */
+export function decommission(observation: Observation): Decision {
+  const run = runIn(observation);
+  const survivor = survivorOf(observation);
+  const actions: Action[] = [];
+  const records: Transaction[] = [];
+  const waits: string[] = [];
+  for (const view of observation.ordinals.filter((candidate) => candidate.pod !== survivor.pod && reachable(observation, candidate))) {
+    const helper = helperOf(observation, step, view.pod);
+    if (joinOf(run, view.pod)?.guarded) {
+      if (helper) actions.push({type: 'DeletePod', pod: helper});
+      continue;
+    }
+    if (helper === undefined) {
+      actions.push({type: 'CreatePod', pod: agentPod({observation, view, source: sourceOf(observation, view), run: run.id, step, command: ['set-aside'], readOnly: false})});
+      continue;
+    }
+    const report = agentReport(helper);
+    if (report === undefined) waits.push(`setting the old data of ${view.pod} aside${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
+    else if (report.ok) records.push(recordJoin(view.pod, {guarded: true}));
+    else return blocked('AgentFailed', `the old data of ${view.pod} cannot be set aside (${report.reason}): ${report.message}. The survivor serves; ${view.pod} stays held`);
+  }
+  if (records.length > 0) return {kind: 'record', why: 'old data was set aside', record: (draft) => { for (const record of records) record(draft); }};
+  if (actions.length > 0) return act('setting old data aside', ...actions);
+  if (waits.length > 0) return wait(waits.join('; '));
+  return done('no old member is in the list, and no old data can start');
+}

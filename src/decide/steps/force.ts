@@ -1,0 +1,108 @@
+import type {V1Pod} from '@kubernetes/client-node';
+import type {Run} from '../../api/types.ts';
+import {forcePod} from '../../kubernetes/helperPods.ts';
+import {agentReport} from '../../observe/agentReport.ts';
+import type {Observation} from '../../observe/observation.ts';
+import {podCause} from '../causes.ts';
+import type {Decision} from '../decision.ts';
+import {act, blocked, done, wait} from '../decision.ts';
+import {judgeFencing} from '../fencing.ts';
+import {endedByKubelet} from '../processes.ts';
+import {offlineFacts, recordOffline} from './inspect.ts';
+import {helperOf, quorumCameBack, runIn, sourceOf, survivorOf} from './common.ts';
+
+/** A start that dies is tried again this often; the copy is there from the first. */
+const maxAttempts = 3;
+
+/** The fencing rule, asked again with the newest list of nodes in the moment before a new cluster starts. */
+function guard(observation: Observation): Decision | undefined {
+  const back = quorumCameBack(observation);
+  if (back) return back;
+  const fencing = judgeFencing(observation, false);
+  if (!fencing.holds) return blocked('FencingUnproven', `${fencing.message}. Every name is held; the run goes on when the proof is there`);
+  const run = runIn(observation);
+  const record = observation.status.members?.find((member) => member.pod === run.plan?.survivor);
+  if (record?.fenced?.by === 'LostMembers') {
+    return blocked('SurvivorNotEligible', `${run.plan?.survivor ?? ''} cannot be the survivor: only spec.lostMembers says that its process has ended`);
+  }
+  return undefined;
+}
+
+const startAttempt = (attempt: number, pod: string) => (draft: {run?: Run | undefined}) => {
+  if (draft.run) draft.run.force = {attempt, pod};
+};
+
+/** Starts the survivor's data once with --force-new-cluster, in a helper pod outside every Service, and checks what came of it. */
+export function force(observation: Observation): Decision {
+  const run = runIn(observation);
+  const survivor = survivorOf(observation);
+  const attempt = run.force?.attempt ?? 1;
+  const helper = helperOf(observation, 'Force', survivor.pod);
+  if (helper === undefined) {
+    const refusal = guard(observation);
+    if (refusal) return refusal;
+    const next = run.force?.podUID === undefined ? attempt : attempt + 1;
+    const pod = forcePod({observation, view: survivor, source: sourceOf(observation, survivor), run: run.id, attempt: next, members: run.identity});
+    if ('problem' in pod) return blocked('ForceFailed', pod.problem);
+    return {...act(`starting ${survivor.pod}'s data once with --force-new-cluster`, {type: 'CreatePod', pod: pod.pod}), record: startAttempt(next, pod.pod.metadata?.name ?? '')} as Decision;
+  }
+  const prepared = agentSaid(observation, helper, attempt);
+  if (prepared) return prepared;
+  if (endedByKubelet(helper)) return retry(observation, attempt, helper);
+  if (helper.status?.podIP && helper.status.containerStatuses?.some((status) => status.state?.running)) {
+    return {kind: 'act', actions: [{type: 'CheckForced', pod: helper}], why: 'checking the forced etcd: one member, its own leader, canary keys, a write', completes: true};
+  }
+  return wait(`the forced start of ${survivor.pod} is coming up${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
+}
+
+/** What the agent before the forced etcd reported: recorded once, or a refusal. */
+function agentSaid(observation: Observation, helper: V1Pod, attempt: number): Decision | undefined {
+  const survivor = survivorOf(observation);
+  const {force: forced} = runIn(observation);
+  const report = agentReport(helper);
+  const uid = helper.metadata?.uid ?? '';
+  if (report !== undefined && !report.ok) {
+    return blocked('AgentFailed', `the disk of ${survivor.pod} cannot be forced (${report.reason}): ${report.message}. Nothing was changed on it; every name is held`);
+  }
+  if (report?.command !== 'prepare-force' || forced?.podUID === uid) return undefined;
+  const facts = offlineFacts(survivor.pod, 'Held', report.inspect);
+  return {
+    kind: 'record', why: `${survivor.pod}'s disk was read${report.copy ? ' and copied' : ''}`,
+    record: (draft) => {
+      recordOffline(facts)(draft);
+      if (!draft.run) return;
+      draft.run.force = {...(draft.run.force ?? {attempt, pod: ''}), podUID: uid, ...(report.copy && {copy: report.copy.path})};
+      draft.dataLoss = {...draft.dataLoss, ...(facts.revision !== undefined && {survivorRevision: facts.revision})};
+    },
+  };
+}
+
+function retry(observation: Observation, attempt: number, helper: V1Pod): Decision {
+  const ended = podCause(helper) ?? 'its etcd ended';
+  if (attempt >= maxAttempts) {
+    return blocked('ForceFailed', `the forced start of ${runIn(observation).plan?.survivor ?? ''} ended ${attempt} times: ${ended}. Read the log of pod ${helper.metadata?.name ?? ''}; the copy is at ${runIn(observation).force?.copy ?? 'no place (preserve.mode: Skip)'}`);
+  }
+  return act(`the forced start ended (${ended}): trying again`, {type: 'ReleasePod', pod: helper, force: true});
+}
+
+/** Ends the forced start; the survivor's own pod may only come up once the kubelet has told its end. */
+export function endForce(observation: Observation): Decision {
+  const run = runIn(observation);
+  const survivor = survivorOf(observation);
+  const helper = helperOf(observation, 'Force', survivor.pod);
+  if (helper === undefined) {
+    if (run.force?.endedAt === undefined) return blocked('FencingUnproven', `pod ${run.force?.pod ?? ''} is gone and nobody saw its end: make sure that no etcd runs on the volume of ${survivor.pod}, then use the documented way out`);
+    return done('the forced start has ended');
+  }
+  const node = observation.nodes.find((candidate) => candidate.name === helper.spec?.nodeName);
+  if (endedByKubelet(helper) || node === undefined) {
+    if (run.force?.endedAt === undefined) {
+      return {kind: 'record', why: 'the kubelet told the end of the forced start', record: (draft) => {
+        if (draft.run?.force) draft.run.force.endedAt = new Date(observation.now).toISOString();
+      }};
+    }
+    return act('taking the forced start away', {type: 'ReleasePod', pod: helper, force: false});
+  }
+  if (helper.metadata?.deletionTimestamp === undefined) return act('stopping the forced start', {type: 'StopPod', pod: helper});
+  return wait('the forced start is stopping');
+}

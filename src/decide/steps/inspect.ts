@@ -1,0 +1,130 @@
+import type {V1Pod} from '@kubernetes/client-node';
+import type {AgentReport, InspectFacts} from '../../agent/report.ts';
+import type {NamedMember, OfflineFacts} from '../../api/types.ts';
+import {agentPod} from '../../kubernetes/helperPods.ts';
+import {agentReport} from '../../observe/agentReport.ts';
+import type {Observation, OrdinalView} from '../../observe/observation.ts';
+import {podCause} from '../causes.ts';
+import type {Action, Decision, Transaction} from '../decision.ts';
+import {act, blocked, done, wait} from '../decision.ts';
+import {helperOf, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
+import {judgeData} from '../intact.ts';
+import {knownMemberships} from '../membership.ts';
+import {rankCandidates, whyFirst} from '../survivor.ts';
+
+/** How long an inspection beside the running pods may take before the disk counts as unread, in ms. */
+const inspectTimeoutMs = 60_000;
+
+/**
+ * Members of a disk: what its backend lists, with the changes that are in its log after it. A removal beyond the commit index is
+ * not believed: counting a voter too many only asks for one proof more.
+ */
+export function membersOf(facts: InspectFacts): NamedMember[] | undefined {
+  if (facts.data !== 'Present' || 'error' in facts.backend) return undefined;
+  const members = new Map<string, NamedMember>(facts.backend.members.map(({id, name, peerURLs, isLearner}) => [id, {id, name, peerURLs, isLearner}]));
+  for (const change of facts.pendingConfChanges) {
+    if (change.type === 'RemoveNode') {
+      if (change.index <= facts.commit) members.delete(change.memberID);
+      continue;
+    }
+    const known = members.get(change.memberID);
+    members.set(change.memberID, {
+      id: change.memberID, name: change.name ?? known?.name ?? '', peerURLs: change.peerURLs ?? known?.peerURLs ?? [],
+      isLearner: change.type === 'AddLearnerNode',
+    });
+  }
+  return [...members.values()];
+}
+
+/** The part of an inspection that the status keeps. */
+export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: InspectFacts): OfflineFacts {
+  if (facts.data === 'Unreadable') return {pod, stage, data: facts.data, message: facts.corrupt};
+  if (facts.data !== 'Present') return {pod, stage, data: facts.data};
+  const {memberID, clusterID, lastEntryTerm: term, index, commit} = facts;
+  const members = membersOf(facts);
+  const revision = 'error' in facts.backend ? undefined : facts.backend.revision;
+  return {pod, stage, data: facts.data, memberID, clusterID, term, index, commit, ...(revision !== undefined && {revision}), ...(members && {members})};
+}
+
+export const recordOffline = (facts: OfflineFacts): Transaction => (draft) => {
+  if (!draft.run) return;
+  draft.run.offline = [...(draft.run.offline ?? []).filter((known) => known.pod !== facts.pod), facts].sort((a, b) => (a.pod < b.pod ? -1 : 1));
+};
+
+function unread(pod: string, stage: OfflineFacts['stage'], message: string): Transaction {
+  return recordOffline({pod, stage, data: 'Unreadable', message});
+}
+
+function fromReport(view: OrdinalView, stage: OfflineFacts['stage'], report: AgentReport): Transaction {
+  if (report.ok && report.command === 'inspect') return recordOffline(offlineFacts(view.pod, stage, report));
+  return unread(view.pod, stage, 'message' in report ? report.message : 'the agent sent another report');
+}
+
+interface Inspection {
+  actions: Action[];
+  records: Transaction[];
+  waits: string[];
+}
+
+function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineFacts['stage'], todo: Inspection): void {
+  const run = runIn(observation);
+  const step = `Inspect${stage}`;
+  const helper = helperOf(observation, step, view.pod);
+  const known = run.offline?.find((facts) => facts.pod === view.pod && facts.stage === stage);
+  if (known) {
+    if (helper) todo.actions.push({type: 'DeletePod', pod: helper});
+    return;
+  }
+  if (helper === undefined) {
+    const pod = agentPod({observation, view, source: sourceOf(observation, view), run: run.id, step, command: ['inspect'], readOnly: true});
+    todo.actions.push({type: 'CreatePod', pod});
+    return;
+  }
+  const report = agentReport(helper);
+  if (report !== undefined) {
+    todo.records.push(fromReport(view, stage, report));
+    return;
+  }
+  if (tooLate(observation, helper)) todo.records.push(unread(view.pod, stage, `the volume agent did not start in time: ${podCause(helper) ?? ''}`));
+  else todo.waits.push(`reading the disk of ${view.pod}${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
+}
+
+const tooLate = (observation: Observation, helper: V1Pod) =>
+  observation.now - new Date(helper.metadata?.creationTimestamp ?? observation.now).getTime() > inspectTimeoutMs;
+
+/** Reads disks with volume agents, side by side; undefined once every fact is in the status and every agent is gone. */
+export function inspectDisks(observation: Observation, pods: readonly string[], stage: OfflineFacts['stage']): Decision | undefined {
+  const todo: Inspection = {actions: [], records: [], waits: []};
+  for (const pod of pods) inspectOne(observation, viewOf(observation, pod), stage, todo);
+  if (todo.records.length > 0) return {kind: 'record', why: 'recording what the disks hold', record: (draft) => { for (const record of todo.records) record(draft); }};
+  if (todo.actions.length > 0) return act(`reading the disks of ${pods.join(', ')}`, ...todo.actions);
+  return todo.waits.length > 0 ? wait(todo.waits.join('; ')) : undefined;
+}
+
+/** Reads the candidates' disks once nothing runs on them, and settles the survivor by what they hold. */
+export function inspect(observation: Observation): Decision {
+  const back = quorumCameBack(observation);
+  if (back) return back;
+  const run = runIn(observation);
+  const plan = run.plan;
+  if (plan === undefined) return blocked('PlanChanged', 'the run has no plan');
+  const reading = inspectDisks(observation, plan.candidates, 'Held');
+  if (reading) return reading;
+  const voters = new Map(knownMemberships(observation).flatMap((m) => m.voters).map((voter) => [voter.memberID, voter]));
+  const ranked = rankCandidates(observation, [...voters.values()].map((voter) => judgeData(observation, voter)))
+    .filter((candidate) => plan.candidates.includes(candidate.pod) && candidate.from === 'disk');
+  const first = observation.spec.survivor === undefined ? ranked[0] : ranked.find((c) => c.pod === observation.spec.survivor?.pod);
+  if (first === undefined) return blocked('NoSurvivor', `none of ${plan.candidates.join(', ')} has data that can be read. Every name is held`);
+  const why = observation.spec.survivor ? plan.why : whyFirst(ranked);
+  return done(`survivor: ${why}`, (draft) => {
+    const joined = draft.run?.plan;
+    if (!joined) return;
+    joined.why = why;
+    if (joined.survivor === first.pod) return;
+    const before = joined.survivor;
+    joined.survivor = first.pod;
+    const swap = (name: string) => (name === `Join ${first.pod}` ? `Join ${before}` : name);
+    joined.steps = joined.steps.map(swap);
+    if (draft.run) draft.run.steps = draft.run.steps.map((step) => ({...step, name: swap(step.name)}));
+  });
+}

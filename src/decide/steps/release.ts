@@ -1,0 +1,46 @@
+import {isGated, runOf} from '../../kubernetes/ownPods.ts';
+import {marks} from '../../api/types.ts';
+import type {Observation} from '../../observe/observation.ts';
+import type {Action, Decision} from '../decision.ts';
+import {act, done, wait} from '../decision.ts';
+import {keepHeld} from './join.ts';
+import {runIn, survivorOf} from './common.ts';
+
+const deferredPods = (observation: Observation) =>
+  (runIn(observation).joins ?? []).filter((join) => join.deferred !== undefined).map((join) => join.pod);
+
+/** Helper pods that are left; those that ran etcd were proven stopped before. */
+const leftHelpers = (observation: Observation): Action[] =>
+  observation.helpers.filter((helper) => helper.metadata?.deletionTimestamp === undefined).map((pod): Action => ({type: 'DeletePod', pod}));
+
+/** Ends a run: no helper pod, no probe key, nothing held but what still waits for a node or a proof. */
+export function release(observation: Observation): Decision {
+  const deferred = deferredPods(observation);
+  const held = observation.status.heldPods ?? [];
+  const keep = deferred.map((pod) => keepHeld(observation, pod)).filter((action) => action !== undefined);
+  const actions = [...leftHelpers(observation), ...keep];
+  if (actions.length > 0) return act('taking away what the run no longer needs', ...actions);
+  if (observation.helpers.length > 0) return wait('helper pods are going', 200);
+  if (held.some((pod) => !deferred.includes(pod))) {
+    return {kind: 'record', why: 'nothing else is held', record: (draft) => { draft.heldPods = held.filter((pod) => deferred.includes(pod)); }};
+  }
+  return {kind: 'act', actions: [{type: 'RemoveProbeKey', via: survivorOf(observation).pod}], why: 'removing the probe key', completes: true};
+}
+
+/** Before the force: everything is put back as it was, so every held pod starts on its own data. */
+export function letGo(observation: Observation): Decision {
+  const run = runIn(observation);
+  const helpers = leftHelpers(observation);
+  if (helpers.length > 0) return act('taking the helper pods away', ...helpers);
+  const gated = observation.ordinals.filter((view) => view.object && isGated(view.object) && runOf(view.object) === run.id);
+  const fenced = observation.ordinals.filter((view) => view.object?.metadata?.finalizers?.includes(marks.fence));
+  if ((observation.status.heldPods ?? []).length > 0) {
+    return {kind: 'record', why: 'nothing is held any more', record: (draft) => { draft.heldPods = []; }};
+  }
+  const actions: Action[] = [
+    ...gated.map((view): Action => ({type: 'UngatePod', pod: view.object ?? {}})),
+    ...fenced.filter((view) => view.object?.metadata?.deletionTimestamp !== undefined).map((view): Action => ({type: 'ReleasePod', pod: view.object ?? {}, force: false})),
+  ];
+  if (actions.length > 0) return act('letting the held pods start on their own data', ...actions);
+  return done('every pod was let go');
+}

@@ -1,0 +1,138 @@
+import type {ConditionType, Phase} from '../api/reasons.ts';
+import type {Condition, QuorumRecoveryStatus, Run} from '../api/types.ts';
+import {removeCondition, setCondition} from '../operator/conditions.ts';
+import type {Decision} from './decision.ts';
+
+/** Where a resource stands, for people and for `kubectl wait`; everything here is derived. */
+export type Standing =
+  | {at: 'step'; step: string; decision: Decision}
+  | {at: 'watching'}
+  | {at: 'stalled'; reason: string; message: string};
+
+const phaseOfStep = (step: string): Phase => {
+  if (step.startsWith('Join ')) return 'Rejoining';
+  switch (step) {
+    case 'Plan': return 'Planning';
+    case 'Hold': case 'Stop': return 'Holding';
+    case 'Inspect': return 'Preserving';
+    case 'Force': case 'EndForce': case 'StartSurvivor': return 'ForcingNewCluster';
+    case 'Decommission': return 'Decommissioning';
+    default: return 'Verifying';
+  }
+};
+
+const words = (decision: Decision): string => ('why' in decision ? decision.why : decision.message);
+
+interface Summary {
+  phase: Phase;
+  ready: Omit<Condition, 'lastTransitionTime' | 'type'>;
+  reconciling?: {reason: string; message: string};
+  stalled?: {reason: string; message: string};
+}
+
+function finishedSummary(run: Run): Summary {
+  const seconds = ((Date.parse(run.finishedAt ?? run.startedAt) - Date.parse(run.startedAt)) / 1000).toFixed(0);
+  const deferred = (run.joins ?? []).filter((join) => join.deferred !== undefined);
+  const last = run.steps.find((step) => step.name === 'Plan')?.message ?? '';
+  switch (run.outcome) {
+    case 'Recovered': return {phase: 'Complete', ready: {status: 'True', reason: 'Recovered', message: `recovered from ${run.plan?.survivor ?? ''} in ${seconds} s; ${run.steps.find((step) => step.name === 'Verify')?.message ?? ''}`}};
+    case 'Degraded': return {phase: 'Complete', ready: {status: 'True', reason: 'Degraded', message: `recovered from ${run.plan?.survivor ?? ''} and verified, but not whole: ${deferred.map((join) => join.deferred?.message ?? join.pod).join('; ')}`}};
+    case 'NotNeeded': return {phase: 'Complete', ready: {status: 'True', reason: 'NotNeeded', message: last}};
+    case 'Released': return {phase: 'Complete', ready: {status: 'False', reason: 'Released', message: run.aborted?.message ?? last}};
+    case 'Failed': case undefined: return {phase: 'Failed', ready: {status: 'False', reason: 'Failed', message: last}};
+  }
+}
+
+function summaryOf(status: QuorumRecoveryStatus, standing: Standing): Summary {
+  if (standing.at === 'stalled') {
+    return {phase: 'Stalled', ready: {status: 'False', reason: standing.reason, message: standing.message}, stalled: standing};
+  }
+  if (standing.at === 'watching') {
+    return status.run?.finishedAt ? finishedSummary(status.run) : {phase: 'Watching', ready: {status: 'Unknown', reason: 'Progressing', message: 'watching'}};
+  }
+  const {decision, step} = standing;
+  const message = words(decision);
+  if (decision.kind === 'stalled') return {phase: 'Stalled', ready: {status: 'False', reason: decision.reason, message}, stalled: {reason: decision.reason, message}};
+  if (decision.kind === 'blocked') {
+    return {phase: 'Blocked', ready: {status: 'False', reason: decision.reason, message}, stalled: {reason: decision.reason, message}};
+  }
+  const phase = phaseOfStep(step);
+  return {phase, ready: {status: 'Unknown', reason: 'Progressing', message: `${step}: ${message}`}, reconciling: {reason: 'Progressing', message: `${step}: ${message}`}};
+}
+
+/** Writes phase, progress and all conditions of a status. Conditions that are abnormal when True are there only while they are. */
+export function summarize(draft: QuorumRecoveryStatus, standing: Standing, generation: number | undefined, now: number): void {
+  const summary = summaryOf(draft, standing);
+  const {run} = draft;
+  const set = (type: ConditionType, status: Condition['status'], reason: string, message: string) => {
+    draft.conditions = setCondition(draft.conditions, {type, status, reason, message}, generation, now);
+  };
+  const drop = (type: ConditionType) => { draft.conditions = removeCondition(draft.conditions, type); };
+  if (generation !== undefined) draft.observedGeneration = generation;
+  draft.phase = summary.phase;
+  set('Ready', summary.ready.status, summary.ready.reason, summary.ready.message);
+  if (summary.reconciling) set('Reconciling', 'True', summary.reconciling.reason, summary.reconciling.message);
+  else drop('Reconciling');
+  if (summary.stalled) set('Stalled', 'True', summary.stalled.reason, summary.stalled.message);
+  else drop('Stalled');
+  outcomeConditions(run, summary.ready, set, drop);
+  heldConditions(draft, set, drop);
+  quorumCondition(draft, set);
+  lossCondition(draft, set, drop);
+  if (run) {
+    const counted = run.steps.filter((step) => step.state === 'Done').length;
+    run.progress = run.plan ? `${counted}/${run.steps.length}` : '';
+  }
+}
+
+type Set = (type: ConditionType, status: Condition['status'], reason: string, message: string) => void;
+type Drop = (type: ConditionType) => void;
+
+/** `kubectl wait --for=condition=Complete` ends with any end; Succeeded says whether it was a good one. */
+function outcomeConditions(run: Run | undefined, ready: Summary['ready'], set: Set, drop: Drop): void {
+  const over = run?.finishedAt !== undefined;
+  const outcome = run?.outcome ?? 'Failed';
+  const good = outcome === 'Recovered' || outcome === 'NotNeeded' || outcome === 'Degraded';
+  set('Complete', over ? 'True' : 'False', over ? outcome : ready.reason, ready.message);
+  if (over) set('Succeeded', good ? 'True' : 'False', outcome, ready.message);
+  else drop('Succeeded');
+}
+
+function heldConditions(draft: QuorumRecoveryStatus, set: Set, drop: Drop): void {
+  const {run} = draft;
+  const held = draft.heldPods ?? [];
+  if (held.length > 0) set('Held', 'True', 'Held', `${held.join(', ')}: held by run ${run?.id ?? ''}, they start when their turn comes`);
+  else drop('Held');
+  const deferred = (run?.joins ?? []).filter((join) => join.deferred !== undefined);
+  if (deferred.length > 0) set('Degraded', 'True', deferred[0]?.deferred?.reason ?? 'Deferred', deferred.map((join) => join.deferred?.message ?? '').join('; '));
+  else drop('Degraded');
+}
+
+function quorumCondition(draft: QuorumRecoveryStatus, set: Set): void {
+  const {quorum, run} = draft;
+  if (quorum === undefined) return;
+  const inFlight = run !== undefined && run.finishedAt === undefined;
+  const lost = inFlight && run.plan !== undefined && run.writableAt === undefined;
+  if (lost) set('QuorumLost', 'True', 'LostForGood', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
+  else if (quorum.healthy < quorum.needed && run?.writableAt === undefined) set('QuorumLost', 'True', 'BelowQuorum', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
+  else set('QuorumLost', 'False', 'QuorumHolds', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
+}
+
+/** Honest about what cannot be known: without a witness nobody can tell that the survivor had everything. */
+function lossCondition(draft: QuorumRecoveryStatus, set: Set, drop: Drop): void {
+  const {dataLoss, run} = draft;
+  if (run?.force?.endedAt === undefined) {
+    if (run === undefined || run.plan === undefined) drop('DataLossPossible');
+    return;
+  }
+  const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0} = dataLoss ?? {};
+  if (discardedEntries > 0) {
+    set('DataLossPossible', 'True', 'EntriesDiscarded', `etcd dropped ${discardedEntries} log entries beyond the survivor's commit index; writes that were acknowledged in the last moment may be among them`);
+  } else if (lastKnownRevision === undefined) {
+    set('DataLossPossible', 'Unknown', 'NoWitness', `nothing on the survivor's disk was dropped (revision ${survivorRevision}); whether the lost members had more is not known, because this resource did not watch the cluster before`);
+  } else if (lastKnownRevision > survivorRevision) {
+    set('DataLossPossible', 'True', 'BehindWitness', `the survivor is at revision ${survivorRevision}; revision ${lastKnownRevision} was seen before`);
+  } else {
+    set('DataLossPossible', 'False', 'NothingDropped', `the survivor is at revision ${survivorRevision}, not behind the last seen revision ${lastKnownRevision}, and nothing on its disk was dropped`);
+  }
+}

@@ -1,0 +1,96 @@
+import {createHash} from 'node:crypto';
+import {connectMember} from './client.ts';
+import type {ConnectMember, EtcdEndpoint, EtcdMember} from './types.ts';
+
+export interface MemberPoolOptions {
+  connect?: ConnectMember;
+  deadlineMs?: number;
+  /** A connection without calls for so long is closed. Default 90 s. */
+  idleMs?: number;
+  /** Monotonic milliseconds. */
+  now?: () => number;
+}
+
+interface Entry {
+  member: EtcdMember;
+  lastUsed: number;
+  running: number;
+}
+
+/**
+ * Clients by endpoint, because a connection with mTLS costs 6 ms of CPU. What it hands out may be kept: it connects
+ * again when its connection was closed as idle, and its `close` does nothing. Other certificates are another endpoint.
+ */
+export class MemberPool {
+  readonly #connect: ConnectMember;
+  readonly #connectOptions: {deadlineMs?: number};
+  readonly #idleMs: number;
+  readonly #now: () => number;
+  readonly #entries = new Map<string, Entry>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: MemberPoolOptions = {}) {
+    this.#connect = options.connect ?? connectMember;
+    this.#connectOptions = options.deadlineMs === undefined ? {} : {deadlineMs: options.deadlineMs};
+    this.#idleMs = options.idleMs ?? 90_000;
+    this.#now = options.now ?? (() => performance.now());
+    this.#timer = setInterval(() => { this.closeIdle(); }, Math.max(this.#idleMs / 2, 1_000));
+    this.#timer.unref();
+  }
+
+  /** Number of connected clients. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  member(endpoint: EtcdEndpoint): EtcdMember {
+    const key = createHash('sha256').update(JSON.stringify(endpoint)).digest('base64');
+    const use = <T>(call: (member: EtcdMember) => Promise<T>): Promise<T> => this.#use(key, endpoint, call);
+    return {
+      status: () => use(member => member.status()),
+      memberList: options => use(member => member.memberList(options)),
+      get: (name, options) => use(member => member.get(name, options)),
+      put: (name, value) => use(member => member.put(name, value)),
+      deleteKey: name => use(member => member.deleteKey(name)),
+      hashKV: revision => use(member => member.hashKV(revision)),
+      addLearner: peerURLs => use(member => member.addLearner(peerURLs)),
+      promote: id => use(member => member.promote(id)),
+      removeMember: id => use(member => member.removeMember(id)),
+      alarms: () => use(member => member.alarms()),
+      disarm: alarm => use(member => member.disarm(alarm)),
+      authEnabled: () => use(member => member.authEnabled()),
+      close: () => undefined,
+    };
+  }
+
+  /** Closes what had no call for `idleMs`; also runs by itself. */
+  closeIdle(): void {
+    const before = this.#now() - this.#idleMs;
+    for (const [key, entry] of this.#entries) {
+      if (entry.running > 0 || entry.lastUsed > before) continue;
+      this.#entries.delete(key);
+      entry.member.close();
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const entry of this.#entries.values()) entry.member.close();
+    this.#entries.clear();
+  }
+
+  async #use<T>(key: string, endpoint: EtcdEndpoint, call: (member: EtcdMember) => Promise<T>): Promise<T> {
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = {member: this.#connect(endpoint, this.#connectOptions), lastUsed: 0, running: 0};
+      this.#entries.set(key, entry);
+    }
+    entry.running += 1;
+    try {
+      return await call(entry.member);
+    } finally {
+      entry.running -= 1;
+      entry.lastUsed = this.#now();
+    }
+  }
+}

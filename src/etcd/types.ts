@@ -1,0 +1,78 @@
+/** Where one member can be reached, and how. All certificates and keys are PEM text. */
+export interface EtcdEndpoint {
+  /** IP address or DNS name, without scheme and port. */
+  address: string;
+  port: number;
+  /** Present: TLS. Without `ca` the system's roots are trusted. */
+  tls?: EndpointTLS;
+  /** Only usable while there is a quorum: Authenticate goes through raft. */
+  auth?: {username: string; password: string};
+}
+
+export interface EndpointTLS {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  /** The name that the server's certificate must carry, where it is not `address`. */
+  serverName?: string;
+}
+
+/** What Maintenance.Status says. It is served without quorum by a member that had published itself before. */
+export interface MemberStatus {
+  clusterID: string;
+  memberID: string;
+  version: string;
+  /** Member ID of the leader; '' = none. */
+  leader: string;
+  /** Term of the last applied entry; it does not grow by campaigning. */
+  raftTerm: number;
+  /** Highest index known to be committed, not the last index of the log. */
+  raftIndex: number;
+  raftAppliedIndex: number;
+  revision: number;
+  dbSizeBytes: number;
+  isLearner: boolean;
+  /** etcd's own words, e.g. 'etcdserver: no leader' and raised alarms. */
+  errors: string[];
+}
+
+export interface ListedMember {
+  id: string;
+  /** '' = added, but not started yet. */
+  name: string;
+  peerURLs: string[];
+  clientURLs: string[];
+  isLearner: boolean;
+}
+
+export type AlarmType = 'NOSPACE' | 'CORRUPT';
+
+export interface MemberAlarm {
+  memberID: string;
+  alarm: AlarmType;
+}
+
+/** One etcd member. Every call has a deadline, is tried once, and fails with an `EtcdError`. */
+export interface EtcdMember {
+  status(): Promise<MemberStatus>;
+  /** Default: the member's own view, which needs no quorum. Learners refuse. */
+  memberList(options?: {linearizable?: boolean}): Promise<{clusterID: string; members: ListedMember[]}>;
+  /** Linearizable unless `serializable`. `revision` is the store's at the time of the read. */
+  get(key: string, options?: {serializable?: boolean}): Promise<{value: Buffer | undefined; revision: number}>;
+  put(key: string, value: string): Promise<{revision: number}>;
+  deleteKey(key: string): Promise<void>;
+  /** Comparable between members only at the same revision and the same `compactRevision`. 0 = the newest revision. */
+  hashKV(revision: number): Promise<{hash: number; compactRevision: number}>;
+  addLearner(peerURLs: string[]): Promise<ListedMember>;
+  promote(id: string): Promise<void>;
+  removeMember(id: string): Promise<void>;
+  /** Needs quorum, as even listing alarms goes through raft. */
+  alarms(): Promise<MemberAlarm[]>;
+  disarm(alarm: MemberAlarm): Promise<void>;
+  /** undefined: cannot be known here (no quorum, no right to ask, too old a server). */
+  authEnabled(): Promise<boolean | undefined>;
+  close(): void;
+}
+
+/** `deadlineMs`: for each call, from its start; default 5000. */
+export type ConnectMember = (endpoint: EtcdEndpoint, options?: {deadlineMs?: number}) => EtcdMember;

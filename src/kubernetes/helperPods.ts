@@ -1,0 +1,211 @@
+import type {V1Container, V1Pod, V1PodSpec, V1SecurityContext, V1Volume, V1VolumeMount} from '@kubernetes/client-node';
+import {marks} from '../api/types.ts';
+import type {Run} from '../api/types.ts';
+import {mountOf, overlayLaunch, withoutMembershipHooks} from '../etcd/launch/launch.ts';
+import type {Launch, Mount} from '../etcd/launch/launch.ts';
+import type {ListedMember} from '../etcd/types.ts';
+import {agentContainer} from '../observe/agentReport.ts';
+import {isLaunch} from '../observe/observation.ts';
+import type {Observation, OrdinalView} from '../observe/observation.ts';
+import {fixedEnvironment} from './environment.ts';
+import type {PodSource} from './ownPods.ts';
+import {ownPod, statefulSetPod} from './ownPods.ts';
+
+interface HelperOptions {
+  observation: Observation;
+  view: OrdinalView;
+  source: PodSource;
+  run: string;
+}
+
+const shortRun = (run: string) => run.replace(/^run-/, '');
+
+/** Metadata of a helper pod: outside every Service, found by its resource's name, with the run that the policy asks for. */
+function helperMetadata({observation, view, run}: HelperOptions, step: string, kind: 'Agent' | 'Force', attempt = 1): V1Pod['metadata'] & object {
+  const resource = observation.resource.metadata;
+  return {
+    name: `${view.pod}-${step.toLowerCase()}-${shortRun(run)}${attempt > 1 ? `-${attempt}` : ''}`.slice(0, 253),
+    namespace: resource.namespace ?? 'default',
+    labels: {[marks.helper]: kind, [marks.resource]: resource.name ?? '', 'app.kubernetes.io/managed-by': 'quorum-recovery-operator'},
+    annotations: {[marks.run]: run, [marks.step]: step, [marks.pod]: view.pod, [marks.attempt]: String(attempt)},
+    ownerReferences: [{
+      apiVersion: observation.resource.apiVersion, kind: observation.resource.kind, name: resource.name ?? '', uid: resource.uid ?? '',
+      controller: true, blockOwnerDeletion: false,
+    }],
+  };
+}
+
+/** What every helper pod takes over from the template, and what it must not. */
+function helperSpec(own: V1PodSpec, containers: V1Container[], volumes: V1Volume[]): V1PodSpec {
+  const affinity = own.affinity?.nodeAffinity;
+  return {
+    containers,
+    volumes,
+    restartPolicy: 'Never',
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: own.terminationGracePeriodSeconds ?? 30,
+    ...(affinity && {affinity: {nodeAffinity: affinity}}),
+    ...(own.nodeSelector && {nodeSelector: own.nodeSelector}),
+    ...(own.tolerations && {tolerations: own.tolerations}),
+    ...(own.imagePullSecrets && {imagePullSecrets: own.imagePullSecrets}),
+    ...(own.securityContext && {securityContext: own.securityContext}),
+    ...(own.priorityClassName && {priorityClassName: own.priorityClassName}),
+    ...(own.schedulerName && {schedulerName: own.schedulerName}),
+    ...(own.runtimeClassName && {runtimeClassName: own.runtimeClassName}),
+    ...(own.serviceAccountName && {serviceAccountName: own.serviceAccountName}),
+  };
+}
+
+const launchOf = (view: OrdinalView): Launch => {
+  if (!isLaunch(view.launch)) throw new Error(view.launch.message);
+  return view.launch;
+};
+
+/**
+ * The agent runs as etcd's own user. Where the template names none, as root, which can read what any user wrote,
+ * with no more capabilities than that takes.
+ */
+function agentSecurity(own: V1PodSpec, etcd: V1Container): V1SecurityContext {
+  const user = etcd.securityContext?.runAsUser ?? own.securityContext?.runAsUser;
+  const group = etcd.securityContext?.runAsGroup ?? own.securityContext?.runAsGroup;
+  return {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    ...(user === undefined ? {runAsUser: 0, runAsNonRoot: false} : {runAsUser: user}),
+    ...(group !== undefined && {runAsGroup: group}),
+    ...(etcd.securityContext?.seLinuxOptions && {seLinuxOptions: etcd.securityContext.seLinuxOptions}),
+    ...(etcd.securityContext?.seccompProfile && {seccompProfile: etcd.securityContext.seccompProfile}),
+    capabilities: user === undefined || user === 0 ? {drop: ['ALL'], add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER']} : {drop: ['ALL']},
+  };
+}
+
+const volumeMount = ({volume, mountPath, subPath, subPathExpr}: Mount, readOnly: boolean): V1VolumeMount => ({
+  name: volume, mountPath, ...(subPath !== undefined && {subPath}), ...(subPathExpr !== undefined && {subPathExpr}), ...(readOnly && {readOnly: true}),
+});
+
+/** The agent's container: on the same mounts as etcd's data and WAL, told where they are. */
+function agent(options: HelperOptions, own: V1PodSpec, command: string[], readOnly: boolean): {container: V1Container; volumes: V1Volume[]} {
+  const launch = launchOf(options.view);
+  const etcd = own.containers.find((container) => container.name === launch.container);
+  if (etcd === undefined) throw new Error(`the template has no container ${launch.container}`);
+  const data = mountOf(own, launch.container, launch.dataDir);
+  const wal = launch.walDir === undefined ? undefined : mountOf(own, launch.container, launch.walDir);
+  if (data === undefined) throw new Error(`${launch.dataDir} is on no volume of the pod`);
+  const mounts = [data, ...(wal && wal.mountPath !== data.mountPath ? [wal] : [])];
+  const flags = [
+    '--root', data.mountPath, '--data-dir', launch.dataDir, '--run', options.run,
+    ...(launch.walDir === undefined ? [] : ['--wal-dir', launch.walDir]),
+    ...(wal && wal.mountPath !== data.mountPath ? ['--wal-root', wal.mountPath] : []),
+  ];
+  const volumes = (own.volumes ?? []).filter((volume) => mounts.some((mount) => mount.volume === volume.name));
+  const expressions = mounts.some((mount) => mount.subPathExpr !== undefined);
+  return {
+    volumes,
+    container: {
+      name: agentContainer,
+      image: options.observation.agentImage,
+      imagePullPolicy: 'IfNotPresent',
+      command: ['/nodejs/bin/node', '/app/dist/agent/main.js'],
+      args: [...command, ...flags],
+      securityContext: agentSecurity(own, etcd),
+      terminationMessagePolicy: 'File',
+      ...(expressions && etcd.env && {env: fixedEnvironment(statefulSetPod(options.source), etcd.env)}),
+      volumeMounts: mounts.map((mount) => volumeMount(mount, readOnly)),
+    },
+  };
+}
+
+/** A volume agent on a member's claims. Read-only ones may run beside the member's pod, on its node. */
+export function agentPod(options: HelperOptions & {step: string; command: string[]; readOnly: boolean}): V1Pod {
+  const own = statefulSetPod(options.source).spec ?? {containers: []};
+  const {container, volumes} = agent(options, own, options.command, options.readOnly);
+  const spec = helperSpec(own, [container], volumes);
+  const beside = options.view.object?.spec?.nodeName;
+  return {
+    apiVersion: 'v1', kind: 'Pod',
+    metadata: helperMetadata(options, options.step, 'Agent'),
+    spec: {
+      ...spec, activeDeadlineSeconds: 600, terminationGracePeriodSeconds: 1,
+      // A ReadWriteOnce volume that a pod uses can only be mounted on that pod's node.
+      ...(beside !== undefined && options.readOnly && {nodeSelector: {...spec.nodeSelector, 'kubernetes.io/hostname': beside}}),
+    },
+  };
+}
+
+const usedBy = (container: V1Container, volumes: readonly V1Volume[]) =>
+  volumes.filter((volume) => (container.volumeMounts ?? []).some((mount) => mount.name === volume.name));
+
+function overlaid(options: HelperOptions, own: V1Pod, flags: Record<string, string>) {
+  const {observation, view, source} = options;
+  const launch = launchOf(view);
+  return overlayLaunch(own.spec ?? {containers: []}, own.metadata?.annotations ?? {}, {
+    template: source.template, container: launch.container, podName: view.pod, namespace: observation.resource.metadata.namespace ?? 'default',
+    ...(source.set.spec?.serviceName && {serviceName: source.set.spec.serviceName}),
+    configMaps: observation.configMaps, ...(observation.spec.target.launch && {launch: cleanLaunch(observation.spec.target.launch)}),
+  }, flags);
+}
+
+const cleanLaunch = ({command, args}: {command?: string[] | undefined; args?: string[] | undefined}) =>
+  ({...(command && {command}), ...(args && {args})});
+
+/**
+ * The one forced start: the template's etcd container with --force-new-cluster, without probes, sidecars and hooks, behind an agent
+ * that reads the disk, copies it and spends the marker; it carries the fence finalizer from the beginning.
+ */
+export function forcePod(options: HelperOptions & {attempt: number; members: Run['identity']}): {pod: V1Pod} | {problem: string} {
+  const {observation, view, source, attempt} = options;
+  const own = statefulSetPod(source);
+  const changed = overlaid(options, own, {'force-new-cluster': 'true'});
+  if ('ok' in changed) return {problem: changed.message};
+  const launch = launchOf(view);
+  const etcd = changed.podSpec.containers.find((container) => container.name === launch.container);
+  if (etcd === undefined) return {problem: `the template has no container ${launch.container}`};
+  const forced: V1Container = {...etcd, env: fixedEnvironment(own, etcd.env ?? [])};
+  for (const key of ['readinessProbe', 'livenessProbe', 'startupProbe', 'lifecycle', 'ports', 'restartPolicy', 'restartPolicyRules'] as const) {
+    Reflect.deleteProperty(forced, key);
+  }
+  if (etcd.env === undefined) delete forced.env;
+  const memberID = observation.status.members?.find((member) => member.pod === view.pod)?.memberID;
+  const prepare = agent(options, changed.podSpec, [
+    'prepare-force', '--attempt', String(attempt), '--pod', '$(POD_UID)',
+    ...(memberID === undefined ? [] : ['--expect-member', memberID]),
+    ...(options.members === undefined ? [] : ['--expect-cluster', options.members.clusterID]),
+    observation.spec.preserve.mode === 'Copy' ? '--copy' : '--no-copy',
+  ], false);
+  const volumes = new Map([...usedBy(forced, changed.podSpec.volumes ?? []), ...prepare.volumes].map((volume) => [volume.name, volume]));
+  const metadata = helperMetadata(options, 'Force', 'Force', attempt);
+  return {pod: {
+    apiVersion: 'v1', kind: 'Pod',
+    metadata: {...metadata, annotations: {...changed.annotations, ...metadata.annotations}, finalizers: [marks.fence]},
+    spec: {
+      ...helperSpec(changed.podSpec, [forced], [...volumes.values()]),
+      hostname: view.pod,
+      activeDeadlineSeconds: 900,
+      initContainers: [{...prepare.container, env: [{name: 'POD_UID', valueFrom: {fieldRef: {fieldPath: 'metadata.uid'}}}]}],
+    },
+  }};
+}
+
+/** `--initial-cluster` of a joiner: exactly the members of the moment, itself under its own name. */
+export function initialCluster(members: readonly ListedMember[], joiner: ListedMember, name: string): string {
+  return members.flatMap((member) => member.peerURLs.map((url) => `${member.id === joiner.id ? name : member.name}=${url}`)).join(',');
+}
+
+/** A joiner's own pod: the controller's, with the launch overlay, and where its claim held data before, an agent that clears the way. */
+export function joinerPod(options: HelperOptions & {member: ListedMember; members: readonly ListedMember[]; prepare: boolean}): {pod: V1Pod} | {problem: string} {
+  const {view, source, run, member, members} = options;
+  const own = ownPod(source, run, false);
+  const launch = launchOf(view);
+  const changed = overlaid(options, own, {
+    'initial-cluster-state': 'existing', 'initial-cluster': initialCluster(members, member, launch.name),
+  });
+  if ('ok' in changed) return {problem: changed.message};
+  const spec = withoutMembershipHooks(changed.podSpec, launch.container).podSpec;
+  const prepare = options.prepare ? agent(options, spec, ['prepare-join', '--member', member.id], false) : undefined;
+  return {pod: {
+    ...own,
+    metadata: {...own.metadata, annotations: {...changed.annotations, [marks.run]: run, [marks.member]: member.id}},
+    spec: prepare === undefined ? spec : {...spec, initContainers: [prepare.container, ...(spec.initContainers ?? [])]},
+  }};
+}

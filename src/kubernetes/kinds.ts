@@ -1,0 +1,132 @@
+import type {
+  V1ConfigMap, V1ControllerRevision, V1CustomResourceDefinition, V1EndpointSlice, V1Lease, V1Node, V1PersistentVolume,
+  V1PersistentVolumeClaim, V1Pod, V1ResourceQuota, V1Secret, V1Service, V1StatefulSet, V1StorageClass,
+  V1ValidatingAdmissionPolicy, V1ValidatingAdmissionPolicyBinding, V1VolumeAttachment, EventsV1Event,
+} from '@kubernetes/client-node';
+import type {QuorumRecovery} from '../api/types.ts';
+
+/** Verbs as RBAC names them. */
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+
+export interface KindEntry {
+  apiVersion: string;
+  kind: string;
+  /** Resource as RBAC and the URL name it; a subresource carries its parent: `pods/log`. */
+  plural: string;
+  namespaced: boolean;
+  verbs: readonly Verb[];
+}
+
+/**
+ * Every kind that the operator calls, and every verb that it uses on it.
+ * The ClusterRole of the chart is generated from this table, and the client refuses any verb that is not in it,
+ * so that a missing right fails in a unit test and not at night.
+ */
+export const kinds = {
+  'QuorumRecovery': {
+    apiVersion: 'quorumrecovery.io/v1alpha1', kind: 'QuorumRecovery', plural: 'quorumrecoveries', namespaced: true,
+    verbs: ['get', 'list', 'watch', 'patch'],
+  },
+  'QuorumRecovery/status': {
+    apiVersion: 'quorumrecovery.io/v1alpha1', kind: 'QuorumRecovery', plural: 'quorumrecoveries/status', namespaced: true, verbs: ['update'],
+  },
+  'StatefulSet': {apiVersion: 'apps/v1', kind: 'StatefulSet', plural: 'statefulsets', namespaced: true, verbs: ['get', 'list', 'watch']},
+  'ControllerRevision': {apiVersion: 'apps/v1', kind: 'ControllerRevision', plural: 'controllerrevisions', namespaced: true, verbs: ['get', 'list']},
+  'Pod': {
+    apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true, verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+  },
+  'Pod/log': {apiVersion: 'v1', kind: 'Pod', plural: 'pods/log', namespaced: true, verbs: ['get']},
+  'PersistentVolumeClaim': {
+    apiVersion: 'v1', kind: 'PersistentVolumeClaim', plural: 'persistentvolumeclaims', namespaced: true,
+    verbs: ['get', 'list', 'create', 'patch', 'delete'],
+  },
+  'PersistentVolume': {apiVersion: 'v1', kind: 'PersistentVolume', plural: 'persistentvolumes', namespaced: false, verbs: ['get', 'list', 'patch']},
+  'Node': {apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false, verbs: ['get', 'list', 'watch']},
+  'VolumeAttachment': {
+    apiVersion: 'storage.k8s.io/v1', kind: 'VolumeAttachment', plural: 'volumeattachments', namespaced: false, verbs: ['list'],
+  },
+  'StorageClass': {apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', plural: 'storageclasses', namespaced: false, verbs: ['get']},
+  'ConfigMap': {apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true, verbs: ['get']},
+  'Secret': {apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true, verbs: ['get']},
+  'Service': {apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true, verbs: ['get']},
+  'ResourceQuota': {apiVersion: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true, verbs: ['list']},
+  'EndpointSlice': {apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', plural: 'endpointslices', namespaced: true, verbs: ['list']},
+  'Event': {apiVersion: 'events.k8s.io/v1', kind: 'Event', plural: 'events', namespaced: true, verbs: ['create', 'patch']},
+  'Lease': {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases', namespaced: true, verbs: ['get', 'create', 'update']},
+  'ValidatingAdmissionPolicy': {
+    apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicy', plural: 'validatingadmissionpolicies', namespaced: false,
+    verbs: ['get'],
+  },
+  'ValidatingAdmissionPolicyBinding': {
+    apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding', plural: 'validatingadmissionpolicybindings',
+    namespaced: false, verbs: ['get'],
+  },
+  'CustomResourceDefinition': {
+    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', plural: 'customresourcedefinitions', namespaced: false,
+    verbs: ['get'],
+  },
+} as const satisfies Record<string, KindEntry>;
+
+export type Kind = keyof typeof kinds;
+
+/** Rights that no call of the client needs, but that the API server asks for when an object is written. */
+export const extraRights: readonly {apiGroup: string; resource: string; verbs: readonly Verb[]; why: string}[] = [
+  {
+    apiGroup: 'apps', resource: 'statefulsets/finalizers', verbs: ['update'],
+    why: 'own pods carry an owner reference with blockOwnerDeletion (admission plugin OwnerReferencesPermissionEnforcement)',
+  },
+];
+
+interface Objects {
+  'QuorumRecovery': QuorumRecovery;
+  'QuorumRecovery/status': never;
+  'StatefulSet': V1StatefulSet;
+  'ControllerRevision': V1ControllerRevision;
+  'Pod': V1Pod;
+  'Pod/log': never;
+  'PersistentVolumeClaim': V1PersistentVolumeClaim;
+  'PersistentVolume': V1PersistentVolume;
+  'Node': V1Node;
+  'VolumeAttachment': V1VolumeAttachment;
+  'StorageClass': V1StorageClass;
+  'ConfigMap': V1ConfigMap;
+  'Secret': V1Secret;
+  'Service': V1Service;
+  'ResourceQuota': V1ResourceQuota;
+  'EndpointSlice': V1EndpointSlice;
+  'Event': EventsV1Event;
+  'Lease': V1Lease;
+  'ValidatingAdmissionPolicy': V1ValidatingAdmissionPolicy;
+  'ValidatingAdmissionPolicyBinding': V1ValidatingAdmissionPolicyBinding;
+  'CustomResourceDefinition': V1CustomResourceDefinition;
+}
+
+/** The object of a kind, as client-node types it. */
+export type ObjectOf<K extends Kind> = Objects[K];
+
+/** Throws if the table does not list the verb: a programming error, since the ClusterRole would not grant it. */
+export function requireVerb(kind: Kind, verb: Verb): void {
+  const entry: KindEntry = kinds[kind];
+  if (!entry.verbs.includes(verb)) {
+    throw new TypeError(`The operator has no right to ${verb} ${entry.plural}: add the verb to src/kubernetes/kinds.ts first`);
+  }
+}
+
+/**
+ * Path of a collection or of one object below the API server's address.
+ * A namespaced kind without a namespace is the collection of all namespaces.
+ */
+export function pathOf(kind: Kind, namespace: string | undefined, name?: string): string {
+  const entry: KindEntry = kinds[kind];
+  if (!entry.namespaced && namespace !== undefined) throw new TypeError(`${entry.plural} are not namespaced, but a namespace was given: ${namespace}`);
+  if (entry.namespaced && namespace === undefined && name !== undefined) throw new TypeError(`${entry.plural} are namespaced: ${name} needs its namespace`);
+  const [resource = '', subresource] = entry.plural.split('/');
+  const root = entry.apiVersion.includes('/') ? `/apis/${entry.apiVersion}` : `/api/${entry.apiVersion}`;
+  return [
+    root,
+    ...(namespace === undefined ? [] : ['namespaces', encodeURIComponent(namespace)]),
+    resource,
+    ...(name === undefined ? [] : [encodeURIComponent(name)]),
+    ...(subresource === undefined ? [] : [subresource]),
+  ].join('/');
+}

@@ -1,0 +1,32 @@
+import {EtcdAccess} from './observe/access.ts';
+import {parseConfig} from './operator/config.ts';
+import {runOperator} from './operator/runtime.ts';
+import {Recoverer} from './phases/reconciler.ts';
+import {Reporter} from './phases/reporter.ts';
+
+const invocation = parseConfig(process.argv.slice(2), process.env);
+switch (invocation.kind) {
+  case 'Show':
+    process.stdout.write(invocation.text);
+    break;
+  case 'Refuse':
+    process.stderr.write(`${invocation.message}\n`);
+    process.exitCode = 2;
+    break;
+  case 'Run': {
+    const code = await runOperator(invocation.config, (context) => {
+      const etcd = new EtcdAccess();
+      const recoverer = new Recoverer({
+        client: context.client, status: context.status, etcd, reporter: new Reporter(context.log, context.events, context.metrics),
+        agentImage: context.config.agentImage, now: () => context.clock.now(), signal: AbortSignal.any([context.signal, context.stopping]),
+      });
+      return {
+        reconcile: async (key) => await recoverer.reconcile(key),
+        onPodEvent: (event) => { recoverer.onPod(event.object); },
+        close: () => { etcd.close(); },
+      };
+    });
+    // Sockets of ended calls may linger; the code must not wait for them.
+    process.exit(code);
+  }
+}

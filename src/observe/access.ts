@@ -1,0 +1,128 @@
+import type {V1Pod} from '@kubernetes/client-node';
+import {isEtcdError} from '../etcd/errors.ts';
+import type {Launch} from '../etcd/launch/launch.ts';
+import {probePeer} from '../etcd/peer.ts';
+import {MemberPool} from '../etcd/pool.ts';
+import type {EtcdEndpoint, EtcdMember} from '../etcd/types.ts';
+import {isGated} from '../kubernetes/ownPods.ts';
+import type {Credentials} from './credentials.ts';
+import type {Observation, OrdinalView, Probe} from './observation.ts';
+import {isLaunch} from './observation.ts';
+
+/** Deadline of one question to one member, ms: a silent member must not hold up the others. */
+const probeDeadlineMs = 1_000;
+/** Deadline of an act or a proof, ms. */
+const actDeadlineMs = 3_000;
+
+const urlOf = (texts: readonly string[]) => texts.map((text) => URL.parse(text)).find((url) => url !== null && !/^(127\.|localhost|\[::1\])/.test(url.hostname));
+
+const portOf = (texts: readonly string[], fallback: number) => Number(urlOf(texts)?.port || fallback);
+
+/** Where a pod's etcd serves clients: its IP and port; over TLS under the name that it advertises, which its certificate carries. */
+export function endpointOf(pod: V1Pod, launch: Launch, credentials: Credentials): EtcdEndpoint {
+  const serverName = urlOf(launch.advertiseClientURLs)?.hostname;
+  return {
+    address: pod.status?.podIP ?? '',
+    port: portOf(launch.listenClientURLs, 2379),
+    ...(launch.clientTLS && {tls: {...credentials.tls, ...(serverName !== undefined && {serverName})}}),
+    ...(credentials.auth && {auth: credentials.auth}),
+  };
+}
+
+/** Why a pod's etcd is not asked at all; undefined: it is. */
+function silent(observation: Observation, view: OrdinalView): string | undefined {
+  const {object} = view;
+  if (object === undefined) return 'the pod does not exist';
+  if (isGated(object)) return 'the pod is held';
+  const node = observation.nodes.find((candidate) => candidate.name === object.spec?.nodeName);
+  if (object.spec?.nodeName === undefined) return 'the pod is not scheduled';
+  if (node === undefined) return `its node ${object.spec.nodeName} is deleted`;
+  if (!isLaunch(view.launch)) return view.launch.message;
+  const {container} = view.launch;
+  const running = object.status?.containerStatuses?.some((status) => status.name === container && status.state?.running !== undefined);
+  return running && object.status?.podIP ? undefined : 'its etcd does not run';
+}
+
+/** Connections to members, kept and shared. */
+export class EtcdAccess {
+  readonly #probes = new MemberPool({deadlineMs: probeDeadlineMs});
+  readonly #acts = new MemberPool({deadlineMs: actDeadlineMs});
+
+  close(): void {
+    this.#probes.close();
+    this.#acts.close();
+  }
+
+  /** A client for acts and proofs on the etcd in a pod. */
+  member(pod: V1Pod, launch: Launch, credentials: Credentials): EtcdMember {
+    return this.#acts.member(endpointOf(pod, launch, credentials));
+  }
+
+  async #ask(view: OrdinalView, launch: Launch, credentials: Credentials): Promise<Probe> {
+    const pod = view.object ?? {};
+    const member = this.#probes.member(endpointOf(pod, launch, credentials));
+    try {
+      const [status, list] = await Promise.all([member.status(), member.memberList()]);
+      return {kind: 'Answered', status, clusterID: list.clusterID, members: list.members};
+    } catch (error) {
+      if (!isEtcdError(error)) throw error;
+      const failed: Probe = {kind: 'Failed', error: error.kind, message: error.message};
+      if (!['Timeout', 'NoLeader', 'Unauthenticated', 'PermissionDenied'].includes(error.kind)) return failed;
+      return await this.#askPeer(pod, launch, credentials, error.message) ?? failed;
+    }
+  }
+
+  /** A member that was restarted without quorum serves no client; its peer port still names the membership. */
+  async #askPeer(pod: V1Pod, launch: Launch, credentials: Credentials, message: string): Promise<Probe | undefined> {
+    const url = urlOf(launch.listenPeerURLs);
+    const tls = launch.peerTLS && {...credentials.tls, serverName: urlOf(launch.initialAdvertisePeerURLs)?.hostname ?? ''};
+    try {
+      const {clusterID, members} = await probePeer(pod.status?.podIP ?? '', Number(url?.port || 2380), tls, {timeoutMs: probeDeadlineMs});
+      return {kind: 'PeerOnly', clusterID, members, message};
+    } catch (error) {
+      if (isEtcdError(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Asks every member of the set that may answer, side by side, and whether a quorum serves. */
+  async probe(observation: Observation, given: Credentials, only?: readonly string[]): Promise<Observation> {
+    // User and password can only be checked by a quorum: before the force, asking with them would only hang.
+    const quorum = observation.status.run?.force?.endedAt !== undefined;
+    const credentials = quorum ? given : {...given, auth: undefined};
+    const ordinals = await Promise.all(observation.ordinals.map(async (view): Promise<OrdinalView> => {
+      const why = only?.includes(view.pod) === false ? 'not asked in this step' : silent(observation, view);
+      if (why !== undefined || !isLaunch(view.launch)) return {...view, probe: {kind: 'NotAsked', why: why ?? ''}};
+      return {...view, probe: await this.#ask(view, view.launch, credentials)};
+    }));
+    const leading = ordinals.find((view) => view.probe.kind === 'Answered' && view.probe.status.leader !== '' && !view.probe.status.isLearner);
+    const first = leading ?? ordinals.find((view) => view.probe.kind === 'Answered');
+    const [linearizable, authEnabled] = await Promise.all([
+      leading ? this.#linearizable(leading, credentials) : false,
+      first ? this.#authEnabled(first, credentials) : undefined,
+    ]);
+    const refused = ordinals.some((view) => view.probe.kind !== 'NotAsked' && 'message' in view.probe && /user name is empty|Unauthenticated/i.test(view.probe.message));
+    return {...observation, ordinals, linearizable, authEnabled: authEnabled ?? (refused ? true : undefined)};
+  }
+
+  async #linearizable(view: OrdinalView, credentials: Credentials): Promise<boolean> {
+    if (view.object === undefined || !isLaunch(view.launch)) return false;
+    try {
+      await this.#probes.member(endpointOf(view.object, view.launch, credentials)).memberList({linearizable: true});
+      return true;
+    } catch (error) {
+      if (isEtcdError(error)) return false;
+      throw error;
+    }
+  }
+
+  async #authEnabled(view: OrdinalView, credentials: Credentials): Promise<boolean | undefined> {
+    if (view.object === undefined || !isLaunch(view.launch)) return undefined;
+    try {
+      return await this.#probes.member(endpointOf(view.object, view.launch, credentials)).authEnabled();
+    } catch (error) {
+      if (isEtcdError(error)) return undefined;
+      throw error;
+    }
+  }
+}

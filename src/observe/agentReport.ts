@@ -1,0 +1,27 @@
+import type {V1ContainerStatus, V1Pod} from '@kubernetes/client-node';
+import type {AgentReport} from '../agent/report.ts';
+
+/** Name of the volume agent's container, in helper pods and as a joiner's init container. */
+export const agentContainer = 'volume-agent';
+
+const statusOf = (pod: V1Pod): V1ContainerStatus | undefined =>
+  [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].find((status) => status.name === agentContainer);
+
+function failure(message: string): AgentReport {
+  return {ok: false, command: 'inspect', reason: 'Internal', message};
+}
+
+/** The report of the volume agent in a pod, from its termination message; undefined while it has not ended. */
+export function agentReport(pod: V1Pod): AgentReport | undefined {
+  const status = statusOf(pod);
+  const ended = status?.state?.terminated ?? status?.lastState?.terminated;
+  if (ended === undefined) {
+    // Evicted, or past its deadline: there will be no report any more.
+    return pod.status?.phase === 'Failed' ? failure(`pod ${pod.metadata?.name ?? ''} failed: ${pod.status.reason ?? ''} ${pod.status.message ?? ''}`) : undefined;
+  }
+  try {
+    return JSON.parse(ended.message ?? '') as AgentReport;
+  } catch {
+    return failure(`the volume agent in ${pod.metadata?.name ?? ''} ended with ${ended.reason ?? ''} (exit code ${ended.exitCode}) and no report: ${(ended.message ?? '').slice(0, 300)}`);
+  }
+}

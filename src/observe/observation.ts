@@ -1,0 +1,90 @@
+import type {V1PersistentVolume, V1PersistentVolumeClaim, V1Pod, V1Service, V1StatefulSet} from '@kubernetes/client-node';
+import type {QuorumRecovery, QuorumRecoverySpec, QuorumRecoveryStatus} from '../api/types.ts';
+import type {Launch, LaunchProblem} from '../etcd/launch/types.ts';
+import type {EtcdErrorKind} from '../etcd/errors.ts';
+import type {ListedMember, MemberStatus} from '../etcd/types.ts';
+import type {SetTemplates} from '../kubernetes/revisions.ts';
+
+/** A Node, as far as fencing and scheduling ask. */
+export interface NodeView {
+  name: string;
+  uid: string;
+  ready: boolean;
+  /** Carries node.kubernetes.io/out-of-service: an administrator says that it is off (KEP-2268). */
+  outOfService: boolean;
+  unschedulable: boolean;
+  machineID: string;
+  systemUUID: string;
+  providerID: string;
+  labels: Record<string, string>;
+}
+
+/** Where a claim's data can be reached now. */
+export type Place =
+  | {at: 'Anywhere'}
+  | {at: 'Node'; nodes: string[]}
+  | {at: 'NotReadyNode'; nodes: string[]}
+  | {at: 'GoneNode'; nodes: string[]}
+  | {at: 'Unbound'}
+  | {at: 'Missing'};
+
+export interface ClaimView {
+  /** Name of the volume claim template. */
+  template: V1PersistentVolumeClaim;
+  name: string;
+  object: V1PersistentVolumeClaim | undefined;
+  volume: V1PersistentVolume | undefined;
+  place: Place;
+}
+
+/** What the etcd in a pod answered, by the evidence ladder: client port, then peer port. */
+export type Probe =
+  | {kind: 'NotAsked'; why: string}
+  | {kind: 'Answered'; status: MemberStatus; clusterID: string; members: ListedMember[]}
+  | {kind: 'PeerOnly'; clusterID: string; members: ListedMember[]; message: string}
+  | {kind: 'Failed'; error: EtcdErrorKind; message: string};
+
+/** One ordinal of the set: its pod, its claims, its etcd. */
+export interface OrdinalView {
+  ordinal: number;
+  pod: string;
+  object: V1Pod | undefined;
+  launch: Launch | LaunchProblem;
+  /** Claims of all volume claim templates. */
+  claims: ClaimView[];
+  /** The claim that the data directory is on; undefined: it is on no claim of the set. */
+  data: ClaimView | undefined;
+  /** The WAL's own claim, where it has one. */
+  wal: ClaimView | undefined;
+  probe: Probe;
+}
+
+/** Everything that a decision is made from: asked once per step, changed by nobody. */
+export interface Observation {
+  /** Wall clock, milliseconds since the epoch. */
+  now: number;
+  resource: QuorumRecovery;
+  spec: QuorumRecoverySpec;
+  status: QuorumRecoveryStatus;
+  set: V1StatefulSet | undefined;
+  templates: SetTemplates | undefined;
+  ordinals: OrdinalView[];
+  /** A linearizable read succeeded just now: there is a leader with a quorum. */
+  linearizable: boolean;
+  /** Helper pods of this resource: volume agents and the forced start. */
+  helpers: V1Pod[];
+  nodes: NodeView[];
+  /** Pods of the set's selector beyond its ordinals do not matter; other QuorumRecovery of the same set do. */
+  duplicateOf: string | undefined;
+  /** Why the Secrets that the spec names cannot be used. */
+  secretProblem: string | undefined;
+  /** The governing Service of the set. */
+  service: V1Service | undefined;
+  /** etcd asks for authentication; undefined: nobody could tell. */
+  authEnabled: boolean | undefined;
+  agentImage: string;
+  /** ConfigMaps of the namespace that the template refers to. */
+  configMaps: (name: string) => Record<string, string> | undefined;
+}
+
+export const isLaunch = (launch: Launch | LaunchProblem): launch is Launch => !('ok' in launch);

@@ -1,0 +1,156 @@
+import type {V1Pod, V1PodTemplateSpec, V1StatefulSet} from '@kubernetes/client-node';
+import type {QuorumRecovery} from '../api/types.ts';
+import {marks} from '../api/types.ts';
+import {specSchema} from '../api/spec.ts';
+import {findContainer, mountOf, readLaunch} from '../etcd/launch/launch.ts';
+import type {Launch, LaunchProblem} from '../etcd/launch/launch.ts';
+import type {KubernetesClient} from '../kubernetes/client.ts';
+import {claimName} from '../kubernetes/claims.ts';
+import {ordinalsOf, podName, statefulSetPod} from '../kubernetes/ownPods.ts';
+import {templatesOf} from '../kubernetes/revisions.ts';
+import type {SetTemplates} from '../kubernetes/revisions.ts';
+import type {EtcdAccess} from './access.ts';
+import {loadCredentials} from './credentials.ts';
+import type {Credentials} from './credentials.ts';
+import type {ClaimView, NodeView, Observation, OrdinalView} from './observation.ts';
+import {isLaunch} from './observation.ts';
+import {nodeView, placeOf} from './places.ts';
+
+/** Which etcd members to ask: none where the step does not need it, because a silent one costs a deadline. */
+export type Depth = 'Kubernetes' | 'Members' | {only: string[]};
+
+export interface Observer {
+  client: KubernetesClient;
+  etcd: EtcdAccess;
+  /** undefined: not configured, so nothing that needs a volume agent can be done. */
+  agentImage: string | undefined;
+  now: () => number;
+}
+
+/** Names of the ConfigMaps that a template refers to. */
+function configMapNames(template: V1PodTemplateSpec): string[] {
+  const containers = [...(template.spec?.containers ?? []), ...(template.spec?.initContainers ?? [])];
+  const names = [
+    ...containers.flatMap((c) => (c.env ?? []).map((e) => e.valueFrom?.configMapKeyRef?.name)),
+    ...containers.flatMap((c) => (c.envFrom ?? []).map((e) => e.configMapRef?.name)),
+    ...(template.spec?.volumes ?? []).flatMap((v) => [v.configMap?.name, ...(v.projected?.sources ?? []).map((s) => s.configMap?.name)]),
+  ];
+  return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+async function configMapsOf(client: KubernetesClient, namespace: string, template: V1PodTemplateSpec): Promise<Observation['configMaps']> {
+  const loaded = await Promise.all(configMapNames(template).map(async (name) => [name, (await client.get('ConfigMap', namespace, name))?.data] as const));
+  const byName = new Map(loaded);
+  return (name) => byName.get(name);
+}
+
+function launchOf(resource: QuorumRecovery, source: {template: V1PodTemplateSpec; pod: string; serviceName: string | undefined}, configMaps: Observation['configMaps']): Launch | LaunchProblem {
+  const {target} = resource.spec;
+  const container = findContainer(source.template.spec ?? {containers: []}, target.container);
+  if (!container.ok) return container;
+  const {command, args} = target.launch ?? {};
+  const result = readLaunch({
+    template: source.template, container: container.container.name, podName: source.pod, namespace: resource.metadata.namespace ?? 'default', configMaps,
+    ...(source.serviceName && {serviceName: source.serviceName}),
+    ...(target.launch && {launch: {...(command && {command}), ...(args && {args})}}),
+  });
+  return result.ok ? result.launch : result;
+}
+
+async function claimViews(client: KubernetesClient, set: V1StatefulSet, ordinal: number, nodes: readonly NodeView[]): Promise<ClaimView[]> {
+  const namespace = set.metadata?.namespace ?? 'default';
+  return await Promise.all((set.spec?.volumeClaimTemplates ?? []).map(async (template) => {
+    const name = claimName(set, template, ordinal);
+    const object = await client.get('PersistentVolumeClaim', namespace, name);
+    const volume = object?.spec?.volumeName ? await client.get('PersistentVolume', undefined, object.spec.volumeName) : undefined;
+    return {template, name, object, volume, place: placeOf(object, volume, nodes)};
+  }));
+}
+
+interface SetFacts {
+  set: V1StatefulSet;
+  templates: SetTemplates;
+  pods: V1Pod[];
+  nodes: NodeView[];
+  configMaps: Observation['configMaps'];
+}
+
+async function ordinalView(observer: Observer, resource: QuorumRecovery, facts: SetFacts, ordinal: number): Promise<OrdinalView> {
+  const {set, templates} = facts;
+  const pod = podName(set, ordinal);
+  const source = {set, ordinal, ...templates.of(ordinal)};
+  const launch = launchOf(resource, {template: source.template, pod, serviceName: set.spec?.serviceName}, facts.configMaps);
+  const claims = await claimViews(observer.client, set, ordinal, facts.nodes);
+  const onClaim = (path: string | undefined) => {
+    if (path === undefined || !isLaunch(launch)) return undefined;
+    const spec = statefulSetPod(source).spec;
+    const mount = spec && mountOf(spec, launch.container, path);
+    return claims.find((claim) => claim.template.metadata?.name === mount?.volume);
+  };
+  const data = isLaunch(launch) ? onClaim(launch.dataDir) : undefined;
+  const wal = isLaunch(launch) ? onClaim(launch.walDir) : undefined;
+  return {
+    ordinal, pod, launch, claims, data, wal: wal === data ? undefined : wal,
+    object: facts.pods.find((candidate) => candidate.metadata?.name === pod),
+    probe: {kind: 'NotAsked', why: 'not asked in this step'},
+  };
+}
+
+/** The older of two resources for one StatefulSet works, the other says so. */
+function olderFor(resource: QuorumRecovery, others: readonly QuorumRecovery[]): string | undefined {
+  const age = (qr: QuorumRecovery) => `${new Date(qr.metadata.creationTimestamp ?? 0).toISOString()}/${qr.metadata.name ?? ''}`;
+  return others.filter((other) => other.metadata.uid !== resource.metadata.uid && other.metadata.deletionTimestamp === undefined)
+    .filter((other) => other.spec.target.statefulSet === resource.spec.target.statefulSet && age(other) < age(resource))
+    .map((other) => other.metadata.name ?? '')[0];
+}
+
+const selectorText = (set: V1StatefulSet) => Object.entries(set.spec?.selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`).join(',');
+
+export interface Observed {
+  observation: Observation;
+  /** For the acts that follow. */
+  credentials: Credentials;
+}
+
+/** Asks Kubernetes, and where the step needs it etcd, for everything that a decision is made from. Changes nothing. */
+export async function observe(observer: Observer, resource: QuorumRecovery, depth: Depth): Promise<Observed> {
+  const {client} = observer;
+  const namespace = resource.metadata.namespace ?? 'default';
+  const spec = specSchema.parse(resource.spec);
+  const [set, nodeObjects, siblings, helpers, credentials] = await Promise.all([
+    client.get('StatefulSet', namespace, spec.target.statefulSet),
+    client.list('Node'),
+    client.list('QuorumRecovery', namespace),
+    client.list('Pod', namespace, {labelSelector: `${marks.resource}=${resource.metadata.name ?? ''}`}),
+    loadCredentials(client, namespace, spec, observer.now()),
+  ]);
+  const nodes = nodeObjects.map(nodeView);
+  const base: Observation = {
+    now: observer.now(), resource: {...resource, spec}, spec, status: structuredClone(resource.status ?? {}),
+    set, templates: undefined, ordinals: [], helpers, nodes, linearizable: false, service: undefined, authEnabled: undefined,
+    duplicateOf: olderFor(resource, siblings), secretProblem: credentials.problem, agentImage: observer.agentImage ?? '', configMaps: () => undefined,
+  };
+  if (set === undefined) return {observation: base, credentials};
+  const [ownPods, revisions, service] = await Promise.all([
+    client.list('Pod', namespace, {labelSelector: selectorText(set)}),
+    client.list('ControllerRevision', namespace, {labelSelector: selectorText(set)}),
+    set.spec?.serviceName ? client.get('Service', namespace, set.spec.serviceName) : undefined,
+  ]);
+  const owned = <T extends {metadata?: {ownerReferences?: {uid: string}[]}}>(objects: T[]) =>
+    objects.filter((object) => object.metadata?.ownerReferences?.some((owner) => owner.uid === set.metadata?.uid));
+  const pods = owned(ownPods);
+  const templates = templatesOf(set, owned(revisions), pods);
+  const ordinals = ordinalsOf(set);
+  const configMaps = await configMapsOf(client, namespace, templates.of(ordinals[0] ?? 0).template);
+  const facts = {set, templates, pods, nodes, configMaps};
+  const views = await Promise.all(ordinals.map((ordinal) => ordinalView(observer, {...resource, spec}, facts, ordinal)));
+  const problem = base.secretProblem ?? tlsMissing(views, spec.target.tls !== undefined);
+  const observation: Observation = {...base, templates, service, configMaps, ordinals: views, secretProblem: problem};
+  if (depth === 'Kubernetes' || problem !== undefined) return {observation, credentials};
+  return {credentials, observation: await observer.etcd.probe(observation, credentials, depth === 'Members' ? undefined : depth.only)};
+}
+
+function tlsMissing(views: readonly OrdinalView[], hasTLS: boolean): string | undefined {
+  const secured = views.find((view) => isLaunch(view.launch) && view.launch.clientTLS);
+  return secured && !hasTLS ? `etcd in ${secured.pod} serves TLS: set spec.target.tls.secretName to a Secret with a client certificate` : undefined;
+}

@@ -1,0 +1,179 @@
+import type {QuorumRecovery} from '../api/types.ts';
+import {ApiError, isConflict, isUnavailable} from '../kubernetes/errors.ts';
+import {jittered} from './clock.ts';
+import type {Cancel, Clock} from './clock.ts';
+import type {EventFeed, FeedEvent} from './feed.ts';
+import {NotLeadingError} from './guard.ts';
+import {concernsNode, concernsPod, concernsSet, keyOf, keyText, nodeChanged, parseKey} from './keys.ts';
+import type {Key} from './keys.ts';
+import type {Logger} from './log.ts';
+import {removeResource} from './metrics.ts';
+import type {Metrics} from './metrics.ts';
+import {WorkQueue} from './queue.ts';
+import {ConflictError} from './status.ts';
+
+export interface ReconcileResult {
+  /** Reconcile again after this time, milliseconds; 0: at once. Without it the next event or the periodic resync does. */
+  requeueAfterMs?: number;
+}
+
+export interface Reconciler {
+  /** Looks at one resource as it is now, does at most one step, records it. A rejection means: again, after a back-off. */
+  reconcile(key: Key): Promise<ReconcileResult>;
+}
+
+export interface ControllerOptions {
+  feed: Pick<EventFeed, 'subscribe'>;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  /** Every resource is reconciled at least once in this time. */
+  resyncMs: number;
+  concurrency: number;
+  /** Whether the resource is as this process's own last write left it: then its event asks for nothing. */
+  isOwnWrite?: (resource: QuorumRecovery) => boolean;
+  random?: () => number;
+}
+
+/** A conflict means that something else moved first; looking again is all it takes. */
+const conflictDelayMs = 100;
+const quickConflicts = 5;
+
+/** Feed → queue → reconciler: only keys go through, the reconciler reads for itself. */
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #queue: WorkQueue;
+  readonly #resources = new Map<string, QuorumRecovery>();
+  /** Conflicts in a row of each key. */
+  readonly #conflicts = new Map<string, number>();
+  readonly #unsubscribe: () => void;
+  #reconciler: Reconciler | undefined;
+  #resync: Cancel | undefined;
+
+  /** Follows the feed from now on, so that a later start knows every resource; reconciles nothing before `start`. */
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    const {clock, concurrency, metrics, feed} = options;
+    this.#queue = new WorkQueue({clock, concurrency, process: (key) => this.#process(key)});
+    metrics.observeQueue(() => ({depth: this.#queue.depth, running: this.#queue.running}));
+    this.#unsubscribe = feed.subscribe((event) => {
+      this.#onEvent(event);
+    });
+  }
+
+  /** How long the longest reconcile has been running, milliseconds. */
+  get longestRunMs(): number {
+    return this.#queue.longestRunMs;
+  }
+
+  keys(): Key[] {
+    return [...this.#resources.keys()].map(parseKey);
+  }
+
+  start(reconciler: Reconciler): void {
+    this.#reconciler = reconciler;
+    for (const key of this.#resources.keys()) this.#queue.add(key);
+    this.#queue.start();
+    this.#planResync();
+  }
+
+  /** Takes no further key; resolves when the running reconciles have ended. */
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    this.#resync?.();
+    await this.#queue.stop();
+  }
+
+  /** Asks for a reconcile from outside the feed, e.g. when a push from etcd says that its leader is gone. */
+  enqueue(key: Key): void {
+    if (this.#reconciler !== undefined) this.#queue.add(keyText(key));
+  }
+
+  #planResync(): void {
+    const {clock, resyncMs, random} = this.#options;
+    // All keys, each at a time of its own within the interval: a thousand clusters are not asked in the same second.
+    for (const key of this.#resources.keys()) this.#queue.addAfter(key, resyncMs * (random ?? Math.random)());
+    this.#resync = clock.setTimeout(() => {
+      this.#planResync();
+    }, jittered(resyncMs, 0.1, random));
+  }
+
+  #onEvent(event: FeedEvent): void {
+    switch (event.kind) {
+      case 'QuorumRecovery':
+        this.#onResource(event.type, event.object);
+        return;
+      case 'Pod':
+        this.#enqueueWhere((resource) => concernsPod(resource, event.object));
+        return;
+      case 'StatefulSet':
+        this.#enqueueWhere((resource) => concernsSet(resource, event.object));
+        return;
+      case 'Node':
+        if (event.type === 'Modified' && !nodeChanged(event.previous, event.object)) return;
+        this.#enqueueWhere((resource) => concernsNode(resource, event.object));
+    }
+  }
+
+  #onResource(type: FeedEvent['type'], resource: QuorumRecovery): void {
+    const key = keyOf(resource);
+    const text = keyText(key);
+    if (type === 'Deleted') {
+      this.#resources.delete(text);
+      this.#queue.remove(text);
+      this.#conflicts.delete(text);
+      removeResource(this.#options.metrics, key);
+    } else {
+      this.#resources.set(text, resource);
+      if (this.#options.isOwnWrite?.(resource) === true) return;
+    }
+    // Once more after its removal, too: the reconciler finds that it is gone, and lets go of what it keeps for it.
+    this.enqueue(key);
+  }
+
+  #enqueueWhere(concerns: (resource: QuorumRecovery) => boolean): void {
+    for (const resource of this.#resources.values()) {
+      if (concerns(resource)) this.enqueue(keyOf(resource));
+    }
+  }
+
+  async #process(text: string): Promise<void> {
+    const {metrics} = this.#options;
+    const end = metrics.reconcileDuration.startTimer();
+    try {
+      const result = await this.#reconciler?.reconcile(parseKey(text));
+      this.#queue.forget(text);
+      this.#conflicts.delete(text);
+      const after = result?.requeueAfterMs;
+      metrics.reconcileTotal.inc({result: after === undefined ? 'success' : 'requeued'});
+      if (after !== undefined) this.#queue.addAfter(text, after);
+    } catch (error) {
+      this.#failed(text, error);
+    } finally {
+      end();
+    }
+  }
+
+  #failed(text: string, error: unknown): void {
+    const {log, metrics} = this.#options;
+    const {namespace, name} = parseKey(text);
+    if (error instanceof ConflictError || isConflict(error)) {
+      metrics.reconcileTotal.inc({result: 'conflict'});
+      log.debug({namespace, name, error}, 'Something changed since it was read: reconciling again');
+      const conflicts = (this.#conflicts.get(text) ?? 0) + 1;
+      this.#conflicts.set(text, conflicts);
+      if (conflicts <= quickConflicts) this.#queue.addAfter(text, conflictDelayMs);
+      else this.#queue.addRateLimited(text);
+      return;
+    }
+    metrics.reconcileTotal.inc({result: 'error'});
+    if (error instanceof NotLeadingError) {
+      log.info({namespace, name}, error.message);
+      return;
+    }
+    metrics.queueRetries.inc();
+    this.#queue.addRateLimited(text, (error instanceof ApiError ? error.retryAfterSeconds ?? 0 : 0) * 1000);
+    if (isUnavailable(error)) log.warn({namespace, name, error}, 'The API server did not answer: reconciling again after a back-off');
+    else log.error({namespace, name, error}, 'The reconcile failed: trying again after a back-off');
+  }
+}

@@ -1,0 +1,229 @@
+import {V1MicroTime} from '@kubernetes/client-node';
+import type {V1Lease, V1LeaseSpec} from '@kubernetes/client-node';
+import type {KubernetesClient} from '../kubernetes/client.ts';
+import {isAlreadyExists, isConflict} from '../kubernetes/errors.ts';
+import {jittered, sleep} from './clock.ts';
+import type {Cancel, Clock} from './clock.ts';
+import type {Logger} from './log.ts';
+
+export interface LeaseTimes {
+  /** How long others wait, after the last renewal that they saw, before they take over. */
+  durationMs: number;
+  /** How long the leader leads on after its last good renewal began. */
+  renewDeadlineMs: number;
+  /** Time between two tries. */
+  retryMs: number;
+}
+
+export interface LeaseOptions {
+  client: Pick<KubernetesClient, 'get' | 'create' | 'replace'>;
+  clock: Clock;
+  log: Logger;
+  namespace: string;
+  name: string;
+  /** Unique among all processes that ask for the lease. */
+  identity: string;
+  times: LeaseTimes;
+  /** The signal aborts at the very moment that leading ends, for whatever reason. */
+  onStarted: (signal: AbortSignal) => void;
+  /** Leading ended, or never began before the stop. */
+  onStopped: (why: 'Lost' | 'Released') => void;
+  random?: () => number;
+}
+
+/**
+ * Leader election on a coordination.k8s.io Lease by client-go's algorithm (tools/leaderelection): whoever holds the lease renews it;
+ * the others take it over once it has not changed for its duration *by their own monotonic clock*. Times in the lease are never compared.
+ * A timer ends leading `renewDeadline` after the last good renewal began, even while a call still hangs.
+ */
+export class LeaderElector {
+  readonly #options: LeaseOptions;
+  readonly #stopping = new AbortController();
+  /** Last state of the lease that was seen, and when it was seen to change. */
+  #observed: {lease: V1Lease; text: string; since: number} | undefined;
+  #leading: AbortController | undefined;
+  #deadline: Cancel | undefined;
+  #loop: Promise<void> | undefined;
+  #lastTry = 0;
+
+  constructor(options: LeaseOptions) {
+    const {durationMs, renewDeadlineMs, retryMs} = options.times;
+    if (durationMs <= renewDeadlineMs) throw new RangeError('The lease duration must be longer than the renew deadline');
+    if (renewDeadlineMs <= retryMs * 1.2) throw new RangeError('The renew deadline must be longer than 1.2 times the retry period');
+    this.#options = options;
+  }
+
+  get isLeader(): boolean {
+    return this.#leading !== undefined && !this.#leading.signal.aborted;
+  }
+
+  /** Who holds the lease, as far as it was seen; empty: nobody. */
+  get holder(): string {
+    return this.#observed?.lease.spec?.holderIdentity ?? '';
+  }
+
+  /** Milliseconds since the election last tried anything: grows when its loop is stuck. */
+  get idleMs(): number {
+    return this.#options.clock.monotonic() - this.#lastTry;
+  }
+
+  start(): void {
+    this.#lastTry = this.#options.clock.monotonic();
+    this.#loop ??= this.#run();
+  }
+
+  /**
+   * Ends the election. Call it after the last act has ended: the lease is given back here, and another process may lead a moment later.
+   */
+  async stop(): Promise<void> {
+    const wasLeader = this.isLeader;
+    this.#stopping.abort();
+    this.#endLeading();
+    await this.#loop;
+    if (wasLeader) await this.#release();
+  }
+
+  async #run(): Promise<void> {
+    const {clock, log, times, random} = this.#options;
+    while (!this.#stops()) {
+      const begun = clock.monotonic();
+      this.#lastTry = begun;
+      const held = await this.#attempt();
+      if (this.#stops()) break;
+      if (held) this.#renewed(begun);
+      const wait = this.isLeader ? times.retryMs : jittered(times.retryMs, 0.2, random);
+      // The deadline's timer may have ended it while the attempt was under way; then this sleeps not at all.
+      await sleep(clock, wait, AbortSignal.any([this.#stopping.signal, ...(this.#leading === undefined ? [] : [this.#leading.signal])]));
+      if (this.#lost()) {
+        log.error({holder: this.holder}, 'The lease could not be renewed in time: this process leads no longer');
+        this.#options.onStopped('Lost');
+        return;
+      }
+    }
+    this.#options.onStopped('Released');
+  }
+
+  #stops(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  #lost(): boolean {
+    return !this.#stops() && this.#leading?.signal.aborted === true;
+  }
+
+  #endLeading(): void {
+    this.#deadline?.();
+    this.#leading?.abort();
+  }
+
+  /** The renewal that began then is good: lead on until the deadline counted from its begin. */
+  #renewed(begun: number): void {
+    const {clock, log, times, onStarted} = this.#options;
+    if (this.#leading?.signal.aborted === true) return;
+    this.#deadline?.();
+    const left = times.renewDeadlineMs - (clock.monotonic() - begun);
+    if (left <= 0) {
+      // It came back too late to be relied on.
+      this.#leading?.abort();
+      return;
+    }
+    this.#deadline = clock.setTimeout(() => {
+      this.#leading?.abort();
+    }, left);
+    if (this.#leading !== undefined) return;
+    this.#leading = new AbortController();
+    log.info({lease: `${this.#options.namespace}/${this.#options.name}`}, 'This process leads now');
+    onStarted(this.#leading.signal);
+  }
+
+  /** One try to take or to renew the lease; given up, though not undone, after half of the renew deadline. */
+  async #attempt(): Promise<boolean> {
+    const {clock, log, times} = this.#options;
+    const late = new AbortController();
+    const over = [late.signal, this.#stopping.signal, ...(this.#leading === undefined ? [] : [this.#leading.signal])];
+    const timeout = sleep(clock, times.renewDeadlineMs / 2, AbortSignal.any(over)).then(() => false);
+    try {
+      return await Promise.race([this.#tryAcquireOrRenew(() => late.signal.aborted), timeout]);
+    } catch (error) {
+      if (isConflict(error) || isAlreadyExists(error)) {
+        log.debug({error}, 'Another process wrote the lease first');
+        // Whatever was known of it is outdated.
+        if (this.isLeader) await this.#observe().catch(() => undefined);
+      } else {
+        log.warn({error}, this.isLeader ? 'The lease could not be renewed; trying again' : 'The lease could not be read or taken; trying again');
+      }
+      return false;
+    } finally {
+      late.abort();
+    }
+  }
+
+  async #observe(): Promise<V1Lease | undefined> {
+    const {client, namespace, name} = this.#options;
+    const lease = await client.get('Lease', namespace, name);
+    if (lease !== undefined) this.#saw(lease);
+    return lease;
+  }
+
+  #saw(lease: V1Lease): void {
+    const text = JSON.stringify(lease.spec ?? {});
+    const since = this.#observed?.text === text ? this.#observed.since : this.#options.clock.monotonic();
+    this.#observed = {lease, text, since};
+  }
+
+  async #tryAcquireOrRenew(abandoned: () => boolean): Promise<boolean> {
+    const {client, clock, namespace, name, identity} = this.#options;
+    const lease = await this.#observe();
+    if (abandoned()) return false;
+    if (lease === undefined) {
+      this.#saw(await client.create('Lease', {
+        apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: {namespace, name}, spec: this.#spec(undefined),
+      }));
+      return !abandoned();
+    }
+    const holder = lease.spec?.holderIdentity ?? '';
+    const validMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000;
+    const since = this.#observed?.since ?? clock.monotonic();
+    if (holder !== '' && holder !== identity && since + validMs > clock.monotonic()) return false;
+    this.#saw(await this.#replace(lease, this.#spec(lease.spec)));
+    return !abandoned();
+  }
+
+  /** Guarded by the resourceVersion in the metadata that was read. */
+  #replace(lease: V1Lease, spec: V1LeaseSpec): Promise<V1Lease> {
+    const {client, namespace, name} = this.#options;
+    return client.replace('Lease', {
+      apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: lease.metadata ?? {namespace, name}, spec,
+    });
+  }
+
+  #spec(before: V1LeaseSpec | undefined): V1LeaseSpec {
+    const {clock, identity, times} = this.#options;
+    const now = new V1MicroTime(clock.now());
+    const mine = before?.holderIdentity === identity;
+    const transitions = before?.leaseTransitions ?? 0;
+    return {
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.ceil(times.durationMs / 1000),
+      acquireTime: mine ? before.acquireTime ?? now : now,
+      renewTime: now,
+      leaseTransitions: before === undefined || mine ? transitions : transitions + 1,
+    };
+  }
+
+  /** Empty holder, duration 1, like client-go: the next process need not wait. Guarded by the resourceVersion, so it takes it from nobody. */
+  async #release(): Promise<void> {
+    const {clock, log, identity} = this.#options;
+    try {
+      const lease = await this.#observe();
+      if (lease?.spec?.holderIdentity !== identity) return;
+      const now = new V1MicroTime(clock.now());
+      await this.#replace(lease, {
+        holderIdentity: '', leaseDurationSeconds: 1, renewTime: now, acquireTime: now, leaseTransitions: lease.spec.leaseTransitions ?? 0,
+      });
+      log.info('The lease is released');
+    } catch (error) {
+      log.warn({error}, 'The lease could not be released: the next leader waits until it expires');
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import type {Cancel, Clock} from './clock.ts';
+
+export interface QueueOptions {
+  clock: Clock;
+  /** How many keys are worked on at once. */
+  concurrency: number;
+  /** Works on one key; it must not reject, what goes wrong is the caller's to retry. */
+  process: (key: string) => Promise<void>;
+  /** Delay of the first retry, doubled with every further one. */
+  baseDelayMs?: number;
+  maxDelayMs?: number;
+}
+
+interface Delayed {
+  due: number;
+  cancel: Cancel;
+}
+
+/**
+ * Keyed work queue with client-go's semantics: a key waits at most once; a key that is added while it is worked on is worked on
+ * again afterwards and never twice at the same time; different keys run in parallel.
+ */
+export class WorkQueue {
+  readonly #options: QueueOptions;
+  readonly #waiting = new Set<string>();
+  readonly #running = new Map<string, number>();
+  readonly #dirty = new Set<string>();
+  readonly #delayed = new Map<string, Delayed>();
+  readonly #failures = new Map<string, number>();
+  #idle: (() => void)[] = [];
+  #state: 'New' | 'Running' | 'Stopped' = 'New';
+  #retries = 0;
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+  }
+
+  /** Keys that wait for a free place; keys whose time has not come are not among them. */
+  get depth(): number {
+    return this.#waiting.size + this.#dirty.size;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Rate limited adds since the start. */
+  get retries(): number {
+    return this.#retries;
+  }
+
+  /** For how long the longest running key has been worked on, milliseconds. */
+  get longestRunMs(): number {
+    const now = this.#options.clock.monotonic();
+    return Math.max(0, ...[...this.#running.values()].map((since) => now - since));
+  }
+
+  start(): void {
+    if (this.#state !== 'New') return;
+    this.#state = 'Running';
+    this.#fill();
+  }
+
+  add(key: string): void {
+    if (this.#state === 'Stopped') return;
+    if (this.#running.has(key)) this.#dirty.add(key);
+    else this.#waiting.add(key);
+    this.#fill();
+  }
+
+  /** Adds the key after a time; of several times for one key the earliest counts. */
+  addAfter(key: string, milliseconds: number): void {
+    if (this.#state === 'Stopped') return;
+    if (milliseconds <= 0) {
+      this.add(key);
+      return;
+    }
+    const due = this.#options.clock.monotonic() + milliseconds;
+    const known = this.#delayed.get(key);
+    if (known !== undefined && known.due <= due) return;
+    known?.cancel();
+    const cancel = this.#options.clock.setTimeout(() => {
+      this.#delayed.delete(key);
+      this.add(key);
+    }, milliseconds);
+    this.#delayed.set(key, {due, cancel});
+  }
+
+  /** Adds the key after its back-off, or after `atLeastMs` if that is longer: 0.2 s at first, doubled each time up to 30 s, until it is forgotten. */
+  addRateLimited(key: string, atLeastMs = 0): void {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    this.#retries += 1;
+    const {baseDelayMs = 200, maxDelayMs = 30_000} = this.#options;
+    this.addAfter(key, Math.max(atLeastMs, Math.min(maxDelayMs, baseDelayMs * 2 ** Math.min(failures, 30))));
+  }
+
+  /** The key went well: its next retry starts from the first delay again. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** Drops all that a removed key still has here: its retries and its times. A run in progress ends as it will. */
+  remove(key: string): void {
+    this.forget(key);
+    this.#waiting.delete(key);
+    this.#dirty.delete(key);
+    this.#delayed.get(key)?.cancel();
+    this.#delayed.delete(key);
+  }
+
+  /** Takes no further key; resolves when what runs has ended. */
+  async stop(): Promise<void> {
+    this.#state = 'Stopped';
+    for (const {cancel} of this.#delayed.values()) cancel();
+    this.#delayed.clear();
+    this.#waiting.clear();
+    this.#dirty.clear();
+    if (this.#running.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle.push(resolve);
+    });
+  }
+
+  #fill(): void {
+    if (this.#state !== 'Running') return;
+    for (const key of this.#waiting) {
+      if (this.#running.size >= this.#options.concurrency) return;
+      this.#waiting.delete(key);
+      this.#running.set(key, this.#options.clock.monotonic());
+      void this.#run(key);
+    }
+  }
+
+  async #run(key: string): Promise<void> {
+    try {
+      await this.#options.process(key);
+    } finally {
+      this.#running.delete(key);
+      if (this.#dirty.delete(key)) this.#waiting.add(key);
+      if (this.#running.size === 0) {
+        for (const resolve of this.#idle) resolve();
+        this.#idle = [];
+      }
+      this.#fill();
+    }
+  }
+}

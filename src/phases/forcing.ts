@@ -1,0 +1,79 @@
+import type {V1Pod} from '@kubernetes/client-node';
+import {marks} from '../api/types.ts';
+import type {Outcome} from '../decide/decision.ts';
+import type {EtcdMember} from '../etcd/types.ts';
+import {isLaunch} from '../observe/observation.ts';
+import type {Acting} from './context.ts';
+import {again, finished, memberIn, refused, untilReady} from './context.ts';
+
+/** How many WAL entries etcd says it dropped (log line "discarding uncommitted WAL entries", etcd server/etcdserver/bootstrap.go). */
+export function discardedEntries(log: string): number {
+  const counts = [...log.matchAll(/"number-of-discarded-entries":\s*(\d+)/g)].map(([, count]) => Number(count));
+  return counts.at(-1) ?? 0;
+}
+
+async function missingCanary(member: EtcdMember, keys: readonly string[]): Promise<string | undefined> {
+  for (const key of keys) {
+    if ((await member.get(key)).value === undefined) return key;
+  }
+  return undefined;
+}
+
+/** Exactly one member, which leads itself; what a force left in the list beside it (learners, etcd before 3.5.25 and 3.6.6) is removed. */
+async function aloneAndLeading(member: EtcdMember): Promise<string | undefined> {
+  const status = await member.status();
+  if (status.leader !== status.memberID) return 'it does not lead itself yet';
+  const {members} = await member.memberList({linearizable: true});
+  const others = members.filter((other) => other.id !== status.memberID);
+  for (const other of others) await member.removeMember(other.id);
+  return others.length > 0 ? `${others.length} old members were left in its list and were removed` : undefined;
+}
+
+/** The checks of the forced etcd, before any client or other member can reach it. */
+export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> {
+  const {observation} = acting;
+  const survivor = observation.status.run?.plan?.survivor ?? '';
+  return await untilReady(60, async () => {
+    const member = memberIn(acting, pod, survivor);
+    const problem = await aloneAndLeading(member);
+    if (problem) return again(problem, 100);
+    const canary = await missingCanary(member, observation.spec.verification.canaryKeys);
+    if (canary !== undefined) {
+      return refused('CanaryMissing', `canary key ${canary} (spec.verification.canaryKeys) is not in the data of ${survivor}. No client has reached it and every name is held: pick another survivor, or restore its copy`);
+    }
+    const {revision} = await member.put(marks.probeKey, `run ${observation.status.run?.id ?? ''}`);
+    const container = pod.spec?.containers[0]?.name ?? 'etcd';
+    const log = await acting.client.podLog(pod.metadata?.namespace ?? 'default', pod.metadata?.name ?? '', {container, limitBytes: 262_144});
+    const discarded = discardedEntries(log);
+    return finished(`one member, its own leader, revision ${revision}`, (draft) => {
+      if (draft.run?.force) draft.run.force = {...draft.run.force, revision, discardedEntries: discarded};
+      draft.dataLoss = {...draft.dataLoss, discardedEntries: discarded};
+    });
+  });
+}
+
+const forceFlag = /force-new-cluster(?!-bump)(=true)?$|ETCD_FORCE_NEW_CLUSTER/;
+
+/** The force flag in what a pod starts; a helper's annotation with a config file counts as well. */
+export function carriesForceFlag(pod: V1Pod): boolean {
+  return (pod.spec?.containers ?? []).some((container) =>
+    [...(container.command ?? []), ...(container.args ?? [])].some((word) => word.split(/\s+/).some((part) => forceFlag.test(part.replaceAll(/['"]/g, ''))))
+    || (container.env ?? []).some((variable) => variable.name === 'ETCD_FORCE_NEW_CLUSTER' && variable.value !== '' && variable.value !== 'false'));
+}
+
+/** The survivor's own pod is the cluster now: it leads itself, and the first write of a client is accepted. */
+export async function proveWrite(acting: Acting, pod: V1Pod): Promise<Outcome> {
+  const {observation} = acting;
+  const survivor = observation.ordinals.find((view) => view.pod === pod.metadata?.name);
+  if (survivor === undefined || !isLaunch(survivor.launch)) return again('how the survivor starts is not known', 1_000);
+  if (carriesForceFlag(pod)) return refused('TemplateForces', `pod ${survivor.pod} carries the force flag: take it out of the StatefulSet's template before any member joins`);
+  return await untilReady(60, async () => {
+    const member = memberIn(acting, pod, survivor.pod);
+    const status = await member.status();
+    if (status.leader !== status.memberID) return again(`${survivor.pod} does not lead itself yet`, 60);
+    await member.put(marks.probeKey, `run ${observation.status.run?.id ?? ''} in its own pod`);
+    return finished(`${survivor.pod} serves alone and accepts writes`, (draft) => {
+      if (draft.run) draft.run.writableAt ??= new Date(Date.now()).toISOString();
+    });
+  });
+}

@@ -1,0 +1,32 @@
+import type {Action, Outcome} from '../decide/decision.ts';
+import type {Acting} from './context.ts';
+import {again} from './context.ts';
+import {checkForced, proveWrite} from './forcing.ts';
+import {proveHold, releasePod, stopPod, ungatePod} from './holding.ts';
+import {createClaim, createPod, deleteClaim, deletePod, dryRunPods, retainVolume} from './objects.ts';
+import {addLearner, promoteLearner, removeMember, removeProbeKey} from './rejoining.ts';
+import {verifyMembers} from './verifying.ts';
+
+/** Does one action. Errors of the API server and of etcd that a repeat cannot mend are thrown; the reconcile reports them. */
+export async function perform(acting: Acting, action: Action): Promise<Outcome> {
+  if (acting.signal.aborted) return again('this operator is not the leader any more', 1_000);
+  switch (action.type) {
+    case 'ProveHold': return await proveHold(acting, action.pods);
+    case 'DryRunPods': return await dryRunPods(acting, action.pods);
+    case 'StopPod': return await stopPod(acting, action.pod, action.graceSeconds);
+    case 'ReleasePod': return await releasePod(acting, action.pod, action.force);
+    case 'CreatePod': return await createPod(acting, action.pod);
+    case 'DeletePod': return await deletePod(acting, action.pod);
+    case 'UngatePod': return await ungatePod(acting, action.pod);
+    case 'RetainVolume': return await retainVolume(acting, action.volume);
+    case 'DeleteClaim': return await deleteClaim(acting, action.claim);
+    case 'CreateClaim': return await createClaim(acting, action.claim);
+    case 'CheckForced': return await checkForced(acting, action.pod);
+    case 'ProveWrite': return await proveWrite(acting, action.pod);
+    case 'AddLearner': return await addLearner(acting, action.via, action.pod, action.peerURLs);
+    case 'RemoveMember': return await removeMember(acting, action.via, action.memberID, action.pod);
+    case 'PromoteLearner': return await promoteLearner(acting, action.via, action.memberID, action.pod);
+    case 'VerifyMembers': return await verifyMembers(acting, action.pods, action.via);
+    case 'RemoveProbeKey': return await removeProbeKey(acting, action.via);
+  }
+}

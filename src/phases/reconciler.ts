@@ -1,0 +1,246 @@
+import type {V1Pod} from '@kubernetes/client-node';
+import {brokenRules} from '../api/rules.ts';
+import {specSchema} from '../api/spec.ts';
+import {statusSchema} from '../api/status.ts';
+import {marks} from '../api/types.ts';
+import type {QuorumRecovery, QuorumRecoveryStatus} from '../api/types.ts';
+import type {Decision, Outcome} from '../decide/decision.ts';
+import {nextStep, reopens} from '../decide/next.ts';
+import type {NextStep} from '../decide/next.ts';
+import {podOfJoinStep} from '../decide/plan.ts';
+import {ProcessLedger, refreshRecords} from '../decide/records.ts';
+import type {Standing} from '../decide/summary.ts';
+import {summarize} from '../decide/summary.ts';
+import type {KubernetesClient} from '../kubernetes/client.ts';
+import type {EtcdAccess} from '../observe/access.ts';
+import type {Observed} from '../observe/observe.ts';
+import {observe} from '../observe/observe.ts';
+import type {Depth} from '../observe/observe.ts';
+import type {StatusWriter} from '../operator/status.ts';
+import {departing} from './departing.ts';
+import {perform} from './perform.ts';
+import type {Reporter} from './reporter.ts';
+import {finishRun, markEnded, markRunning, reopen, startRun, wantsRun} from './run.ts';
+
+export interface RecovererOptions {
+  client: KubernetesClient;
+  status: StatusWriter;
+  etcd: EtcdAccess;
+  reporter: Reporter;
+  agentImage: string | undefined;
+  now: () => number;
+  /** Aborted when this replica does not lead any more: no act is begun after it. */
+  signal: AbortSignal;
+}
+
+/** How often a resource is looked at while nothing happens, ms. Pod and node events come at once. */
+const watchMs = 30_000;
+const blockedMs = 3_000;
+/** Passes of one reconcile before others get their turn. */
+const maxPasses = 50;
+
+interface Pass {
+  base: QuorumRecovery;
+  draft: QuorumRecoveryStatus;
+  /** undefined: at once again. */
+  requeueMs: number | undefined;
+}
+
+/** observe → decide → act → record, one step at a time, from what is there: nothing is remembered but the ends of processes. */
+export class Recoverer {
+  readonly #options: RecovererOptions;
+  readonly #ledger = new ProcessLedger();
+
+  constructor(options: RecovererOptions) {
+    this.#options = options;
+  }
+
+  /** Every pod event of a watched namespace, DELETED included. */
+  onPod(pod: V1Pod): void {
+    this.#ledger.see(pod, this.#options.now());
+  }
+
+  async reconcile(key: {namespace: string; name: string}): Promise<{requeueAfterMs?: number}> {
+    const read = await this.#options.client.get('QuorumRecovery', key.namespace, key.name);
+    if (read === undefined) return {};
+    const resource = this.#withReadableStatus(read);
+    const invalid = this.#invalid(resource);
+    if (invalid !== undefined) {
+      await this.#write(resource, structuredClone(resource.status ?? {}), {at: 'stalled', reason: 'InvalidSpec', message: invalid});
+      return {};
+    }
+    let pass: Pass = {base: resource, draft: structuredClone(resource.status ?? {}), requeueMs: undefined};
+    for (let passes = 0; passes < maxPasses && !this.#options.signal.aborted; passes += 1) {
+      pass = await this.#pass(pass);
+      if (pass.requeueMs !== undefined) return {requeueAfterMs: pass.requeueMs};
+    }
+    return {requeueAfterMs: 100};
+  }
+
+  /** A status that another version wrote and this one cannot read counts as absent, and that is said. */
+  #withReadableStatus(resource: QuorumRecovery): QuorumRecovery {
+    const parsed = statusSchema.safeParse(resource.status ?? {});
+    if (parsed.success) return {...resource, status: parsed.data};
+    this.#options.reporter.unreadableStatus(resource, parsed.error.message);
+    return {...resource, status: {}};
+  }
+
+  #invalid(resource: QuorumRecovery): string | undefined {
+    const parsed = specSchema.safeParse(resource.spec);
+    if (!parsed.success) return parsed.error.issues.map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`).join('; ');
+    const broken = brokenRules(parsed.data);
+    return broken.length > 0 ? broken.join('; ') : undefined;
+  }
+
+  async #pass({base, draft}: Pass): Promise<Pass> {
+    const observed = await observe(this.#options, {...base, status: draft}, depthFor(draft));
+    const {observation} = observed;
+    const status = observation.status;
+    this.#ledger.apply(status);
+    const leaving = departing(observation);
+    if (leaving === 'drop-finalizer') return await this.#dropFinalizer(base, status);
+    if (leaving !== undefined && status.run) status.run.aborted = leaving;
+    const late = reopens(observation);
+    if (late.length > 0) reopen(status, late, observation.spec);
+    else if (wantsRun(observation.spec, status) && base.metadata.deletionTimestamp === undefined) {
+      if (status.run?.outcome === 'Degraded' && (status.heldPods ?? []).length > 0) reopen(status, deferredSteps(status), observation.spec);
+      else startRun(status, observation.spec, observation.now);
+    }
+    if (status.run === undefined || status.run.finishedAt !== undefined) return await this.#watch(base, observed);
+    if (status.run.plan === undefined) refreshRecords(status, observation);
+    const next = nextStep(observation);
+    if (next === undefined) {
+      finishRun(status, (status.heldPods ?? []).length > 0 ? 'Degraded' : 'Recovered', observation.now);
+      return await this.#watch(base, observed);
+    }
+    return await this.#step(base, observed, next);
+  }
+
+  /** No run in flight: the records and the witness are kept fresh, and the resource is free to go. */
+  async #watch(base: QuorumRecovery, {observation}: Observed): Promise<Pass> {
+    const status = observation.status;
+    if (observation.set !== undefined && observation.ordinals.some((view) => view.probe.kind !== 'NotAsked')) refreshRecords(status, observation);
+    const written = await this.#write(base, status, {at: 'watching'});
+    if ((status.heldPods ?? []).length === 0 && hasFinalizer(written)) return await this.#dropFinalizer(written, status);
+    return {base: written, draft: status, requeueMs: watchMs};
+  }
+
+  async #step(base: QuorumRecovery, observed: Observed, next: NextStep): Promise<Pass> {
+    const {observation} = observed;
+    const status = observation.status;
+    const run = status.run;
+    if (run === undefined) throw new Error('a step without a run');
+    const {name, decision} = next;
+    const standing: Standing = {at: 'step', step: name, decision};
+    this.#options.reporter.decided(base, run.id, name, decision);
+    switch (decision.kind) {
+      case 'done':
+        decision.record?.(status);
+        if (run.aborted) {
+          markEnded(run, name, 'Done', decision.message, observation.now);
+          finishRun(status, 'Released', observation.now);
+          return {base: await this.#write(base, status, {at: 'watching'}), draft: status, requeueMs: undefined};
+        }
+        markEnded(run, name, 'Done', decision.message, observation.now);
+        return {base, draft: status, requeueMs: undefined};
+      case 'record':
+        decision.record(status);
+        markRunning(run, name, decision.why, observation.now);
+        return {base: await this.#write(base, status, standing), draft: status, requeueMs: undefined};
+      case 'wait':
+        markRunning(run, name, decision.why, observation.now);
+        return {base: await this.#write(base, status, standing), draft: status, requeueMs: decision.ms};
+      case 'stalled': case 'blocked':
+        if (decision.kind === 'blocked') decision.record?.(status);
+        markRunning(run, name, decision.message, observation.now);
+        return {base: await this.#write(base, status, standing), draft: status, requeueMs: blockedMs};
+      case 'not-needed':
+        markEnded(run, name, 'Done', decision.message, observation.now);
+        finishRun(status, 'NotNeeded', observation.now);
+        return {base: await this.#write(base, status, {at: 'watching'}), draft: status, requeueMs: undefined};
+      case 'abort':
+        run.aborted = {reason: decision.reason, message: decision.message};
+        return {base: await this.#write(base, status, standing), draft: status, requeueMs: undefined};
+      case 'deferred':
+        decision.record(status);
+        markEnded(run, name, 'Deferred', decision.message, observation.now);
+        return await this.#act(await this.#write(base, status, standing), observed, {...next, decision: {kind: 'act', why: decision.message, actions: decision.actions ?? []}});
+      case 'act': {
+        decision.record?.(status);
+        markRunning(run, name, decision.why, observation.now);
+        // The finalizer keeps the resource, and with it the policy's parameter, from the first act on a pod to the last.
+        const kept = name === 'Plan' ? base : await this.#addFinalizer(base);
+        return await this.#act(await this.#write(kept, status, standing), observed, next);
+      }
+    }
+  }
+
+  async #act(base: QuorumRecovery, observed: Observed, {name, decision}: NextStep): Promise<Pass> {
+    if (decision.kind !== 'act') throw new Error(`nothing to act on in ${decision.kind}`);
+    const {observation, credentials} = observed;
+    const status = observation.status;
+    const {client, etcd, signal} = this.#options;
+    const outcomes = await Promise.all(decision.actions.map(async (action) => await perform({client, etcd, credentials, observation, signal}, action)));
+    for (const outcome of outcomes) outcome.record?.(status);
+    const refusal = outcomes.find((outcome) => outcome.kind === 'blocked');
+    if (refusal) {
+      const standing: Standing = {at: 'step', step: name, decision: {kind: 'blocked', reason: refusal.reason, message: refusal.message}};
+      this.#options.reporter.decided(base, status.run?.id ?? '', name, standing.decision);
+      return {base: await this.#write(base, undoPlan(status, name), standing), draft: status, requeueMs: blockedMs};
+    }
+    const retry = outcomes.filter((outcome): outcome is Extract<Outcome, {kind: 'retry'}> => outcome.kind === 'retry');
+    if (retry.length > 0) {
+      const waiting: Decision = {kind: 'wait', why: retry[0]?.why ?? '', ms: Math.min(...retry.map((outcome) => outcome.ms))};
+      this.#options.reporter.decided(base, status.run?.id ?? '', name, waiting);
+      return {base, draft: undoPlan(status, name), requeueMs: waiting.ms};
+    }
+    if (decision.completes && status.run) {
+      const message = outcomes.map((outcome) => ('message' in outcome ? outcome.message : undefined)).find((text) => text !== undefined);
+      markEnded(status.run, name, 'Done', message ?? decision.why, observation.now);
+    }
+    return {base, draft: status, requeueMs: undefined};
+  }
+
+  async #write(base: QuorumRecovery, status: QuorumRecoveryStatus, standing: Standing): Promise<QuorumRecovery> {
+    summarize(status, standing, base.metadata.generation, this.#options.now());
+    const written = await this.#options.status.update(base, () => status);
+    this.#options.reporter.written(base, written);
+    return written;
+  }
+
+  async #addFinalizer(base: QuorumRecovery): Promise<QuorumRecovery> {
+    if (hasFinalizer(base) || base.metadata.deletionTimestamp !== undefined) return base;
+    return await this.#patchFinalizers(base, [...(base.metadata.finalizers ?? []), marks.finalizer]);
+  }
+
+  async #dropFinalizer(base: QuorumRecovery, draft: QuorumRecoveryStatus): Promise<Pass> {
+    const patched = await this.#patchFinalizers(base, (base.metadata.finalizers ?? []).filter((finalizer) => finalizer !== marks.finalizer));
+    return {base: patched, draft, requeueMs: watchMs};
+  }
+
+  async #patchFinalizers(base: QuorumRecovery, finalizers: string[]): Promise<QuorumRecovery> {
+    const {namespace, name = '', resourceVersion} = base.metadata;
+    const patched = await this.#options.client.patch('QuorumRecovery', namespace, name, {metadata: {resourceVersion, finalizers: finalizers.length > 0 ? finalizers : null}});
+    return {...base, metadata: patched.metadata};
+  }
+}
+
+const hasFinalizer = (resource: QuorumRecovery) => (resource.metadata.finalizers ?? []).includes(marks.finalizer);
+
+const deferredSteps = (status: QuorumRecoveryStatus) => (status.run?.steps ?? []).filter((step) => step.state === 'Deferred').map((step) => step.name);
+
+/** A plan whose trial pods were refused is no plan: the next pass plans anew. */
+function undoPlan(status: QuorumRecoveryStatus, step: string): QuorumRecoveryStatus {
+  if (step === 'Plan' && status.run) delete status.run.plan;
+  return status;
+}
+
+/** Steps that decide by what etcd says ask it; the others must not wait for members that are silent. */
+function depthFor(status: QuorumRecoveryStatus): Depth {
+  const {run} = status;
+  if (run === undefined || run.finishedAt !== undefined || run.plan === undefined) return 'Members';
+  const step = run.steps.find((candidate) => candidate.state !== 'Done' && candidate.state !== 'Deferred')?.name ?? 'Release';
+  if (step === 'Plan' || step === 'RestartProof') return 'Members';
+  if (podOfJoinStep(step) !== undefined) return {only: [run.plan.survivor]};
+  return 'Kubernetes';
+}

@@ -1,0 +1,79 @@
+import type {QuorumRecovery} from '../api/types.ts';
+import type {Decision} from '../decide/decision.ts';
+import {findCondition} from '../operator/conditions.ts';
+import type {EventRecorder} from '../operator/events.ts';
+import type {Logger} from '../operator/log.ts';
+import {setPhase} from '../operator/metrics.ts';
+import type {Metrics} from '../operator/metrics.ts';
+
+/** Says what was decided and what was written: one log line a decision, events and metrics after the status write that they tell of. */
+export class Reporter {
+  readonly #log: Logger;
+  readonly #events: EventRecorder;
+  readonly #metrics: Metrics;
+  /** The last line of each run, so that waiting does not repeat itself. */
+  readonly #last = new Map<string, string>();
+
+  constructor(log: Logger, events: EventRecorder, metrics: Metrics) {
+    this.#log = log;
+    this.#events = events;
+    this.#metrics = metrics;
+  }
+
+  decided({metadata}: QuorumRecovery, run: string, step: string, decision: Decision): void {
+    const words = 'why' in decision ? decision.why : decision.message;
+    const line = `${step}/${decision.kind}/${words}`;
+    if (this.#last.get(run) === line) return;
+    this.#last.set(run, line);
+    if (this.#last.size > 1_000) this.#last.delete(this.#last.keys().next().value ?? '');
+    const log = this.#log.child({namespace: metadata.namespace, name: metadata.name, run, step});
+    const fields = {decision: decision.kind, ...('reason' in decision && {reason: decision.reason}), ...(decision.kind === 'act' && {actions: decision.actions.map((action) => action.type)})};
+    if (decision.kind === 'blocked' || decision.kind === 'stalled' || decision.kind === 'abort') log.warn(fields, words);
+    else log.info(fields, words);
+  }
+
+  unreadableStatus({metadata}: QuorumRecovery, problem: string): void {
+    this.#log.error({namespace: metadata.namespace, name: metadata.name, problem}, 'the status cannot be read and counts as absent');
+  }
+
+  written(before: QuorumRecovery, after: QuorumRecovery): void {
+    if (before === after) return;
+    this.#measure(before, after);
+    this.#steps(before, after);
+    const {status: was} = before;
+    const is = after.status ?? {};
+    if (was?.run?.plan === undefined && is.run?.plan !== undefined) this.#event(after, 'Normal', 'Planned', `run ${is.run.id}: start from ${is.run.plan.survivor} (${is.run.plan.why})`);
+    const ready = findCondition(is.conditions, 'Ready');
+    const same = ready?.reason === findCondition(was?.conditions, 'Ready')?.reason && is.phase === was?.phase;
+    if (ready === undefined || same) return;
+    if (is.phase === 'Blocked' || is.phase === 'Stalled' || is.phase === 'Failed') this.#event(after, 'Warning', ready.reason, ready.message);
+    else if (is.phase === 'Complete') this.#event(after, ready.status === 'True' ? 'Normal' : 'Warning', ready.reason, ready.message);
+  }
+
+  /** One event and one measurement for each step that ended with this write. */
+  #steps(before: QuorumRecovery, after: QuorumRecovery): void {
+    const run = after.status?.run;
+    const known = before.status?.run?.id === run?.id ? (before.status?.run?.steps ?? []) : [];
+    for (const step of run?.steps ?? []) {
+      const ended = step.state === 'Done' || step.state === 'Deferred';
+      if (!ended || step.name === 'Plan' || known.some((old) => old.name === step.name && old.state === step.state)) continue;
+      const kind = step.name.split(' ')[0] ?? '';
+      this.#event(after, step.state === 'Done' ? 'Normal' : 'Warning', `${kind}${step.state}`, step.message ?? step.name);
+      if (step.startedAt === undefined || step.finishedAt === undefined) continue;
+      this.#metrics.stepDuration.observe({step: kind}, (Date.parse(step.finishedAt) - Date.parse(step.startedAt)) / 1000);
+    }
+  }
+
+  #measure(before: QuorumRecovery, {metadata, status}: QuorumRecovery): void {
+    const labels = {namespace: metadata.namespace ?? '', name: metadata.name ?? ''};
+    setPhase(this.#metrics, labels, status?.phase ?? 'Watching');
+    this.#metrics.quorumLost.set(labels, findCondition(status?.conditions, 'QuorumLost')?.status === 'True' ? 1 : 0);
+    const run = status?.run;
+    if (run?.finishedAt === undefined || before.status?.run?.finishedAt === run.finishedAt) return;
+    this.#metrics.runsTotal.inc({outcome: run.outcome ?? 'Failed', strategy: run.plan?.strategy ?? 'None'});
+  }
+
+  #event(resource: QuorumRecovery, type: 'Normal' | 'Warning', reason: string, note: string): void {
+    this.#events.record({regarding: resource, type, reason, action: 'Recover', note});
+  }
+}

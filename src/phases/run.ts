@@ -1,0 +1,82 @@
+import {randomBytes} from 'node:crypto';
+import type {QuorumRecoverySpec, QuorumRecoveryStatus, Run, StepRecord} from '../api/types.ts';
+
+const iso = (now: number) => new Date(now).toISOString();
+
+/** Whether the resource asks for a run: it never had one, or spec.trigger.request has another value than the last one's. */
+export function wantsRun(spec: QuorumRecoverySpec, status: QuorumRecoveryStatus): boolean {
+  const {run} = status;
+  if (run === undefined) return true;
+  return run.finishedAt !== undefined && run.request !== spec.trigger.request;
+}
+
+/** Begins a run. What an earlier one still holds is not forgotten: see `reopen`. */
+export function startRun(draft: QuorumRecoveryStatus, spec: QuorumRecoverySpec, now: number): void {
+  const {request} = spec.trigger;
+  draft.run = {
+    id: `run-${randomBytes(4).toString('hex')}`, attempt: (draft.run?.attempt ?? 0) + 1, ...(request !== undefined && {request}),
+    startedAt: iso(now), steps: [{name: 'Plan', state: 'Running', startedAt: iso(now)}],
+  };
+  delete draft.dataLoss;
+}
+
+/** A degraded run goes on with the members that waited; what was verified is verified again. */
+export function reopen(draft: QuorumRecoveryStatus, steps: readonly string[], spec: QuorumRecoverySpec): void {
+  const {run} = draft;
+  if (run === undefined) return;
+  delete run.finishedAt;
+  delete run.outcome;
+  if (spec.trigger.request === undefined) delete run.request;
+  else run.request = spec.trigger.request;
+  for (const step of run.steps) {
+    const late = steps.includes(step.name);
+    if (!late && step.name !== 'Verify' && step.name !== 'Release') continue;
+    Object.assign(step, {state: 'Pending', message: 'a member that waited may join now'});
+    delete step.startedAt;
+    delete step.finishedAt;
+  }
+  for (const join of run.joins ?? []) if (steps.includes(`Join ${join.pod}`)) delete join.deferred;
+}
+
+function stepOf(run: Run, name: string): StepRecord {
+  const found = run.steps.find((step) => step.name === name);
+  if (found) return found;
+  const made: StepRecord = {name, state: 'Pending'};
+  run.steps.push(made);
+  return made;
+}
+
+export function markRunning(run: Run, name: string, message: string, now: number): void {
+  const step = stepOf(run, name);
+  if (step.state === 'Deferred') for (const join of run.joins ?? []) if (name === `Join ${join.pod}`) delete join.deferred;
+  step.state = 'Running';
+  step.startedAt ??= iso(now);
+  step.message = message;
+}
+
+export function markEnded(run: Run, name: string, state: 'Done' | 'Deferred', message: string, now: number): void {
+  const step = stepOf(run, name);
+  step.state = state;
+  step.startedAt ??= iso(now);
+  step.finishedAt = iso(now);
+  step.message = message;
+}
+
+const seconds = (from: string, to: string) => Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
+
+/** Ends a run and writes its line of the history (the last ten are kept). */
+export function finishRun(draft: QuorumRecoveryStatus, outcome: NonNullable<Run['outcome']>, now: number): void {
+  const {run} = draft;
+  if (run === undefined) return;
+  run.outcome = outcome;
+  run.finishedAt = iso(now);
+  const lost = draft.conditions?.find((condition) => condition.type === 'QuorumLost' && condition.status === 'True')?.lastTransitionTime;
+  const since = lost !== undefined && lost < run.startedAt ? lost : run.startedAt;
+  const entry = {
+    id: run.id, outcome, finishedAt: run.finishedAt, durationSeconds: seconds(run.startedAt, run.finishedAt),
+    ...(run.plan && {strategy: run.plan.strategy, survivor: run.plan.survivor}),
+    ...(run.writableAt !== undefined && {unavailableSeconds: seconds(since, run.writableAt)}),
+    ...(draft.dataLoss && run.plan && {dataLoss: draft.dataLoss}),
+  };
+  draft.history = [entry, ...(draft.history ?? []).filter((past) => past.id !== run.id)].slice(0, 10);
+}

@@ -1,0 +1,3 @@
+module quorumrecovery.io/lab/pause
+
+go 1.24.0

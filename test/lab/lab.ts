@@ -1,0 +1,182 @@
+import {rmSync} from 'node:fs';
+import {apiPartyName, partitionRules, pairsBetween} from './network.ts';
+import type {Party} from './network.ts';
+import {runInLab} from './inside.ts';
+import {createNode, endNode, findNode, importIntoNodes, lastLogLines, restartKubelet, startNode, wipeNode} from './nodes.ts';
+import {LabPaths} from './paths.ts';
+import {kill} from './processes.ts';
+import {run, waitFor} from './shell.ts';
+import {startLab} from './start.ts';
+import {readLiveState, readNodes} from './state.ts';
+import {removeRemains} from './remains.ts';
+import {liveState, withLabNetwork} from './inside.ts';
+import {labTemplate, prepareLab} from './prepare.ts';
+
+export interface LabOptions {
+  /** Several labs can stand side by side. Default: lab. */
+  name?: string;
+  /** How many nodes, n1 to nN. Default: 5. */
+  nodes?: number;
+  /** More images, as OCI or docker archives, that every node has from its start. */
+  images?: readonly string[];
+  /** Told in one line what takes time. */
+  say?: (line: string) => void;
+}
+
+export interface LabNode {
+  name: string;
+  running: boolean;
+  /** What the node's /etc/machine-id says, and status.nodeInfo.machineID of its Node. */
+  machineID: string;
+}
+
+/** A real Kubernetes cluster on this machine. Every method can be called from any process; what there is to know is on disk. */
+export class Lab {
+  readonly #paths: LabPaths;
+
+  private constructor(paths: LabPaths) {
+    this.#paths = paths;
+  }
+
+  /** Starts a lab and returns once its nodes are Ready. What a dead one of the same name left behind is removed first. */
+  static async up(options: LabOptions = {}): Promise<Lab> {
+    const {name = 'lab', nodes = 5, images = [], say = (): void => undefined} = options;
+    const paths = new LabPaths(name);
+    if (readLiveState(paths) !== undefined) throw new Error(`a lab named ${name} runs already; end it first, or take another name`);
+    const prepared = await prepareLab(images, say);
+    await removeRemains(paths);
+    await startLab(paths, prepared, say);
+    const lab = new Lab(paths);
+    const names = Array.from({length: nodes}, (_, index) => `n${index + 1}`);
+    await Promise.all(names.map((node) => lab.addNode(node)));
+    return lab;
+  }
+
+  /** The lab of that name, which has to run. */
+  static attach(name = 'lab'): Lab {
+    const paths = new LabPaths(name);
+    liveState(paths);
+    return new Lab(paths);
+  }
+
+  get name(): string {
+    return this.#paths.name;
+  }
+
+  /** For processes outside of the lab: the API server through a forwarder on loopback. Pods cannot be reached. */
+  get kubeconfig(): string {
+    return this.#paths.kubeconfig;
+  }
+
+  /** For processes with the lab's network, such as those started with `command`. */
+  get insideKubeconfig(): string {
+    return this.#paths.insideKubeconfig;
+  }
+
+  /** A directory with kubectl and helm. */
+  get bin(): string {
+    return this.#paths.bin;
+  }
+
+  /** The API server's address for processes outside of the lab. */
+  get server(): string {
+    return `https://127.0.0.1:${liveState(this.#paths).port}`;
+  }
+
+  nodes(): LabNode[] {
+    return readNodes(this.#paths).map(({name, machineID, pid}) => ({name, machineID, running: pid !== undefined}));
+  }
+
+  /** Adds a node and returns once it is Ready. */
+  async addNode(name: string, options: {labels?: Record<string, string>} = {}): Promise<void> {
+    await createNode(this.#paths, name, options.labels ?? {}, labTemplate(this.#paths));
+    await this.startNode(name);
+  }
+
+  /** The sudden end of a node: every process and its link. Its disks stay, but nobody serves them; its Node object stays too. */
+  async endNode(name: string): Promise<void> {
+    await endNode(this.#paths, name);
+  }
+
+  /** Starts an ended node again, with its disks and machine ID, and returns once it is Ready. */
+  async startNode(name: string): Promise<void> {
+    const startedAt = Date.now();
+    await startNode(this.#paths, name);
+    await this.#ready(name, startedAt);
+  }
+
+  /** Ends a node and destroys its disks. Its Node object stays: `deleteNode` removes that. */
+  async removeNode(name: string): Promise<void> {
+    if (findNode(this.#paths, name).pid !== undefined) await endNode(this.#paths, name);
+    await wipeNode(this.#paths, name);
+  }
+
+  /** Deletes the Node object, as a cloud's controller or an administrator does for a machine that is gone. */
+  async deleteNode(name: string): Promise<void> {
+    await this.kubectl(['delete', 'node', name, '--ignore-not-found']);
+  }
+
+  /** Kills a node's kubelet, which is started again at once; its pods go on. A deleted Node comes back by it. */
+  async restartKubelet(name: string): Promise<void> {
+    await restartKubelet(this.#paths, name);
+  }
+
+  /** Drops every packet between the nodes of the one set and those of the other; `api` stands for the API server. Replaces an earlier partition. */
+  async partition(first: readonly string[], second: readonly string[]): Promise<void> {
+    const party = (name: string): Party => (name === apiPartyName ? name : findNode(this.#paths, name).index);
+    await this.#cut(pairsBetween(first.map(party), second.map(party)));
+  }
+
+  async heal(): Promise<void> {
+    await this.#cut([]);
+  }
+
+  /** Loads an image archive (OCI or docker) into every running node. */
+  async importImage(archive: string): Promise<void> {
+    await importIntoNodes(this.#paths, archive);
+  }
+
+  /** Runs kubectl against the lab and returns what it prints. */
+  async kubectl(args: readonly string[], input?: string): Promise<string> {
+    return await run(`${this.bin}/kubectl`, ['--kubeconfig', this.kubeconfig, ...args], input === undefined ? {} : {input});
+  }
+
+  /** The words to put before a command so that it runs with the lab's network, names and KUBECONFIG; for child_process.spawn. */
+  command(words: readonly string[]): string[] {
+    return [...withLabNetwork(this.#paths), ...words];
+  }
+
+  /** Ends the lab and removes everything of it. */
+  async down(): Promise<void> {
+    const state = readLiveState(this.#paths);
+    if (state !== undefined) {
+      kill(state.init);
+      await waitFor('the end of the lab', 30, () => Promise.resolve(readLiveState(this.#paths) === undefined ? true : undefined));
+    }
+    await removeRemains(this.#paths);
+  }
+
+  async #cut(pairs: readonly (readonly [Party, Party])[]): Promise<void> {
+    await runInLab(this.#paths, 'iptables-restore --noflush', partitionRules(pairs));
+  }
+
+  /** Waits for a Ready condition that was reported after `since` (milliseconds of the clock). */
+  async #ready(name: string, since: number): Promise<void> {
+    const jsonpath = '{range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}';
+    await waitFor(`Ready of node ${name}`, 90, async () => {
+      const [status, heartbeat = ''] = (await this.kubectl(['get', 'node', name, '-o', `jsonpath=${jsonpath}`])).split(' ');
+      // Heartbeats are written in whole seconds.
+      return status === 'True' && Date.parse(heartbeat) >= since - 1000 ? true : undefined;
+    }, 300).catch((error: unknown) => {
+      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${lastLogLines(this.#paths, name)}`, {cause: error});
+    });
+  }
+}
+
+/** Ends the lab of that name, however dead it is, and removes everything of it. */
+export async function endLab(name: string): Promise<void> {
+  const paths = new LabPaths(name);
+  if (readLiveState(paths) !== undefined) await Lab.attach(name).down();
+  else await removeRemains(paths);
+  rmSync(paths.root, {recursive: true, force: true});
+}

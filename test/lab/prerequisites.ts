@@ -1,0 +1,121 @@
+import {accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {delimiter, join} from 'node:path';
+import {isUnified} from './cgroups.ts';
+import {run} from './shell.ts';
+
+/** Commands (or files) that the lab runs, and the Debian package that has each. */
+const packages: readonly (readonly [needed: string, debianPackage: string])[] = [
+  ['containerd', 'containerd'],
+  ['ctr', 'containerd'],
+  ['runc', 'runc'],
+  ['/usr/lib/cni/ptp', 'containernetworking-plugins'],
+  ['iptables-restore', 'iptables'],
+  ['ip', 'iproute2'],
+  ['socat', 'socat'],
+  ['conntrack', 'conntrack'],
+  ['/bin/busybox', 'busybox-static'],
+  ['buildah', 'buildah'],
+  ['unshare', 'util-linux'],
+  ['nsenter', 'util-linux'],
+  ['setpriv', 'util-linux'],
+  ['flock', 'util-linux'],
+  ['openssl', 'openssl'],
+];
+
+const otherWay =
+  'The end-to-end tests also run on any cluster that KUBECONFIG names ("KUBECONFIG=... make e2e"), or on kind where Docker is ("make kind").';
+
+/** The first Go that has `go build tool`; it fetches a newer toolchain by itself where a module asks for one. */
+const oldestGo = {major: 1, minor: 24};
+
+/** Checks that the lab can run here and installs missing Debian packages. Rejects with a sentence that says what is missing. */
+export async function ensurePrerequisites(say: (line: string) => void): Promise<void> {
+  if (process.platform !== 'linux') throw lacking('The lab needs Linux.');
+  if (process.getuid?.() !== 0) throw lacking('The lab needs root, for namespaces, cgroups and mounts.');
+  checkCgroups();
+  await installMissing(say);
+  await checkGo();
+  raiseInotifyLimit(say);
+}
+
+/** Which Debian packages are missing, each once. Static busybox: the dynamic one would not run in an image of its own. */
+export function missingPackages(isThere: (needed: string) => boolean): string[] {
+  return [...new Set(packages.filter(([needed]) => !isThere(needed)).map(([, debianPackage]) => debianPackage))];
+}
+
+/** `go version` → what is wrong with it, or undefined. */
+export function goProblem(version: string): string | undefined {
+  const [, major, minor] = /go(\d+)\.(\d+)/.exec(version) ?? [];
+  if (major === undefined || minor === undefined) return `"${version.trim()}" is no version of Go that the lab understands.`;
+  const recent = Number(major) > oldestGo.major || (Number(major) === oldestGo.major && Number(minor) >= oldestGo.minor);
+  return recent ? undefined : `The lab needs Go ${oldestGo.major}.${oldestGo.minor} or later, and this is ${major}.${minor}.`;
+}
+
+function lacking(sentence: string): Error {
+  return new Error(`${sentence} ${otherWay}`);
+}
+
+function checkCgroups(): void {
+  const needed = isUnified() ? ['cpu', 'cpuset', 'memory', 'pids'] : ['cpu', 'cpuacct', 'cpuset', 'memory', 'pids', 'devices', 'freezer'];
+  const there = isUnified()
+    ? readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim().split(' ')
+    : needed.filter((controller) => existsSync(`/sys/fs/cgroup/${controller}/cgroup.procs`));
+  const missing = needed.filter((controller) => !there.includes(controller));
+  if (missing.length > 0) throw lacking(`The lab needs the cgroup controllers ${missing.join(', ')} below /sys/fs/cgroup.`);
+}
+
+async function checkGo(): Promise<void> {
+  if (!isThere('go')) throw lacking(`The lab needs Go ${oldestGo.major}.${oldestGo.minor} or later, to build Kubernetes and etcd.`);
+  const problem = goProblem(await run('go', ['version'], {environment: {GOTOOLCHAIN: 'local'}, directory: '/'}));
+  if (problem !== undefined) throw lacking(problem);
+}
+
+function isThere(needed: string): boolean {
+  const candidates = needed.startsWith('/') ? [needed] : (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, needed));
+  return candidates.some((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function installMissing(say: (line: string) => void): Promise<void> {
+  const missing = missingPackages(isThere);
+  if (missing.length === 0) return;
+  if (!isThere('apt-get')) throw lacking(`The lab needs what Debian has in the packages ${missing.join(', ')}, and there is no apt-get here to install them.`);
+  say(`installing Debian packages that are missing: ${missing.join(' ')}`);
+  const options = ['-qq', '-y', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends'];
+  const environment = {DEBIAN_FRONTEND: 'noninteractive'};
+  const allowServices = refuseServices();
+  try {
+    await run('apt-get', ['-qq', 'update'], {environment});
+    await run('apt-get', ['install', ...options, ...missing], {environment});
+  } finally {
+    allowServices();
+  }
+  const still = missingPackages(isThere);
+  if (still.length > 0) throw lacking(`These packages are installed, but what the lab needs of them is not in PATH: ${still.join(', ')}.`);
+}
+
+/** Packages such as containerd would start a service, which the lab does not need; see invoke-rc.d(8). */
+function refuseServices(): () => void {
+  const policy = '/usr/sbin/policy-rc.d';
+  if (existsSync(policy)) return () => undefined;
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n', {mode: 0o755});
+  return () => {
+    rmSync(policy, {force: true});
+  };
+}
+
+/** Each kubelet and containerd takes a handful of inotify instances, and 128, the kernel's default, are soon used up. */
+function raiseInotifyLimit(say: (line: string) => void): void {
+  const file = '/proc/sys/fs/inotify/max_user_instances';
+  const wanted = 1024;
+  const now = Number(readFileSync(file, 'utf8'));
+  if (now >= wanted) return;
+  writeFileSync(file, String(wanted));
+  say(`raised fs.inotify.max_user_instances from ${now} to ${wanted} until the next boot`);
+}

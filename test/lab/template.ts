@@ -1,0 +1,91 @@
+import {spawn} from 'node:child_process';
+import {createHash} from 'node:crypto';
+import {createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {basename, join} from 'node:path';
+import {removeOlder} from './images.ts';
+import {withLock} from './lock.ts';
+import {stateDirectory} from './paths.ts';
+import {run, waitFor} from './shell.ts';
+
+/**
+ * A directory of containerd with these images imported and unpacked, made once per set of images. A new node gets a copy
+ * of hard links, which takes no time, and is safe since containerd writes neither to a blob nor to a committed snapshot.
+ */
+export async function containerdTemplate(archives: readonly string[], say: (line: string) => void): Promise<string> {
+  const hash = createHash('sha256').update(archives.map((archive) => basename(archive)).sort().join('\0'));
+  const directory = join(stateDirectory(), '.templates');
+  const template = join(directory, `images-${hash.digest('hex').slice(0, 12)}`);
+  await withLock(join(directory, 'lock'), async () => {
+    if (!existsSync(template)) {
+      const begin = Date.now();
+      await makeTemplate(`${template}.unfinished`, archives);
+      renameSync(`${template}.unfinished`, template);
+      say(`imported ${archives.length} images for the nodes in ${Math.round((Date.now() - begin) / 1000)} s`);
+    }
+    utimesSync(template, new Date(), new Date());
+    removeOlder(directory, 'images', 3);
+  });
+  return template;
+}
+
+/** Gives a node its own copy of the template. */
+export async function copyTemplate(template: string, target: string): Promise<void> {
+  rmSync(target, {recursive: true, force: true});
+  await run('cp', ['-a', '--link', template, target]);
+  // Databases are written in place, so these must not be shared.
+  const databases = (await run('find', [target, '-name', '*.db', '-type', 'f'])).trim().split('\n');
+  for (const database of databases) {
+    await run('cp', ['-a', database, `${database}.copy`]);
+    renameSync(`${database}.copy`, database);
+  }
+}
+
+async function makeTemplate(directory: string, archives: readonly string[]): Promise<void> {
+  rmSync(directory, {recursive: true, force: true});
+  mkdirSync(directory, {recursive: true});
+  // The path of a UNIX socket has to be short.
+  const state = mkdtempSync(join(tmpdir(), 'lab-'));
+  const socket = join(state, 'containerd.sock');
+  const config = `version = 2
+root = "${directory}"
+state = "${state}"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "${socket}"
+`;
+  writeFileSync(join(state, 'config.toml'), config);
+  // In mount and PID namespaces of its own, which end with this process: nothing of it stays, however this ends.
+  const isolated = ['--mount', '--pid', '--fork', '--mount-proc', '--kill-child'];
+  const containerd = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...isolated, 'containerd', '--config', join(state, 'config.toml')], {stdio: ['ignore', 'ignore', 'pipe']});
+  let log = '';
+  containerd.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4000)));
+  const ended = new Promise<void>((resolve) => containerd.once('exit', () => { resolve(); }));
+  try {
+    await waitFor('the start of containerd', 30, async () => (existsSync(socket) ? await run('ctr', ['-a', socket, 'version']) : undefined));
+    for (const archive of archives) await importArchive(['ctr', '-a', socket], archive);
+  } catch (error) {
+    throw new Error(`containerd could not import the images: ${error instanceof Error ? error.message : String(error)}\n${log}`, {cause: error});
+  } finally {
+    containerd.kill('SIGTERM');
+    await ended;
+    rmSync(state, {recursive: true, force: true});
+  }
+}
+
+/** `ctr` is the command that speaks to the wanted containerd. */
+export async function importArchive(ctr: readonly string[], archive: string): Promise<void> {
+  const [program = 'ctr', ...args] = ctr;
+  await new Promise<void>((resolve, reject) => {
+    const child = spawn(program, [...args, '-n', 'k8s.io', 'images', 'import', '-'], {stdio: ['pipe', 'ignore', 'pipe']});
+    let errors = '';
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    child.stdin.on('error', () => undefined);
+    child.on('error', reject);
+    child.on('exit', (status) => {
+      if (status === 0) resolve();
+      else reject(new Error(`the import of ${archive} failed: ${errors.trim()}`));
+    });
+    createReadStream(archive).on('error', reject).pipe(child.stdin);
+  });
+}

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import {LeaderElector} from '../../../src/operator/lease.ts';
+import {createLog} from '../../../src/operator/log.ts';
+import {FakeClient, unavailable} from './fake-client.ts';
+import {FakeClock, settle} from './fake-clock.ts';
+
+const times = {durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000};
+const log = createLog('silent', 'test');
+
+function candidate(client: FakeClient, clock: FakeClock, identity: string) {
+  const seen: string[] = [];
+  const elector = new LeaderElector({
+    client, clock, log, namespace: 'system', name: 'operator', identity, times, random: () => 0.5,
+    onStarted: (signal) => {
+      seen.push('started');
+      signal.addEventListener('abort', () => seen.push('aborted'));
+    },
+    onStopped: (why) => seen.push(why),
+  });
+  return {elector, seen};
+}
+
+async function leaseOf(client: FakeClient) {
+  const lease = await client.get('Lease', 'system', 'operator');
+  assert.ok(lease?.spec);
+  return lease.spec;
+}
+
+describe('leader election', () => {
+  it('lets the first process lead and the second stand by', async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient();
+    const a = candidate(client, clock, 'a');
+    const b = candidate(client, clock, 'b');
+    a.elector.start();
+    await settle();
+    b.elector.start();
+    await clock.advance(60_000);
+    assert.deepEqual(a.seen, ['started']);
+    assert.deepEqual(b.seen, []);
+    assert.equal(b.elector.holder, 'a');
+    const spec = await leaseOf(client);
+    assert.equal(spec.holderIdentity, 'a');
+    assert.equal(spec.leaseDurationSeconds, 15);
+    assert.equal(spec.leaseTransitions, 0);
+  });
+
+  it('lets the second lead no sooner than the lease duration after the first was killed', async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient();
+    let alive = true;
+    const ofA = {
+      get: client.get.bind(client), create: client.create.bind(client),
+      replace: (...args: Parameters<FakeClient['replace']>) => alive ? client.replace(...args) : new Promise<never>(() => undefined),
+    } as unknown as FakeClient;
+    const a = candidate(ofA, clock, 'a');
+    const b = candidate(client, clock, 'b');
+    a.elector.start();
+    await settle();
+    b.elector.start();
+    await clock.advance(7_000);
+    // Killed: it writes no more.
+    alive = false;
+    await clock.advance(12_000);
+    assert.deepEqual(b.seen, []);
+    await clock.advance(6_500);
+    assert.deepEqual(b.seen, ['started']);
+    assert.equal((await leaseOf(client)).leaseTransitions, 1);
+  });
+
+  it('hands over within one retry when the leader gives the lease back', async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient();
+    const a = candidate(client, clock, 'a');
+    const b = candidate(client, clock, 'b');
+    a.elector.start();
+    await settle();
+    b.elector.start();
+    await clock.advance(5_000);
+    await a.elector.stop();
+    assert.deepEqual(a.seen, ['started', 'aborted', 'Released']);
+    const spec = await leaseOf(client);
+    assert.equal(spec.holderIdentity, '');
+    assert.equal(spec.leaseDurationSeconds, 1);
+    await clock.advance(2_400);
+    assert.deepEqual(b.seen, ['started']);
+  });
+
+  it('ends leading ten seconds after the last good renewal began when the API server is away, before another one can lead', async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient();
+    const a = candidate(client, clock, 'a');
+    a.elector.start();
+    await clock.advance(1_000);
+    client.intercept = (verb, kind) => {
+      throw unavailable(verb, kind);
+    };
+    await clock.advance(8_900);
+    assert.deepEqual(a.seen, ['started']);
+    await clock.advance(200);
+    assert.deepEqual(a.seen, ['started', 'aborted', 'Lost']);
+    assert.equal(a.elector.isLeader, false);
+  });
+
+  it('ends leading in time even while a renewal hangs for ever', async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient();
+    const a = candidate(client, clock, 'a');
+    a.elector.start();
+    await clock.advance(1_000);
+    client.intercept = () => new Promise(() => undefined);
+    await clock.advance(9_100);
+    assert.deepEqual(a.seen, ['started', 'aborted', 'Lost']);
+  });
+
+  it('leads on through errors that pass before the deadline', async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient();
+    const a = candidate(client, clock, 'a');
+    a.elector.start();
+    await clock.advance(1_000);
+    client.intercept = (verb, kind) => {
+      throw unavailable(verb, kind);
+    };
+    await clock.advance(6_000);
+    client.intercept = () => undefined;
+    await clock.advance(60_000);
+    assert.deepEqual(a.seen, ['started']);
+  });
+
+  it('does not believe wall clocks: a lease that was renewed in a far past or future is held as long as it changes', async () => {
+    const client = new FakeClient();
+    for (const skew of [-86_400_000, 86_400_000]) {
+      const clock = new FakeClock();
+      const other = new FakeClock(clock.now() + skew);
+      const name = `operator${String(skew)}`;
+      const a = candidateAt(client, clock, 'a', name);
+      const b = candidateAt(client, other, 'b', name);
+      a.elector.start();
+      await settle();
+      b.elector.start();
+      for (let second = 0; second < 60; second += 1) {
+        await clock.advance(1_000);
+        await other.advance(1_000);
+      }
+      assert.deepEqual([a.seen, b.seen], [['started'], []]);
+    }
+  });
+
+  it('keeps standing by when the other wrote first', async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient();
+    const a = candidate(client, clock, 'a');
+    const b = candidate(client, clock, 'b');
+    a.elector.start();
+    b.elector.start();
+    await clock.advance(30_000);
+    assert.deepEqual([a.seen, b.seen].filter((seen) => seen.length > 0), [['started']]);
+  });
+
+  it('refuses times with which two could lead at once', () => {
+    const client = new FakeClient();
+    const clock = new FakeClock();
+    const options = {client, clock, log, namespace: 'n', name: 'l', identity: 'a', onStarted: () => undefined, onStopped: () => undefined};
+    assert.throws(() => new LeaderElector({...options, times: {...times, renewDeadlineMs: 15_000}}), /lease duration must be longer/);
+    assert.throws(() => new LeaderElector({...options, times: {...times, retryMs: 9_000}}), /renew deadline must be longer/);
+  });
+});
+
+function candidateAt(client: FakeClient, clock: FakeClock, identity: string, name: string) {
+  const seen: string[] = [];
+  const elector = new LeaderElector({
+    client, clock, log, namespace: 'system', name, identity, times,
+    onStarted: () => seen.push('started'), onStopped: (why) => seen.push(why),
+  });
+  return {elector, seen};
+}
