@@ -59,7 +59,9 @@ export const specSchema = z.object({
     .describe('Auto and ForceNewCluster both force only where the quorum is lost for good and no quorum of data is left.'),
   survivor: z.object({pod: name('Pod whose data the new cluster starts from.')}).optional()
     .describe('Your pick of the survivor, for this run. Default: the member with the best data.'),
-  lostMembers: z.array(lostMember).max(16).optional()
+  // The API server refuses a second one by the list's map key.
+  lostMembers: z.array(lostMember).max(16)
+    .refine((members) => new Set(members.map((member) => member.pod)).size === members.length, {error: 'names a pod twice'}).optional()
     .meta({'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['pod']}),
   preserve: z.object({
     mode: z.enum(['Copy', 'Skip']).default('Copy').describe('Copy: the survivor\'s data is copied on its own volume before it is changed.'),

@@ -1,7 +1,7 @@
 import type {V1ContainerStatus, V1Pod} from '@kubernetes/client-node';
 import type {Fenced, MemberRecord} from '../api/types.ts';
 import type {NodeView, Observation, OrdinalView} from '../observe/observation.ts';
-import {isGated, isTerminating} from '../kubernetes/ownPods.ts';
+import {isGated, isTerminating, runOf} from '../kubernetes/ownPods.ts';
 import type {Voter} from './membership.ts';
 
 /** What is known of the last process that ran a member. */
@@ -81,7 +81,7 @@ export function endOf(observation: Observation, pod: V1Pod, record: MemberRecord
 /** The pod that holds the name now is the one that ran this voter, not a successor on other data. */
 function isVotersProcess(observation: Observation, view: OrdinalView, voter: Voter, record: MemberRecord | undefined): boolean {
   const pod = view.object;
-  if (pod === undefined || isGated(pod)) return false;
+  if (pod === undefined || isGated(pod) || runOf(pod) === observation.status.run?.id) return false;
   if (record?.podUID === pod.metadata?.uid && record?.memberID === voter.memberID) return true;
   if (view.probe.kind === 'Answered') return view.probe.status.memberID === voter.memberID;
   if (view.probe.kind === 'PeerOnly') return true;
@@ -127,7 +127,9 @@ export function judgeProcess(observation: Observation, voter: Voter): ProcessVer
   const record = observation.status.members?.find((member) => member.pod === view.pod);
   const verdict = {pod: view.pod, memberID: voter.memberID, proven: undefined, stoppable: false, waitsFor: undefined};
   const named = observation.spec.lostMembers?.some((lost) => lost.pod === view.pod && lost.memberID === voter.memberID);
-  const present = view.object === undefined ? undefined : endOf(observation, view.object, record);
+  // A pod that this run made is no old process: held it never started, and let go it runs a member of the new cluster.
+  const old = view.object !== undefined && runOf(view.object) !== observation.status.run?.id ? view.object : undefined;
+  const present = old && endOf(observation, old, record);
   const stopFirst = present !== undefined && 'stoppable' in present;
   if (named) {
     const fenced: Fenced = {by: 'LostMembers', at: new Date(observation.now).toISOString(), message: 'spec.lostMembers names it'};

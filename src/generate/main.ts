@@ -1,25 +1,36 @@
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
-import {dirname} from 'node:path';
-import {generatedFiles} from './files.ts';
+import {dirname, join} from 'node:path';
+import {generatedFiles, installPath} from './files.ts';
+import {findHelm} from './helm.ts';
+import {renderInstall} from './install.ts';
 
+const root = join(import.meta.dirname, '..', '..');
 const check = process.argv.includes('--check');
-let stale = 0;
-for (const [path, text] of generatedFiles()) {
-  const current = (() => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch {
-      return undefined;
-    }
-  })();
-  if (current === text) continue;
-  if (check) {
-    process.stderr.write(`${path} is not fresh: run 'npm run generate' and commit the result\n`);
-    stale += 1;
-  } else {
-    mkdirSync(dirname(path), {recursive: true});
-    writeFileSync(path, text);
-    process.stdout.write(`wrote ${path}\n`);
+
+function current(path: string): string | undefined {
+  try {
+    return readFileSync(join(root, path), 'utf8');
+  } catch {
+    return undefined;
   }
 }
-if (stale > 0) process.exit(1);
+
+/** Writes a file unless it is as it should be; with --check says instead that it is not, and returns false. */
+function settle(path: string, text: string): boolean {
+  if (current(path) === text) return true;
+  if (check) {
+    process.stderr.write(`${path} is not fresh: run 'npm run generate' and commit the result\n`);
+    return false;
+  }
+  mkdirSync(dirname(join(root, path)), {recursive: true});
+  writeFileSync(join(root, path), text);
+  process.stdout.write(`wrote ${path}\n`);
+  return true;
+}
+
+const fresh = [...generatedFiles()].map(([path, text]) => settle(path, text));
+const helm = findHelm(process.env);
+// The plain manifests come from the chart on disk, so they are rendered after the chart's own generated files.
+if ('path' in helm) fresh.push(settle(installPath, renderInstall(helm.path, root)));
+else process.stderr.write(`${installPath} was not ${check ? 'checked' : 'written'}, because ${helm.missing}\n`);
+if (fresh.includes(false)) process.exitCode = 1;

@@ -1,15 +1,54 @@
 import {apiVersion, kind, marks} from '../api/types.ts';
 
-const ownedBySet = 'has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, o.kind == \'StatefulSet\' && has(o.controller) && o.controller)';
-
-const ofThisRun = `(has(params.status.run) && has(object.metadata.annotations) && '${marks.run}' in object.metadata.annotations && object.metadata.annotations['${marks.run}'] == params.status.run.id)`;
-
-const heldExpression = `!has(params.status) || !has(params.status.heldPods) || !(object.metadata.name in params.status.heldPods) || ${ofThisRun}`;
-
-/** The message by which the operator knows its own policy's denial from any other. */
-const heldMessage = '\'held by QuorumRecovery \' + params.metadata.name + \' during a recovery run: the pod starts when its turn comes (kubectl get qr \' + params.metadata.name + \')\'';
-
+/** Name of the policy and of its binding. */
 export const policyName = 'quorumrecovery-hold';
+
+/** How the denial of a held name begins: by it the operator knows its own policy from any other 403. */
+export const heldMessageStart = (resource: string) => `held by QuorumRecovery ${resource} `;
+
+/** CEL for a map that may be absent: the value of a key, or the empty string. */
+const valueIn = (map: string, key: string) => `has(object.metadata.${map}) && '${key}' in object.metadata.${map} ? object.metadata.${map}['${key}'] : ''`;
+
+/**
+ * Terms of the validations; each is evaluated once for a pod and a QuorumRecovery.
+ * The StatefulSet controller creates every pod with one controller reference to its set (newStatefulSetPod,
+ * Kubernetes pkg/controller/statefulset/stateful_set_utils.go); sets of other API groups (apps.kruise.io) are not ours.
+ */
+const variables = [
+  {
+    name: 'owned',
+    expression: 'has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, '
+      + 'o.kind == \'StatefulSet\' && o.apiVersion.startsWith(\'apps/\') && has(o.controller) && o.controller)',
+  },
+  {name: 'podRun', expression: valueIn('annotations', marks.run)},
+  {name: 'podStep', expression: valueIn('annotations', marks.step)},
+  {name: 'resource', expression: valueIn('labels', marks.resource)},
+  {name: 'held', expression: 'has(params.status) && has(params.status.heldPods) ? params.status.heldPods : []'},
+  {name: 'run', expression: 'has(params.status) && has(params.status.run) ? params.status.run.id : \'\''},
+  {
+    name: 'stepIsOver',
+    expression: 'variables.run != \'\' && (has(params.status.run.finishedAt) '
+      + '|| params.status.run.steps.exists(s, s.name == variables.podStep && s.state in [\'Done\', \'Deferred\', \'Failed\']))',
+  },
+  {name: 'runIsOver', expression: 'has(params.status) && has(params.status.history) && params.status.history.exists(h, h.id == variables.podRun)'},
+];
+
+/** A held name may only be taken by a pod of this very run. */
+const holds = '!variables.owned || !(object.metadata.name in variables.held) || (variables.run != \'\' && variables.podRun == variables.run)';
+
+/**
+ * A helper pod of a run or step that is over comes from an operator that was deposed or paused in between.
+ * Only what is known to be over is denied: an API server that has not seen the newest status yet must not stop the run itself.
+ */
+const current = 'variables.resource != params.metadata.name || (variables.podRun == variables.run ? !variables.stepIsOver : !variables.runIsOver)';
+
+const heldMessage = '\'held by QuorumRecovery \' + params.metadata.name + \' during a recovery run: the pod starts when its turn comes '
+  + '(kubectl get quorumrecovery \' + params.metadata.name + \')\'';
+
+const overMessage = '\'step \' + variables.podStep + \' of \' + variables.podRun + \' of QuorumRecovery \' + params.metadata.name '
+  + '+ \' is over: an operator that does not lead any more asked for this pod\'';
+
+const kept = {annotations: {'helm.sh/resource-policy': 'keep'}};
 
 /**
  * The hold's second barrier (DESIGN section 5): closes the gap between the delete of an old pod and the create of the gated own pod.
@@ -18,13 +57,22 @@ export const policyName = 'quorumrecovery-hold';
 export const holdPolicy = {
   apiVersion: 'admissionregistration.k8s.io/v1',
   kind: 'ValidatingAdmissionPolicy',
-  metadata: {name: policyName, annotations: {'helm.sh/resource-policy': 'keep'}},
+  metadata: {name: policyName, ...kept},
   spec: {
     failurePolicy: 'Ignore',
     paramKind: {apiVersion, kind},
     matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods']}]},
-    matchConditions: [{name: 'owned-by-a-stateful-set', expression: ownedBySet}],
-    validations: [{expression: heldExpression, messageExpression: heldMessage, reason: 'Forbidden'}],
+    // Cheap, and asked first: most pods of a cluster are not looked at any further.
+    matchConditions: [{
+      name: 'of-a-stateful-set-or-of-a-recovery',
+      expression: '(has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(o, o.kind == \'StatefulSet\')) '
+        + `|| (has(object.metadata.labels) && '${marks.helper}' in object.metadata.labels)`,
+    }],
+    variables,
+    validations: [
+      {expression: holds, messageExpression: heldMessage, reason: 'Forbidden'},
+      {expression: current, messageExpression: overMessage, reason: 'Forbidden'},
+    ],
   },
 };
 
@@ -32,6 +80,6 @@ export const holdPolicy = {
 export const holdBinding = {
   apiVersion: 'admissionregistration.k8s.io/v1',
   kind: 'ValidatingAdmissionPolicyBinding',
-  metadata: {name: policyName, annotations: {'helm.sh/resource-policy': 'keep'}},
+  metadata: {name: policyName, ...kept},
   spec: {policyName, paramRef: {selector: {}, parameterNotFoundAction: 'Allow'}, validationActions: ['Deny']},
 };

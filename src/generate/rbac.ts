@@ -1,27 +1,52 @@
-import {kinds} from '../kubernetes/kinds.ts';
-import type {KindEntry} from '../kubernetes/kinds.ts';
+import {group, plural} from '../api/types.ts';
+import {extraRights, kinds} from '../kubernetes/kinds.ts';
+import type {Kind, KindEntry} from '../kubernetes/kinds.ts';
+import {policyName} from './policy.ts';
 
+/** A PolicyRule of RBAC. */
 export interface Rule {
   apiGroups: string[];
   resources: string[];
+  resourceNames?: string[];
   verbs: string[];
 }
 
 const groupOf = ({apiVersion}: KindEntry) => (apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '');
 
-/** Rights that no call uses by itself: the API server asks for them on owner references that block deletion. */
-const extra: Rule[] = [{apiGroups: ['apps'], resources: ['statefulsets/finalizers'], verbs: ['update']}];
-
 /** Leases are asked for in the operator's own namespace only: they stand in a Role there. */
 const leaseKind = 'Lease';
 
-const ruleOf = (entry: KindEntry): Rule => ({apiGroups: [groupOf(entry)], resources: [entry.plural], verbs: [...entry.verbs]});
+/** Kinds of which the operator reads exactly one object. */
+const onlyObject: Partial<Record<Kind, string>> = {
+  ValidatingAdmissionPolicy: policyName,
+  ValidatingAdmissionPolicyBinding: policyName,
+  CustomResourceDefinition: `${plural}.${group}`,
+};
+
+function ruleOf(name: Kind): Rule {
+  const entry: KindEntry = kinds[name];
+  const object = onlyObject[name];
+  return {apiGroups: [groupOf(entry)], resources: [entry.plural], ...(object !== undefined && {resourceNames: [object]}), verbs: [...entry.verbs]};
+}
 
 /** Rules of the ClusterRole: exactly the verbs that the client's table of kinds admits. */
 export function clusterRules(): Rule[] {
-  const entries = Object.entries(kinds).filter(([name]) => name !== leaseKind).map(([, entry]) => entry as KindEntry);
-  return [...entries.map(ruleOf), ...extra];
+  const names = (Object.keys(kinds) as Kind[]).filter((name) => name !== leaseKind);
+  const extra = extraRights.map(({apiGroup, resource, verbs}): Rule => ({apiGroups: [apiGroup], resources: [resource], verbs: [...verbs]}));
+  return [...names.map(ruleOf), ...extra];
 }
 
-/** Rules of the Role in the operator's namespace. */
-export const leaseRules = (): Rule[] => [ruleOf(kinds[leaseKind])];
+/**
+ * Rules of the Role in the operator's namespace, for one Lease. RBAC cannot name the object of a create,
+ * so only the other verbs are bound to it: in kube-system other components' Leases must stay out of reach.
+ */
+export function leaseRules(leaseName: string): Rule[] {
+  const {verbs, ...rule} = ruleOf(leaseKind);
+  return [{...rule, verbs: verbs.filter((verb) => verb === 'create')}, {...rule, resourceNames: [leaseName], verbs: verbs.filter((verb) => verb !== 'create')}];
+}
+
+/** What a user of a namespace may do with its QuorumRecoveries. Not their status: it holds pods and is the operator's alone. */
+export const userRules: Record<'view' | 'edit', Rule[]> = {
+  view: [{apiGroups: [group], resources: [plural], verbs: ['get', 'list', 'watch']}],
+  edit: [{apiGroups: [group], resources: [plural], verbs: ['create', 'update', 'patch', 'delete', 'deletecollection']}],
+};

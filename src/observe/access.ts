@@ -3,7 +3,7 @@ import {isEtcdError} from '../etcd/errors.ts';
 import type {Launch} from '../etcd/launch/launch.ts';
 import {probePeer} from '../etcd/peer.ts';
 import {MemberPool} from '../etcd/pool.ts';
-import type {EtcdEndpoint, EtcdMember} from '../etcd/types.ts';
+import type {ConnectMember, EtcdEndpoint, EtcdMember} from '../etcd/types.ts';
 import {isGated} from '../kubernetes/ownPods.ts';
 import type {Credentials} from './credentials.ts';
 import type {Observation, OrdinalView, Probe} from './observation.ts';
@@ -43,10 +43,23 @@ function silent(observation: Observation, view: OrdinalView): string | undefined
   return running && object.status?.podIP ? undefined : 'its etcd does not run';
 }
 
+/** How members are reached; the simulation puts its own in the place of the network. */
+export interface EtcdNetwork {
+  connect?: ConnectMember;
+  peer?: typeof probePeer;
+}
+
 /** Connections to members, kept and shared. */
 export class EtcdAccess {
-  readonly #probes = new MemberPool({deadlineMs: probeDeadlineMs});
-  readonly #acts = new MemberPool({deadlineMs: actDeadlineMs});
+  readonly #probes: MemberPool;
+  readonly #acts: MemberPool;
+  readonly #peer: typeof probePeer;
+
+  constructor({connect, peer}: EtcdNetwork = {}) {
+    this.#probes = new MemberPool({deadlineMs: probeDeadlineMs, ...(connect && {connect})});
+    this.#acts = new MemberPool({deadlineMs: actDeadlineMs, ...(connect && {connect})});
+    this.#peer = peer ?? probePeer;
+  }
 
   close(): void {
     this.#probes.close();
@@ -77,7 +90,7 @@ export class EtcdAccess {
     const url = urlOf(launch.listenPeerURLs);
     const tls = launch.peerTLS && {...credentials.tls, serverName: urlOf(launch.initialAdvertisePeerURLs)?.hostname ?? ''};
     try {
-      const {clusterID, members} = await probePeer(pod.status?.podIP ?? '', Number(url?.port || 2380), tls, {timeoutMs: probeDeadlineMs});
+      const {clusterID, members} = await this.#peer(pod.status?.podIP ?? '', Number(url?.port || 2380), tls, {timeoutMs: probeDeadlineMs});
       return {kind: 'PeerOnly', clusterID, members, message};
     } catch (error) {
       if (isEtcdError(error)) return undefined;

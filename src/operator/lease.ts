@@ -6,6 +6,9 @@ import {jittered, sleep} from './clock.ts';
 import type {Cancel, Clock} from './clock.ts';
 import type {Logger} from './log.ts';
 
+/** Several who stand by do not all ask in the same moment. */
+const expiryMarginMs = 200;
+
 export interface LeaseTimes {
   /** How long others wait, after the last renewal that they saw, before they take over. */
   durationMs: number;
@@ -84,16 +87,15 @@ export class LeaderElector {
   }
 
   async #run(): Promise<void> {
-    const {clock, log, times, random} = this.#options;
+    const {clock, log} = this.#options;
     while (!this.#stops()) {
       const begun = clock.monotonic();
       this.#lastTry = begun;
       const held = await this.#attempt();
       if (this.#stops()) break;
       if (held) this.#renewed(begun);
-      const wait = this.isLeader ? times.retryMs : jittered(times.retryMs, 0.2, random);
       // The deadline's timer may have ended it while the attempt was under way; then this sleeps not at all.
-      await sleep(clock, wait, AbortSignal.any([this.#stopping.signal, ...(this.#leading === undefined ? [] : [this.#leading.signal])]));
+      await sleep(clock, this.#pause(), AbortSignal.any([this.#stopping.signal, ...(this.#leading === undefined ? [] : [this.#leading.signal])]));
       if (this.#lost()) {
         log.error({holder: this.holder}, 'The lease could not be renewed in time: this process leads no longer');
         this.#options.onStopped('Lost');
@@ -101,6 +103,17 @@ export class LeaderElector {
       }
     }
     this.#options.onStopped('Released');
+  }
+
+  /** Time to the next try. Whoever stands by comes back when the lease runs out, if that is sooner. */
+  #pause(): number {
+    const {clock, times, random} = this.#options;
+    if (this.isLeader) return times.retryMs;
+    const usual = jittered(times.retryMs, 0.2, random);
+    const {since, lease} = this.#observed ?? {};
+    if (since === undefined || lease?.spec?.holderIdentity === undefined || lease.spec.holderIdentity === '') return usual;
+    const left = since + (lease.spec.leaseDurationSeconds ?? 0) * 1000 - clock.monotonic();
+    return left > 0 ? Math.min(usual, left + expiryMarginMs * (random ?? Math.random)()) : usual;
   }
 
   #stops(): boolean {

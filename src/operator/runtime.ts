@@ -153,8 +153,8 @@ class Runtime {
   }
 
   async run(makeReconciler: (context: ReconcilerContext) => OperatorReconciler): Promise<number> {
-    const {version, namespaces, leaderElect, identity, agentImage} = this.#config;
-    this.#log.info({version, namespaces, leaderElect, identity, agentImage}, 'The operator starts');
+    const {namespaces, leaderElect, identity, agentImage} = this.#config;
+    this.#log.info({namespaces, leaderElect, identity, agentImage}, 'The operator starts');
     const stop = () => {
       this.#log.info('Asked to stop');
       this.#stopping.abort();

@@ -3,7 +3,7 @@ import {marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
 import {hasFence, isTerminating} from '../kubernetes/ownPods.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
-import {isForbidden, isNotFound} from '../kubernetes/errors.ts';
+import {isAlreadyExists, isForbidden, isNotFound} from '../kubernetes/errors.ts';
 import type {Acting} from './context.ts';
 import {again, finished, refused} from './context.ts';
 
@@ -29,6 +29,8 @@ async function denied(client: KubernetesClient, pod: V1Pod, resource: string): P
     await client.create('Pod', pod, {dryRun: true});
     return {held: false};
   } catch (error) {
+    // Admission speaks before the name is looked up: an answer that the name is taken is no denial.
+    if (isAlreadyExists(error)) return {held: false};
     if (!isForbidden(error)) throw error;
     return error.message.includes(`held by QuorumRecovery ${resource} `) ? {held: true} : {held: false, otherDenial: error.message};
   }

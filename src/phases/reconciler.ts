@@ -64,6 +64,7 @@ export class Recoverer {
     const read = await this.#options.client.get('QuorumRecovery', key.namespace, key.name);
     if (read === undefined) return {};
     const resource = this.#withReadableStatus(read);
+    if (resource === undefined) return {requeueAfterMs: watchMs};
     const invalid = this.#invalid(resource);
     if (invalid !== undefined) {
       await this.#write(resource, structuredClone(resource.status ?? {}), {at: 'stalled', reason: 'InvalidSpec', message: invalid});
@@ -77,12 +78,17 @@ export class Recoverer {
     return {requeueAfterMs: 100};
   }
 
-  /** A status that another version wrote and this one cannot read counts as absent, and that is said. */
-  #withReadableStatus(resource: QuorumRecovery): QuorumRecovery {
+  /**
+   * A status that another version wrote and this one cannot read counts as absent, and that is said. Not so in the middle of a run, or
+   * while pods are held: forgetting that would be worse than standing still.
+   */
+  #withReadableStatus(resource: QuorumRecovery): QuorumRecovery | undefined {
     const parsed = statusSchema.safeParse(resource.status ?? {});
     if (parsed.success) return {...resource, status: parsed.data};
-    this.#options.reporter.unreadableStatus(resource, parsed.error.message);
-    return {...resource, status: {}};
+    const {run, heldPods = []} = resource.status ?? {};
+    const needed = heldPods.length > 0 || (run !== undefined && run.finishedAt === undefined);
+    this.#options.reporter.unreadableStatus(resource, parsed.error.message, needed);
+    return needed ? undefined : {...resource, status: {}};
   }
 
   #invalid(resource: QuorumRecovery): string | undefined {

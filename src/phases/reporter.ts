@@ -32,8 +32,13 @@ export class Reporter {
     else log.info(fields, words);
   }
 
-  unreadableStatus({metadata}: QuorumRecovery, problem: string): void {
-    this.#log.error({namespace: metadata.namespace, name: metadata.name, problem}, 'the status cannot be read and counts as absent');
+  unreadableStatus(resource: QuorumRecovery, problem: string, needed: boolean): void {
+    const {namespace, name} = resource.metadata;
+    const words = needed
+      ? 'the status cannot be read in the middle of a run: nothing is done. Install the CRD of this version of the operator, or the version of the operator that wrote it'
+      : 'the status cannot be read and counts as absent';
+    this.#log.error({namespace, name, problem}, words);
+    if (needed) this.#event(resource, 'Warning', 'StatusUnreadable', words);
   }
 
   written(before: QuorumRecovery, after: QuorumRecovery): void {

@@ -21,7 +21,9 @@ const namesOfTheCluster = 'default.svc.cluster.local svc.cluster.local cluster.l
 /** The files that CoreDNS, the provisioner and name resolution in the lab's own namespace read. */
 export function writeAddonFiles(directory: string): void {
   mkdirSync(directory, {recursive: true});
-  const write = (file: string, content: string): void => void writeFileSync(join(directory, file), content);
+  const write = (file: string, content: string): void => {
+    writeFileSync(join(directory, file), content);
+  };
   write('empty', '');
   write('resolv.conf', `nameserver ${apiAddress}\nsearch ${namesOfTheCluster}\noptions ndots:5\n`);
   write('config.json', JSON.stringify(provisionerConfig));

@@ -16,7 +16,8 @@ export const superviseFunction = `supervise() { # NAME LOG COMMAND...
   local name=$1 log=$2; shift 2
   ( while :; do
       "$@" >>"$log" 2>&1 </dev/null & echo $! >"/run/$name.pid"
-      wait $! ; echo "$name ended with status $?" >>"$log"; sleep 0.5
+      status=0; wait $! || status=$?
+      echo "$name ended with status $status" >>"$log"; sleep 0.5
     done ) &
 }`;
 
@@ -83,7 +84,7 @@ mount -t tmpfs -o mode=755 lab ${quote(staging)}
 mkdir ${quote(staging)}/lab ${quote(staging)}/lock
 mount --bind ${quote(labDirectory)} ${quote(staging)}/lab
 resolv=$(readlink -m /etc/resolv.conf)
-mount --move ${quote(staging)} /run
+mount -n --move ${quote(staging)} /run
 case $resolv in /run/*) mkdir -p "\${resolv%/*}"; touch "$resolv"; esac
 mount --bind ${labInside}/addons/resolv.conf "$resolv"
 mkdir -p /var/lib/kubelet

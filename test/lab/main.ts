@@ -78,9 +78,14 @@ const commands: Record<string, () => Promise<void>> = {
   'operator-image': async () => {
     console.log(await operatorImage(say));
   },
-  kubeconfig: () => Promise.resolve(console.log(Lab.attach(name).kubeconfig)),
-  help: () => Promise.resolve(console.log(usage)),
+  kubeconfig: () => print(Lab.attach(name).kubeconfig),
+  help: () => print(usage),
 };
+
+function print(text: string): Promise<void> {
+  console.log(text);
+  return Promise.resolve();
+}
 
 async function up(): Promise<void> {
   const count = Number(values.nodes);

@@ -12,7 +12,9 @@ export const podNetwork = '10.244.0.0/16';
 /** More would not fit into the addresses. */
 export const maximumIndex = 200;
 
-/** A word of `partition` that means the API server, and whoever else is in the lab's own namespace. */
+const kubeletPort = 10250;
+
+/** A word of `partition` that means the API server alone: names still resolve, and whoever else is in the lab's own namespace still reaches the nodes. */
 export const apiPartyName = 'api';
 
 export function nodeAddress(index: number): string {
@@ -72,10 +74,12 @@ function cutNodes(a: number, b: number): string[] {
   ];
 }
 
-/** Names can still be resolved: the cluster's DNS answers at the API server's address, but in a real cluster it lives elsewhere. */
+/** What the node's kubelet and pods say to the API server, and what that says to the kubelet. */
 function cutFromAPI(index: number): string[] {
-  return ['-p udp --%port 53 -j ACCEPT', '-p tcp --%port 53 -j ACCEPT', '-j DROP'].flatMap((rule) => [
-    `-A ${inputChain} -s ${networksOf(index)} ${rule.replace('%port', 'dport')}`,
-    `-A ${outputChain} -d ${networksOf(index)} ${rule.replace('%port', 'sport')}`,
-  ]);
+  return [
+    `-A ${inputChain} -s ${networksOf(index)} -p tcp --dport ${apiPort} -j DROP`,
+    `-A ${outputChain} -d ${networksOf(index)} -p tcp --sport ${apiPort} -j DROP`,
+    `-A ${inputChain} -s ${nodeAddress(index)} -p tcp --sport ${kubeletPort} -j DROP`,
+    `-A ${outputChain} -d ${nodeAddress(index)} -p tcp --dport ${kubeletPort} -j DROP`,
+  ];
 }

@@ -122,7 +122,7 @@ mount -t tmpfs -o mode=755 node ${directory}/run
 mkdir ${directory}/run/lab ${directory}/run/node ${directory}/run/lock
 mount --bind /run/lab ${directory}/run/lab
 mount --bind ${directory} ${directory}/run/node
-mount --move ${directory}/run /run
+mount -n --move ${directory}/run /run
 mount --bind ${nodeInside}/kubelet /var/lib/kubelet
 mount --bind ${nodeInside}/log /var/log
 mount --bind ${nodeInside}/volumes ${volumesInside}

@@ -113,7 +113,8 @@ function startScript({name, index}: NodeRecord): string {
     ip link del ${link} 2>/dev/null || true
     isolated='--mount --pid --net --uts --ipc --fork --mount-proc --kill-child'
     setsid unshare $isolated bash /run/lab/nodes/${name}/init.sh >>/run/lab/nodes/${name}/log/init.log 2>&1 </dev/null &
-    until read -r pid _ 2>/dev/null </proc/$!/task/$!/children; do sleep 0.02; done
+    pid=
+    until [ -n "$pid" ]; do sleep 0.01; read -r pid _ </proc/$!/task/$!/children || true; done
     ip link add ${link} type veth peer name eth0 netns $pid
     ip link set ${link} up
     ip route replace ${nodeAddress(index)} dev ${link}

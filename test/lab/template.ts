@@ -67,7 +67,8 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   } catch (error) {
     throw new Error(`containerd could not import the images: ${error instanceof Error ? error.message : String(error)}\n${log}`, {cause: error});
   } finally {
-    containerd.kill('SIGTERM');
+    // unshare(1) blocks SIGTERM; every database here survives a kill.
+    containerd.kill('SIGKILL');
     await ended;
     rmSync(state, {recursive: true, force: true});
   }

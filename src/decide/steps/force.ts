@@ -2,6 +2,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {Run} from '../../api/types.ts';
 import {forcePod} from '../../kubernetes/helperPods.ts';
 import {agentReport} from '../../observe/agentReport.ts';
+import {hasFence, isTerminating} from '../../kubernetes/ownPods.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Decision} from '../decision.ts';
@@ -101,7 +102,9 @@ export function endForce(observation: Observation): Decision {
         if (draft.run?.force) draft.run.force.endedAt = new Date(observation.now).toISOString();
       }};
     }
-    return act('taking the forced start away', {type: 'ReleasePod', pod: helper, force: false});
+    // Its finalizer is off; the kubelet's own last delete takes the object away.
+    if (node !== undefined && isTerminating(helper) && !hasFence(helper)) return wait('the pod of the forced start is going', 50);
+    return act('taking the forced start away', {type: 'ReleasePod', pod: helper, force: node === undefined});
   }
   if (helper.metadata?.deletionTimestamp === undefined) return act('stopping the forced start', {type: 'StopPod', pod: helper});
   return wait('the forced start is stopping');

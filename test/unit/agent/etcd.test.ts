@@ -41,12 +41,9 @@ describe('agent with data of a real etcd', function () {
   this.timeout(120_000);
   this.slow(30_000);
 
-  before(function () {
-    if (versions.length === 0) {
-      console.log('      skipped: ETCD_BINS does not name a folder with <version>/etcd and <version>/etcdutl');
-      this.skip();
-    }
-  });
+  if (versions.length === 0) {
+    it('agrees with it (skipped: ETCD_BINS does not name a folder with <version>/etcd and <version>/etcdutl)');
+  }
 
   afterEach(() => {
     stopEverything();

@@ -37,9 +37,16 @@ export class FakeClient implements KubernetesClient {
     const key = id(kind, namespace, name);
     if (this.#objects.has(key)) throw this.#error('create', kind, name, 409, 'AlreadyExists');
     const stored = structuredClone(object) as Stored;
-    stored.metadata = {...stored.metadata, uid: randomUUID(), resourceVersion: String(this.#version++)};
+    Object.assign(stored.metadata, {uid: randomUUID(), resourceVersion: String(this.#version++)});
     if (options.dryRun !== true) this.#objects.set(key, stored);
     return structuredClone(stored) as ObjectOf<K>;
+  }
+
+  /** What someone else made: no call of the operator, and no right needed. */
+  seed<K extends Kind>(kind: K, object: ObjectOf<K>): ObjectOf<K> {
+    const stored = structuredClone(object) as Stored;
+    stored.metadata.uid ??= randomUUID();
+    return this.#put(kind, stored) as ObjectOf<K>;
   }
 
   async patch<K extends Kind>(kind: K, namespace: string | undefined, name: string, patch: object): Promise<ObjectOf<K>> {
@@ -86,7 +93,7 @@ export class FakeClient implements KubernetesClient {
   }
 
   #put(kind: Kind, object: Stored): Stored {
-    object.metadata = {...object.metadata, resourceVersion: String(this.#version++)};
+    object.metadata.resourceVersion = String(this.#version++);
     this.#objects.set(id(kind, object.metadata.namespace, object.metadata.name ?? ''), object);
     return structuredClone(object);
   }

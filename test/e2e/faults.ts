@@ -1,0 +1,45 @@
+import type {Lab} from '../lab/lab.ts';
+import type {Scenario} from './scenario.ts';
+import {setName} from './etcd.ts';
+import {Missing, until} from './wait.ts';
+
+export function labOf(scenario: Scenario): Lab {
+  const {lab} = scenario.environment;
+  if (lab === undefined) throw new Error('this case ends nodes, which only the lab can do');
+  return lab;
+}
+
+/** The suddenly ended nodes of these pods; their Node objects stay. */
+export async function endNodesOf(scenario: Scenario, pods: readonly string[]): Promise<string[]> {
+  const nodes = await Promise.all(pods.map(async (pod) => await scenario.nodeOf(pod)));
+  await Promise.all(nodes.map(async (node) => { await labOf(scenario).endNode(node); }));
+  return nodes;
+}
+
+export async function deleteNodes(scenario: Scenario, nodes: readonly string[]): Promise<void> {
+  await Promise.all(nodes.map(async (node) => { await scenario.kube.delete('nodes', '', node); }));
+}
+
+/** Two machines burn down, and an administrator or a cloud's controller deletes their Nodes. */
+export async function loseNodesOf(scenario: Scenario, pods: readonly string[]): Promise<string[]> {
+  const nodes = await endNodesOf(scenario, pods);
+  await deleteNodes(scenario, nodes);
+  return nodes;
+}
+
+/** Waits until Kubernetes itself says that the nodes do not answer. */
+export async function untilNotReady(scenario: Scenario, nodes: readonly string[]): Promise<void> {
+  await until(`NotReady of ${nodes.join(', ')}`, async () => {
+    const found = await Promise.all(nodes.map(async (name) => await scenario.kube.get('nodes', '', name)));
+    const ready = found.filter((node) => node?.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'));
+    return ready.length === 0 ? true : new Missing(`${ready.map((node) => node?.metadata?.name).join(', ')} still Ready`);
+  }, {seconds: 60});
+}
+
+/** Waits until the member itself says that it has no leader: the quorum is lost. */
+export async function untilNoLeader(scenario: Scenario, pod: string): Promise<void> {
+  await until(`no leader on ${pod}`, async () => ((await scenario.etcdStatus(pod)).leader === '' ? true : undefined), {seconds: 30});
+}
+
+export const podNames = (count = 3): string[] => Array.from({length: count}, (_, ordinal) => `${setName}-${ordinal}`);
+export const others = (survivor: string, count = 3): string[] => podNames(count).filter((pod) => pod !== survivor);

@@ -1,0 +1,63 @@
+import type {QuorumRecovery, QuorumRecoveryStatus} from '../../src/api/types.ts';
+import {apiVersion, kind} from '../../src/api/types.ts';
+import {setName} from './etcd.ts';
+import type {Scenario} from './scenario.ts';
+import {Missing, until} from './wait.ts';
+
+/** The spec as people write it: defaults are the API server's. */
+export type SpecInput = {[K in keyof QuorumRecovery['spec']]?: Partial<QuorumRecovery['spec'][K]>};
+
+export const resourceName = 'etcd';
+
+/** kubectl apply of one QuorumRecovery. */
+export async function applyRecovery(scenario: Scenario, spec: SpecInput = {}, name = resourceName): Promise<void> {
+  const target = {statefulSet: setName, ...spec.target};
+  const full = {...spec, target} as QuorumRecovery['spec'];
+  await scenario.kube.create('quorumrecoveries', {apiVersion, kind, metadata: {name, namespace: scenario.namespace}, spec: full});
+}
+
+export async function changeRecovery(scenario: Scenario, spec: SpecInput): Promise<void> {
+  await scenario.kube.patch('quorumrecoveries', scenario.namespace, resourceName, {spec});
+}
+
+export async function recovery(scenario: Scenario): Promise<QuorumRecovery> {
+  const found = await scenario.kube.get('quorumrecoveries', scenario.namespace, resourceName);
+  if (found === undefined) throw new Error('the QuorumRecovery is gone');
+  return found;
+}
+
+export const conditionOf = (status: QuorumRecoveryStatus | undefined, type: string) => status?.conditions?.find((condition) => condition.type === type);
+
+/** Where it stands, in one line. */
+export function standing(status: QuorumRecoveryStatus | undefined): string {
+  const ready = conditionOf(status, 'Ready');
+  return `phase ${status?.phase ?? 'none'}, step ${status?.run?.progress ?? '-'}, ${ready?.reason ?? ''}: ${ready?.message ?? ''}`;
+}
+
+/** Waits until the resource says Ready with this reason for its newest spec. */
+export async function untilReady(scenario: Scenario, reason: string, seconds = 120): Promise<QuorumRecovery> {
+  return await until(`Ready with reason ${reason}`, async () => {
+    const found = await recovery(scenario);
+    const current = found.status?.observedGeneration === found.metadata.generation;
+    return current && conditionOf(found.status, 'Ready')?.reason === reason ? found : new Missing(standing(found.status));
+  }, {seconds});
+}
+
+/** Waits for the end of the run with this outcome; any other end, or `Blocked` where that is no way to it, is a failure at once. */
+export async function untilComplete(scenario: Scenario, outcome: string, options: {seconds?: number; mayBlock?: boolean; request?: string} = {}): Promise<QuorumRecovery> {
+  const {seconds = 180, mayBlock = false, request} = options;
+  return await until(`the end of the run with ${outcome}`, async () => {
+    const found = await recovery(scenario);
+    const ended = conditionOf(found.status, 'Complete');
+    const run = found.status?.run;
+    return ended?.status === 'True' && ended.reason === outcome && run?.request === request ? found : new Missing(standing(found.status));
+  }, {
+    seconds,
+    unless: async () => {
+      const {status} = await recovery(scenario);
+      const ended = conditionOf(status, 'Complete');
+      if (ended?.status === 'True' && ended.reason !== outcome && status?.run?.request === request) return `it ended with ${ended.reason}: ${ended.message}`;
+      return !mayBlock && status?.phase === 'Blocked' ? `it is blocked: ${standing(status)}` : undefined;
+    },
+  });
+}

@@ -1,0 +1,37 @@
+import type {EndpointTLS} from '../../src/etcd/member.ts';
+
+/** An etcd member by its pod's address. */
+export interface Member {
+  pod: string;
+  address: string;
+  tls?: EndpointTLS;
+}
+
+export interface Acknowledged {
+  key: string;
+  value: string;
+  revision: number;
+  /** Milliseconds since the epoch: when the answer came. */
+  at: number;
+}
+
+export interface WriterReport {
+  acks: Acknowledged[];
+  failures: number;
+  lastError: string;
+}
+
+export type ReadResult = Record<string, {value: string; revision: number}>;
+
+export type Request =
+  | {do: 'seed'; member: Member; count: number}
+  | {do: 'status'; member: Member}
+  | {do: 'members'; member: Member; linearizable: boolean}
+  | {do: 'hash'; member: Member; revision: number}
+  | {do: 'put'; member: Member; key: string; value: string}
+  | {do: 'get'; member: Member; key: string; serializable: boolean}
+  | {do: 'compare'; member: Member; count: number; acks: Acknowledged[]; serializable: boolean}
+  | {do: 'write'; name: string; members: Member[]}
+  | {do: 'target'; name: string; members: Member[]}
+  | {do: 'report'; name: string}
+  | {do: 'stop'; name: string};

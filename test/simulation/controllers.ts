@@ -1,0 +1,181 @@
+import type {V1Node, V1PersistentVolumeClaim, V1Pod, V1StatefulSet} from '@kubernetes/client-node';
+import {ApiError} from '../../src/kubernetes/errors.ts';
+import type {World} from './world.ts';
+import {newDisk} from './etcd-data.ts';
+
+/** newStatefulSetPod as the controller of Kubernetes 1.35 has it (pkg/controller/statefulset/stateful_set_utils.go), written anew here. */
+export function controllersPod(set: V1StatefulSet, ordinal: number): V1Pod {
+  const name = `${set.metadata?.name ?? ''}-${ordinal}`;
+  const template = structuredClone(set.spec?.template ?? {});
+  const claims = (set.spec?.volumeClaimTemplates ?? []).map((claim) => claim.metadata?.name ?? '');
+  const revision = set.status?.updateRevision ?? '';
+  return {
+    apiVersion: 'v1', kind: 'Pod',
+    metadata: {
+      name, namespace: set.metadata?.namespace ?? '', generateName: `${set.metadata?.name ?? ''}-`,
+      labels: {...template.metadata?.labels, 'controller-revision-hash': revision, 'statefulset.kubernetes.io/pod-name': name, 'apps.kubernetes.io/pod-index': String(ordinal)},
+      annotations: {...template.metadata?.annotations},
+      ownerReferences: [{apiVersion: 'apps/v1', kind: 'StatefulSet', name: set.metadata?.name ?? '', uid: set.metadata?.uid ?? '', controller: true, blockOwnerDeletion: true}],
+    },
+    spec: {
+      ...template.spec, containers: template.spec?.containers ?? [], hostname: name, subdomain: set.spec?.serviceName ?? '',
+      volumes: [
+        ...claims.map((claim) => ({name: claim, persistentVolumeClaim: {claimName: `${claim}-${name}`, readOnly: false}})),
+        ...(template.spec?.volumes ?? []).filter((volume) => !claims.includes(volume.name)),
+      ],
+    },
+  };
+}
+
+const isReady = (pod: V1Pod) => pod.status?.phase === 'Running' && pod.status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+
+/** One sync of the StatefulSet controller. It counts every pod that it owns, and waits for a terminating one to be gone. */
+export function syncStatefulSet(world: World): void {
+  const {store, namespace} = world;
+  for (const set of store.list('StatefulSet', namespace)) {
+    const ordered = set.spec?.podManagementPolicy !== 'Parallel';
+    for (let ordinal = 0; ordinal < (set.spec?.replicas ?? 0); ordinal += 1) {
+      const name = `${set.metadata?.name ?? ''}-${ordinal}`;
+      const pod = store.get('Pod', namespace, name);
+      if (pod !== undefined) {
+        const owned = pod.metadata?.ownerReferences?.some((owner) => owner.uid === set.metadata?.uid);
+        if (!owned || (ordered && !isReady(pod))) break;
+        continue;
+      }
+      if (!makeClaims(world, set, ordinal)) break;
+      try {
+        world.admit(controllersPod(set, ordinal));
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        break;
+      }
+      if (ordered) break;
+    }
+  }
+}
+
+function makeClaims({store, namespace}: World, set: V1StatefulSet, ordinal: number): boolean {
+  for (const template of set.spec?.volumeClaimTemplates ?? []) {
+    const name = `${template.metadata?.name ?? ''}-${set.metadata?.name ?? ''}-${ordinal}`;
+    const known = store.get('PersistentVolumeClaim', namespace, name);
+    if (known?.metadata?.deletionTimestamp !== undefined) return false;
+    if (known) continue;
+    store.create('PersistentVolumeClaim', {
+      apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: {name, namespace, labels: {...set.spec?.selector.matchLabels}}, spec: template.spec ?? {},
+    });
+  }
+  return true;
+}
+
+const claimsOf = (world: World, pod: V1Pod) => (pod.spec?.volumes ?? []).flatMap((volume) =>
+  (volume.persistentVolumeClaim ? [world.store.get('PersistentVolumeClaim', world.namespace, volume.persistentVolumeClaim.claimName)] : []));
+
+const nodeReady = (node: V1Node) => (node.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True')
+  && !(node.spec?.taints ?? []).some((taint) => taint.key === 'node.kubernetes.io/out-of-service');
+
+function fits(world: World, pod: V1Pod, claims: readonly V1PersistentVolumeClaim[], node: V1Node): boolean {
+  const name = node.metadata?.name ?? '';
+  if (!nodeReady(node)) return false;
+  if (Object.entries(pod.spec?.nodeSelector ?? {}).some(([key, value]) => node.metadata?.labels?.[key] !== value)) return false;
+  const apart = pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined;
+  const app = pod.metadata?.labels?.['app'];
+  if (apart && world.store.list('Pod', world.namespace).some((other) => other.spec?.nodeName === name && other.metadata?.labels?.['app'] === app)) return false;
+  return claims.every((claim) => {
+    if (claim.spec?.volumeName === undefined) return world.canProvision;
+    const disk = world.disks.get(claim.spec.volumeName);
+    return disk !== undefined && (disk.node === undefined || disk.node === name);
+  });
+}
+
+/** The scheduler, with volumes that wait for their first consumer and are made on its node. */
+export function schedule(world: World): void {
+  const {store, namespace, random} = world;
+  for (const pod of store.list('Pod', namespace)) {
+    if (pod.spec?.nodeName !== undefined || pod.metadata?.deletionTimestamp !== undefined) continue;
+    const gated = (pod.spec?.schedulingGates ?? []).length > 0;
+    const claims = claimsOf(world, pod);
+    const usable = claims.every((claim) => claim !== undefined && claim.metadata?.deletionTimestamp === undefined);
+    const there = claims.filter((claim) => claim !== undefined);
+    const nodes = gated || !usable ? [] : store.list('Node').filter((node) => fits(world, pod, there, node));
+    const node = nodes[random.below(nodes.length)]?.metadata?.name;
+    const known = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled')?.reason;
+    const reason = gated ? 'SchedulingGated' : 'Unschedulable';
+    if (node === undefined && known === reason) continue;
+    if (node !== undefined) for (const claim of there) bind(world, claim, node);
+    store.change('Pod', namespace, pod.metadata?.name ?? '', (draft) => {
+      draft.status ??= {};
+      draft.status.conditions = [{type: 'PodScheduled', status: node === undefined ? 'False' : 'True', ...(node === undefined && {reason, message: 'no node fits'})}];
+      if (node !== undefined && draft.spec) draft.spec.nodeName = node;
+    });
+  }
+}
+
+function bind(world: World, claim: V1PersistentVolumeClaim, node: string): void {
+  if (claim.spec?.volumeName !== undefined) return;
+  const name = claim.metadata?.name ?? '';
+  const volume = `pv-${claim.metadata?.uid ?? ''}`;
+  world.disks.set(volume, newDisk(volume, node));
+  world.makeVolume(volume, node, name);
+  world.store.change('PersistentVolumeClaim', world.namespace, name, (draft) => {
+    draft.spec = {...draft.spec, volumeName: volume};
+    draft.status = {phase: 'Bound'};
+  });
+}
+
+/** kubernetes.io/pvc-protection: only pods that are scheduled and not over count (pkg/controller/volume/pvcprotection). */
+export function protectClaims({store, namespace, disks}: World): void {
+  for (const claim of store.list('PersistentVolumeClaim', namespace)) {
+    if (claim.metadata?.deletionTimestamp === undefined) continue;
+    const name = claim.metadata.name ?? '';
+    const used = store.list('Pod', namespace).some((pod) => pod.spec?.nodeName !== undefined && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
+      && pod.spec.volumes?.some((volume) => volume.persistentVolumeClaim?.claimName === name));
+    if (used) continue;
+    const volume = claim.spec?.volumeName;
+    store.change('PersistentVolumeClaim', namespace, name, (draft) => { if (draft.metadata) draft.metadata.finalizers = []; });
+    if (volume === undefined) continue;
+    const policy = store.get('PersistentVolume', undefined, volume)?.spec?.persistentVolumeReclaimPolicy;
+    if (policy !== 'Retain') {
+      store.delete('PersistentVolume', undefined, volume);
+      disks.delete(volume);
+    }
+  }
+}
+
+/** Pods of Nodes that do not exist (after 40 s), and terminating pods of Nodes that are out of service, are deleted by force (podgc). */
+export function collectPods(world: World): void {
+  const {store, namespace} = world;
+  const nodes = new Map(store.list('Node').map((node) => [node.metadata?.name, node]));
+  for (const pod of store.list('Pod', namespace)) {
+    const name = pod.spec?.nodeName;
+    if (name === undefined) continue;
+    const node = nodes.get(name);
+    const out = node !== undefined && !nodeReady(node) && (node.spec?.taints ?? []).some((taint) => taint.key === 'node.kubernetes.io/out-of-service');
+    const orphan = node === undefined && world.now - (world.nodeGoneAt.get(name) ?? world.now) > 40_000;
+    if (!orphan && !(out && pod.metadata?.deletionTimestamp !== undefined)) continue;
+    if (pod.status?.phase !== 'Failed' && pod.status?.phase !== 'Succeeded') {
+      store.change('Pod', namespace, pod.metadata?.name ?? '', (draft) => { draft.status = {...draft.status, phase: 'Failed'}; });
+    }
+    store.delete('Pod', namespace, pod.metadata?.name ?? '', {gracePeriodSeconds: 0});
+  }
+}
+
+/** Nodes whose kubelet is silent become NotReady; those that are heard again, Ready. Taint eviction deletes their pods after 300 s. */
+export function watchNodes(world: World): void {
+  const {store, namespace} = world;
+  for (const node of store.list('Node')) {
+    const name = node.metadata?.name ?? '';
+    const machine = world.machines.get(name);
+    const heard = machine?.alive === true && machine.connected;
+    const ready = (node.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True');
+    if (heard !== ready) {
+      store.change('Node', undefined, name, (draft) => {
+        draft.status = {...draft.status, conditions: [{type: 'Ready', status: heard ? 'True' : 'Unknown'}]};
+      });
+      world.notReadySince.set(name, world.now);
+    }
+    if (heard || world.now - (world.notReadySince.get(name) ?? world.now) < 300_000) continue;
+    for (const pod of store.list('Pod', namespace)) {
+      if (pod.spec?.nodeName === name && pod.metadata?.deletionTimestamp === undefined) store.delete('Pod', namespace, pod.metadata?.name ?? '');
+    }
+  }
+}

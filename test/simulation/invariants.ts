@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import type {V1Pod} from '@kubernetes/client-node';
+import type {Arguments} from '../../src/agent/arguments.ts';
+import {marks} from '../../src/api/types.ts';
+import type {QuorumRecovery, QuorumRecoveryStatus} from '../../src/api/types.ts';
+import type {Kind, Verb} from '../../src/kubernetes/kinds.ts';
+import type {Process} from './etcd.ts';
+import {copyOf, quorumOf, votersOf} from './etcd-data.ts';
+import type {Data, Disk} from './etcd-data.ts';
+import type {World} from './world.ts';
+
+/** A broken promise of DESIGN section 9. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+export interface Write {
+  verb: Verb | 'etcd';
+  kind: Kind | 'etcd';
+  name: string;
+  object?: V1Pod | undefined;
+  detail?: string;
+}
+
+const dataOf = (disk: Disk): Data | undefined => (disk.member.is === 'data' ? disk.member.data : undefined);
+
+/** Watches the world from outside the operator, with knowledge that the operator does not have. */
+export class Invariants {
+  readonly #world: World;
+  readonly #setSpec: string;
+  /** What the survivor's disk held as committed when it was forced. */
+  survivorsWrites: Map<string, string> | undefined;
+  forces = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#setSpec = this.#spec();
+    world.etcd.onStart = (process) => { this.#started(process); };
+    world.onAgent = (args, disk, pod) => { this.#agent(args, disk, pod); };
+  }
+
+  get status(): QuorumRecoveryStatus {
+    return this.#world.store.get('QuorumRecovery', 'db', 'etcd')?.status ?? {};
+  }
+
+  get resource(): QuorumRecovery | undefined {
+    return this.#world.store.get('QuorumRecovery', 'db', 'etcd');
+  }
+
+  #spec(): string {
+    return JSON.stringify(this.#world.store.get('StatefulSet', 'db', 'etcd')?.spec);
+  }
+
+  #fail(message: string): never {
+    throw new Violation(message);
+  }
+
+  #started(process: Process): void {
+    const {etcd} = this.#world;
+    const twin = [...etcd.processes].find((other) => other !== process && other.ordinal === process.ordinal);
+    if (twin) this.#fail(`invariant 3: ${process.ordinal} runs twice: in pod ${process.podName} on ${process.node} and in pod ${twin.podName} on ${twin.node}`);
+    const shared = [...etcd.processes].find((other) => other !== process && other.disk === process.disk);
+    if (shared) this.#fail(`invariant 2: ${process.podName} and ${shared.podName} run on one disk`);
+    const {run} = this.status;
+    const held = run !== undefined && run.finishedAt === undefined && run.steps.some((step) => step.name === 'Hold' && step.state === 'Done') && run.aborted === undefined;
+    if (process.how === 'new' && held) this.#fail(`invariant 7: ${process.podName} starts with the template's own "new" on an empty directory while ${run.id} is in flight`);
+    if (process.force) this.#forced(process);
+  }
+
+  #forced(process: Process): void {
+    this.forces += 1;
+    if (!process.helper) this.#fail(`invariant 6: pod ${process.podName} carries the force flag and is no helper`);
+    const {run} = this.status;
+    const copy = process.disk.copies.get(run?.id ?? '');
+    if (copy === undefined) this.#fail(`invariant 5: ${process.ordinal} is forced without a copy of its data`);
+    this.#fenced(process, copy);
+    this.#nothingIntact(process, copy);
+    const keys = copyOf(copy).keys;
+    if (this.survivorsWrites === undefined) this.survivorsWrites = keys;
+  }
+
+  /** Voters of any old membership that still run, wherever, must be fewer than its quorum. */
+  #fenced(process: Process, before: Data): void {
+    const old = [...this.#world.etcd.processes].filter((other) => other !== process);
+    const memberships = [before, ...[...this.#world.disks.values()].map(dataOf).filter((data) => data !== undefined && data !== process.data)] as Data[];
+    for (const membership of memberships) {
+      const voters = votersOf(membership).map((voter) => voter.id);
+      const running = old.filter((other) => voters.includes(other.data.memberID));
+      if (running.length > 0 && running.length >= quorumOf(voters.length)) {
+        this.#fail(`invariant 3: ${process.ordinal} is forced while ${running.map((other) => `${other.podName} on ${other.node}`).join(', ')} can still elect a leader`);
+      }
+    }
+    // Own pods that are bound to a node and not over could start again there.
+    for (const pod of this.#world.store.list('Pod', 'db')) {
+      if (pod.metadata?.labels?.['app'] !== 'etcd' || pod.spec?.nodeName === undefined) continue;
+      if (this.#world.machines.get(pod.spec.nodeName)?.connected === true) this.#fail(`invariant 2: ${process.ordinal} is forced while pod ${pod.metadata.name ?? ''} can run on ${pod.spec.nodeName}`);
+    }
+  }
+
+  /** Disks of the survivor's membership that are there, or that nobody has declared gone, must be fewer than a quorum. */
+  #nothingIntact(process: Process, before: Data): void {
+    const voters = votersOf(before).map((voter) => voter.id);
+    const named = (this.resource?.spec.lostMembers ?? []).map((lost) => lost.memberID);
+    const intact = [...this.#world.disks.values()].filter((disk) => {
+      const data = disk === process.disk ? before : dataOf(disk);
+      if (data === undefined || !voters.includes(data.memberID) || named.includes(data.memberID)) return false;
+      if (disk.node === undefined) return true;
+      const node = this.#world.store.get('Node', undefined, disk.node);
+      return node !== undefined && !(node.spec?.taints ?? []).some((taint) => taint.key === 'node.kubernetes.io/out-of-service');
+    });
+    if (intact.length >= quorumOf(voters.length)) this.#fail(`invariant 4: forced while ${intact.length} of ${voters.length} voters' data is intact`);
+  }
+
+  #agent(args: Arguments, disk: Disk, pod: V1Pod): void {
+    if (args.command === 'inspect') return;
+    const user = [...this.#world.etcd.processes].find((process) => process.disk === disk);
+    if (user) this.#fail(`invariant 2: ${args.command} in ${pod.metadata?.name ?? ''} while ${user.podName} runs on the disk`);
+  }
+
+  /** Called before each change that the operator makes: is its intent in the stored status? */
+  beforeWrite(write: Write): void {
+    if (write.kind === 'QuorumRecovery') return;
+    const {run} = this.status;
+    const what = `${write.verb} ${write.kind} ${write.name}`;
+    if (run === undefined || run.finishedAt !== undefined) this.#fail(`invariant 1: ${what} with no run in flight in the status`);
+    const running = run.steps.filter((step) => step.state === 'Running' || step.state === 'Deferred').map((step) => step.name);
+    if (run.aborted === undefined && running.length === 0) this.#fail(`invariant 1: ${what}, but no step of ${run.id} is running in the status`);
+    const allowed = this.#stepsFor(write);
+    const steps = run.aborted ? [...running, 'LetGo'] : running;
+    if (allowed !== undefined && !allowed.some((name) => steps.includes(name))) this.#fail(`invariant 1: ${what} in step ${running.join(', ')}; it belongs to ${allowed.join(', ')}`);
+    if (write.verb === 'delete' && write.kind === 'PersistentVolumeClaim') {
+      const uids = (run.joins ?? []).flatMap((join) => join.replacedClaims ?? []);
+      const uid = this.#world.store.get('PersistentVolumeClaim', 'db', write.name)?.metadata?.uid ?? '';
+      if (!uids.includes(uid)) this.#fail(`invariant 1: claim ${write.name} is deleted and its UID is not in the status`);
+    }
+    if (write.kind === 'Pod' && write.verb !== 'create') this.#heldFirst(write, run.aborted !== undefined);
+  }
+
+  /** Steps in which a change may happen; undefined: in any. */
+  #stepsFor({verb, kind, name, object, detail}: Write): string[] | undefined {
+    if (kind === 'etcd') {
+      if (detail === 'addLearner') return undefined;
+      return undefined;
+    }
+    const helper = object?.metadata?.annotations?.[marks.step];
+    const joins = [...this.status.run?.steps ?? []].map((step) => step.name).filter((step) => step.startsWith('Join '));
+    if (kind !== 'Pod') return joins;
+    switch (helper) {
+      case 'Force': return ['Force', 'EndForce', 'Release', 'LetGo'];
+      case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
+      case 'InspectHeld': return ['Inspect', 'Release', 'LetGo'];
+      case 'Decommission': return ['Decommission', 'Release'];
+      default: break;
+    }
+    if (verb === 'create') return object?.metadata?.annotations?.[marks.member] === undefined ? undefined : [`Join ${name}`];
+    return ['Stop', 'StartSurvivor', 'RestartProof', 'LetGo', ...joins];
+  }
+
+  /** A pod of the set is only touched when its name is held, when it serves already, or when it is let go. */
+  #heldFirst({verb, name, object}: Write, aborted: boolean): void {
+    if (object?.metadata?.annotations?.[marks.step] !== undefined || aborted) return;
+    const {run, heldPods = []} = this.status;
+    if (verb === 'delete' && !heldPods.includes(name) && run?.restart?.pod !== name) this.#fail(`invariant 1: pod ${name} is deleted and its name is not held`);
+  }
+
+  /** Called after each step of the world. */
+  afterTick(): void {
+    if (this.#spec() !== this.#setSpec) this.#fail('invariant 12: the StatefulSet was changed');
+    const leaders = [...this.#world.etcd.processes].filter((process) => this.#world.etcd.leads(process) && this.#world.etcd.confirmed(process) !== undefined);
+    const lineages = new Set(leaders.map((process) => process.data.lineage));
+    if (lineages.size > 1) this.#fail(`invariant 3: split brain: ${leaders.map((process) => `${process.podName} on ${process.node} (${process.data.lineage})`).join(', ')} lead at the same time`);
+    for (const leader of leaders) this.#afterForce(leader);
+  }
+
+  #afterForce(leader: Process): void {
+    if (leader.data.lineage === 'template') return;
+    const {members} = leader.data;
+    if (members.filter((member) => member.isLearner).length > 1) this.#fail('invariant 8: more than one learner');
+    const joining = this.status.run?.steps.some((step) => step.name.startsWith('Join ') && step.startedAt !== undefined);
+    if (members.length > 1 && joining !== true) this.#fail(`invariant 8: ${members.length} members after the force, before any join`);
+  }
+
+  /** What must be true when a run has ended. */
+  atEnd(outcome: string | undefined): void {
+    const {store} = this.#world;
+    assert.ok(outcome === 'Recovered' || outcome === 'Degraded');
+    const pods = store.list('Pod', 'db');
+    const left = pods.filter((pod) => pod.metadata?.annotations?.[marks.step] !== undefined);
+    if (left.length > 0) this.#fail(`at the end: helper ${left.map((pod) => pod.metadata?.name ?? '').join(', ')} is left`);
+    if (pods.some((pod) => pod.metadata?.finalizers?.includes(marks.fence))) this.#fail('at the end: a fence finalizer is left');
+    const leader = [...this.#world.etcd.processes].find((process) => this.#world.etcd.leads(process));
+    if (leader === undefined) this.#fail('at the end: no leader');
+    for (const [key, value] of this.survivorsWrites ?? []) {
+      if (leader.data.keys.get(key) !== value && key !== marks.probeKey) this.#fail(`invariant 13: ${key} was committed on the survivor's disk and is gone`);
+    }
+    if (leader.data.keys.has(marks.probeKey)) this.#fail('at the end: the probe key is left');
+    if (outcome === 'Degraded') return;
+    const ordinals = store.get('StatefulSet', 'db', 'etcd')?.spec?.replicas ?? 0;
+    if ((this.status.heldPods ?? []).length > 0) this.#fail(`at the end: ${(this.status.heldPods ?? []).join(', ')} held`);
+    if (this.resource?.metadata.finalizers?.length) this.#fail('at the end: the resource keeps its finalizer');
+    if (votersOf(leader.data).length !== ordinals || leader.data.members.length !== ordinals) this.#fail(`at the end: ${votersOf(leader.data).length} voters of ${ordinals}`);
+    const own = pods.filter((pod) => pod.metadata?.labels?.['app'] === 'etcd');
+    if (own.length !== ordinals || own.some((pod) => (pod.spec?.schedulingGates ?? []).length > 0 || pod.status?.phase !== 'Running')) this.#fail('at the end: not every own pod runs');
+  }
+}
