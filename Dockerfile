@@ -16,7 +16,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Type declarations and source maps are half of the packages' size, and nothing reads them at run time.
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --omit=dev \
-    && find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' \) -delete
+    && find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' \) -exec rm {} +
 
 FROM ${RUN_IMAGE}
 WORKDIR /app

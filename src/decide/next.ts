@@ -1,6 +1,6 @@
 import type {Observation} from '../observe/observation.ts';
 import type {Decision} from './decision.ts';
-import {act} from './decision.ts';
+import {act, blocked, done, stalled} from './decision.ts';
 import {podOfJoinStep} from './plan.ts';
 import {decommission} from './steps/decommission.ts';
 import {endForce, force} from './steps/force.ts';
@@ -21,7 +21,10 @@ const steps: Record<string, (observation: Observation) => Decision> = {
 
 function decideStep(observation: Observation, name: string): Decision {
   const pod = podOfJoinStep(name);
-  if (pod !== undefined) return join(observation, pod);
+  if (pod !== undefined) {
+    const asked = observation.ordinals.some((view) => view.pod === pod);
+    return asked ? join(observation, pod) : done(`${pod} is no pod of the StatefulSet any more`);
+  }
   const step = steps[name];
   if (step === undefined) throw new Error(`no step ${name}: the status was written by another version of the operator`);
   return step(observation);
@@ -46,9 +49,22 @@ export function nextStep(observation: Observation): NextStep | undefined {
     const decision = letGo(observation);
     return {name: 'LetGo', decision};
   }
+  const changed = setChanged(observation);
+  if (changed) return {name: 'Release', decision: changed};
   const waiting = run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || mayRetryStep(observation, step.name)));
   if (waiting === undefined) return undefined;
   return {name: waiting.name, decision: keepDeferredHeld(observation) ?? decideStep(observation, waiting.name)};
+}
+
+/** The set that the plan was made for is not there any more: nothing is done to another one. */
+function setChanged(observation: Observation): Decision | undefined {
+  const {set, ordinals} = observation;
+  const plan = runIn(observation).plan;
+  if (plan === undefined) return undefined;
+  if (set === undefined) return stalled('StatefulSetNotFound', 'the StatefulSet was deleted during the run: nothing more is done. Its claims and the copy are kept; delete the QuorumRecovery to end the run');
+  if (set.metadata?.uid !== plan.setUID) return blocked('PlanChanged', 'the StatefulSet was deleted and made anew during the run: nothing is done to the new one. Delete the QuorumRecovery, which lets held pods go, and make it again');
+  if (!ordinals.some((view) => view.pod === plan.survivor)) return blocked('PlanChanged', `the StatefulSet was scaled down during the run and has no pod ${plan.survivor} any more: scale it up again`);
+  return undefined;
 }
 
 function mayRetryStep(observation: Observation, name: string): boolean {

@@ -78,6 +78,10 @@ export function endOf(observation: Observation, pod: V1Pod, record: MemberRecord
   return {waitsFor: view === undefined || view.ready ? there : `node ${node} is NotReady: pod ${pod.metadata?.name ?? ''} may still run there`};
 }
 
+/** The claim was made anew since this record was written: the present pod is on another disk. */
+const isRemade = (view: OrdinalView, record: MemberRecord | undefined) =>
+  record?.claimUID !== undefined && record.claimUID !== view.data?.object?.metadata?.uid;
+
 /** The pod that holds the name now is the one that ran this voter, not a successor on other data. */
 function isVotersProcess(observation: Observation, view: OrdinalView, voter: Voter, record: MemberRecord | undefined): boolean {
   const pod = view.object;
@@ -89,27 +93,27 @@ function isVotersProcess(observation: Observation, view: OrdinalView, voter: Vot
   const started = hasStarted(pod, 'ok' in view.launch ? '' : view.launch.container);
   if (offline !== undefined) return started && offline.memberID === voter.memberID;
   // Nobody can look at that disk any more. The pod ran on it, and a claim that was made anew would show in the witness.
-  const remade = record?.claimUID !== undefined && record.claimUID !== view.data?.object?.metadata?.uid;
-  return started && view.data?.place.at !== 'Node' && !remade;
+  return started && view.data?.place.at !== 'Node' && !isRemade(view, record);
 }
 
 /** The process before the present pod: what was recorded of it, else where its disk was. */
 function earlierEnd(observation: Observation, view: OrdinalView, voter: Voter, record: MemberRecord | undefined): End {
   const at = new Date(observation.now).toISOString();
-  if (record?.memberID === voter.memberID && record.podUID !== undefined) {
+  if (record?.memberID === voter.memberID && (record.podUID !== undefined || record.fenced !== undefined)) {
     // A node's absence is asked again each time: it may have registered anew since.
     const byNode = record.fenced?.by === 'NodeDeleted' || record.fenced?.by === 'OutOfServiceTaint';
-    if (record.fenced?.podUID === record.podUID && !byNode) return {fenced: record.fenced};
+    const ofProcess = record.fenced !== undefined && record.fenced.podUID === record.podUID ? record.fenced : undefined;
+    if (ofProcess !== undefined && (!byNode || record.node === undefined)) return {fenced: ofProcess};
     if (record.node !== undefined) {
       const there = stillThere(observation.nodes, record.node, record);
-      if (there === undefined) return {fenced: {by: 'NodeDeleted', podUID: record.podUID, at, message: `Node ${record.node} is deleted`}};
+      const uid = record.podUID === undefined ? {} : {podUID: record.podUID};
+      if (there === undefined) return {fenced: {by: 'NodeDeleted', ...uid, at, message: `Node ${record.node} is deleted`}};
       const out = observation.nodes.some((node) => node.name === record.node && node.outOfService);
-      if (out) return {fenced: {by: 'OutOfServiceTaint', podUID: record.podUID, at, message: `Node ${record.node} carries the out-of-service taint`}};
+      if (out) return {fenced: {by: 'OutOfServiceTaint', ...uid, at, message: `Node ${record.node} carries the out-of-service taint`}};
       return {waitsFor: `${view.pod} ran on ${record.node} and nobody saw it end; ${there}`};
     }
   }
-  const remade = record?.claimUID !== undefined && record.claimUID !== view.data?.object?.metadata?.uid;
-  if (view.data?.place.at === 'GoneNode' && !remade) {
+  if (view.data?.place.at === 'GoneNode' && !isRemade(view, record)) {
     const nodes = view.data.place.nodes;
     const back = nodes.map((node) => stillThere(observation.nodes, node, undefined)).find((why) => why !== undefined && !nodes.every((name) =>
       observation.nodes.some((node) => node.name === name && node.outOfService)));

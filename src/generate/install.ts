@@ -11,6 +11,7 @@ const header = [
   '# Generated from charts/quorum-recovery-operator by `npm run generate`. Do not edit.',
   '# The operator with the chart\'s default values. Apply it with:',
   '#   kubectl apply --server-side -f deploy/install.yaml',
+  '# kubectl delete -f deletes the CustomResourceDefinition too, and with it every QuorumRecovery: let recoveries end first.',
   '',
 ].join('\n');
 

@@ -1,36 +1,31 @@
-import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
-import {dirname, join} from 'node:path';
+import {join} from 'node:path';
 import {generatedFiles, installPath} from './files.ts';
 import {findHelm} from './helm.ts';
 import {renderInstall} from './install.ts';
+import {staleFiles, writeStale} from './settle.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const check = process.argv.includes('--check');
 
-function current(path: string): string | undefined {
-  try {
-    return readFileSync(join(root, path), 'utf8');
-  } catch {
-    return undefined;
+/** Writes what is not as it should be; with --check only says so, and the exit code is 1. */
+function settle(files: ReadonlyMap<string, string>): void {
+  if (!check) {
+    for (const path of writeStale(root, files)) process.stdout.write(`wrote ${path}\n`);
+    return;
   }
-}
-
-/** Writes a file unless it is as it should be; with --check says instead that it is not, and returns false. */
-function settle(path: string, text: string): boolean {
-  if (current(path) === text) return true;
-  if (check) {
+  for (const path of staleFiles(root, files)) {
     process.stderr.write(`${path} is not fresh: run 'npm run generate' and commit the result\n`);
-    return false;
+    process.exitCode = 1;
   }
-  mkdirSync(dirname(join(root, path)), {recursive: true});
-  writeFileSync(join(root, path), text);
-  process.stdout.write(`wrote ${path}\n`);
-  return true;
 }
 
-const fresh = [...generatedFiles()].map(([path, text]) => settle(path, text));
-const helm = findHelm(process.env);
-// The plain manifests come from the chart on disk, so they are rendered after the chart's own generated files.
-if ('path' in helm) fresh.push(settle(installPath, renderInstall(helm.path, root)));
-else process.stderr.write(`${installPath} was not ${check ? 'checked' : 'written'}, because ${helm.missing}\n`);
-if (fresh.includes(false)) process.exitCode = 1;
+try {
+  settle(generatedFiles());
+  const helm = findHelm(process.env);
+  // The plain manifests come from the chart on disk, so they are rendered after the chart's own generated files.
+  if ('path' in helm) settle(new Map([[installPath, renderInstall(helm.path, root)]]));
+  else process.stderr.write(`${installPath} was not ${check ? 'checked' : 'written'}, because ${helm.missing}\n`);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

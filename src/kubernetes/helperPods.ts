@@ -181,7 +181,7 @@ export function forcePod(options: HelperOptions & {attempt: number; members: Run
     spec: {
       ...helperSpec(changed.podSpec, [forced], [...volumes.values()]),
       hostname: view.pod,
-      activeDeadlineSeconds: 900,
+      activeDeadlineSeconds: 3600,
       initContainers: [{...prepare.container, env: [{name: 'POD_UID', valueFrom: {fieldRef: {fieldPath: 'metadata.uid'}}}]}],
     },
   }};

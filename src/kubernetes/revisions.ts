@@ -53,10 +53,12 @@ export function templatesOf(set: V1StatefulSet, revisions: readonly V1Controller
   const update = set.status?.updateRevision ?? '';
   const current = set.status?.currentRevision ?? update;
   const own = set.spec?.template ?? {};
+  // Asked for each ordinal several times a step, and a template can be large: read once, changed by nobody.
+  const read = new Map([current, update].map((revision) => [revision, templateIn(byName.get(revision)) ?? own]));
   return {
     of: (ordinal) => {
       const revision = ordinal < partition ? current : update;
-      return {revision, template: templateIn(byName.get(revision)) ?? own};
+      return {revision, template: read.get(revision) ?? own};
     },
     rollout: rolloutOf(set, pods),
   };

@@ -81,9 +81,9 @@ async function ordinalView(observer: Observer, resource: QuorumRecovery, facts: 
   const source = {set, ordinal, ...templates.of(ordinal)};
   const launch = launchOf(resource, {template: source.template, pod, serviceName: set.spec?.serviceName}, facts.configMaps);
   const claims = await claimViews(observer.client, set, ordinal, facts.nodes);
+  const {spec} = statefulSetPod(source);
   const onClaim = (path: string | undefined) => {
     if (path === undefined || !isLaunch(launch)) return undefined;
-    const spec = statefulSetPod(source).spec;
     const mount = spec && mountOf(spec, launch.container, path);
     return claims.find((claim) => claim.template.metadata?.name === mount?.volume);
   };

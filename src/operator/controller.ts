@@ -1,7 +1,6 @@
 import type {QuorumRecovery} from '../api/types.ts';
 import {ApiError, isConflict, isUnavailable} from '../kubernetes/errors.ts';
-import {jittered} from './clock.ts';
-import type {Cancel, Clock} from './clock.ts';
+import type {Clock} from './clock.ts';
 import type {EventFeed, FeedEvent} from './feed.ts';
 import {NotLeadingError} from './guard.ts';
 import {concernsNode, concernsPod, concernsSet, keyOf, keyText, nodeChanged, parseKey} from './keys.ts';
@@ -27,7 +26,7 @@ export interface ControllerOptions {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
-  /** Every resource is reconciled at least once in this time. */
+  /** Every resource is reconciled at least once in this time, milliseconds. */
   resyncMs: number;
   concurrency: number;
   /** Whether the resource is as this process's own last write left it: then its event asks for nothing. */
@@ -48,7 +47,6 @@ export class Controller {
   readonly #conflicts = new Map<string, number>();
   readonly #unsubscribe: () => void;
   #reconciler: Reconciler | undefined;
-  #resync: Cancel | undefined;
 
   /** Follows the feed from now on, so that a later start knows every resource; reconciles nothing before `start`. */
   constructor(options: ControllerOptions) {
@@ -74,28 +72,17 @@ export class Controller {
     this.#reconciler = reconciler;
     for (const key of this.#resources.keys()) this.#queue.add(key);
     this.#queue.start();
-    this.#planResync();
   }
 
   /** Takes no further key; resolves when the running reconciles have ended. */
   async stop(): Promise<void> {
     this.#unsubscribe();
-    this.#resync?.();
     await this.#queue.stop();
   }
 
   /** Asks for a reconcile from outside the feed, e.g. when a push from etcd says that its leader is gone. */
   enqueue(key: Key): void {
     if (this.#reconciler !== undefined) this.#queue.add(keyText(key));
-  }
-
-  #planResync(): void {
-    const {clock, resyncMs, random} = this.#options;
-    // All keys, each at a time of its own within the interval: a thousand clusters are not asked in the same second.
-    for (const key of this.#resources.keys()) this.#queue.addAfter(key, resyncMs * (random ?? Math.random)());
-    this.#resync = clock.setTimeout(() => {
-      this.#planResync();
-    }, jittered(resyncMs, 0.1, random));
   }
 
   #onEvent(event: FeedEvent): void {
@@ -138,7 +125,7 @@ export class Controller {
   }
 
   async #process(text: string): Promise<void> {
-    const {metrics} = this.#options;
+    const {metrics, resyncMs, random} = this.#options;
     const end = metrics.reconcileDuration.startTimer();
     try {
       const result = await this.#reconciler?.reconcile(parseKey(text));
@@ -147,6 +134,8 @@ export class Controller {
       const after = result?.requeueAfterMs;
       metrics.reconcileTotal.inc({result: after === undefined ? 'success' : 'requeued'});
       if (after !== undefined) this.#queue.addAfter(text, after);
+      // Jittered, so that a thousand clusters are not asked in the same second. Of the two times the earlier counts.
+      if (this.#resources.has(text)) this.#queue.addAfter(text, resyncMs * (0.75 + 0.25 * (random ?? Math.random)()));
     } catch (error) {
       this.#failed(text, error);
     } finally {

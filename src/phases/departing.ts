@@ -1,3 +1,4 @@
+import {forceMayHaveBegun} from '../decide/steps/force.ts';
 import type {Observation} from '../observe/observation.ts';
 
 /**
@@ -8,6 +9,6 @@ export function departing(observation: Observation): 'drop-finalizer' | {reason:
   const {resource, status: {run}, set} = observation;
   if (resource.metadata.deletionTimestamp === undefined) return undefined;
   if (run === undefined || run.finishedAt !== undefined || set === undefined || set.metadata?.deletionTimestamp !== undefined) return 'drop-finalizer';
-  if (run.force === undefined) return {reason: 'Deleted', message: 'the QuorumRecovery was deleted before anything was forced: every held pod is let go'};
+  if (!forceMayHaveBegun(observation)) return {reason: 'Deleted', message: 'the QuorumRecovery was deleted before anything was forced: every held pod is let go'};
   return undefined;
 }

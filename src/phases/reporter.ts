@@ -11,8 +11,8 @@ export class Reporter {
   readonly #log: Logger;
   readonly #events: EventRecorder;
   readonly #metrics: Metrics;
-  /** The last line of each run, so that waiting does not repeat itself. */
-  readonly #last = new Map<string, string>();
+  /** What was said of the present step of each run: trying again says nothing new. */
+  readonly #said = new Map<string, {step: string; lines: Set<string>}>();
 
   constructor(log: Logger, events: EventRecorder, metrics: Metrics) {
     this.#log = log;
@@ -22,14 +22,20 @@ export class Reporter {
 
   decided({metadata}: QuorumRecovery, run: string, step: string, decision: Decision): void {
     const words = 'why' in decision ? decision.why : decision.message;
-    const line = `${step}/${decision.kind}/${words}`;
-    if (this.#last.get(run) === line) return;
-    this.#last.set(run, line);
-    if (this.#last.size > 1_000) this.#last.delete(this.#last.keys().next().value ?? '');
+    if (this.#repeats(run, step, `${decision.kind}/${words}`)) return;
     const log = this.#log.child({namespace: metadata.namespace, name: metadata.name, run, step});
     const fields = {decision: decision.kind, ...('reason' in decision && {reason: decision.reason}), ...(decision.kind === 'act' && {actions: decision.actions.map((action) => action.type)})};
     if (decision.kind === 'blocked' || decision.kind === 'stalled' || decision.kind === 'abort') log.warn(fields, words);
     else log.info(fields, words);
+  }
+
+  #repeats(run: string, step: string, line: string): boolean {
+    const said = this.#said.get(run);
+    if (said?.step === step && said.lines.has(line)) return true;
+    if (said?.step === step && said.lines.size < 200) said.lines.add(line);
+    else this.#said.set(run, {step, lines: new Set([line])});
+    if (this.#said.size > 1_000) this.#said.delete(this.#said.keys().next().value ?? '');
+    return false;
   }
 
   unreadableStatus(resource: QuorumRecovery, problem: string, needed: boolean): void {

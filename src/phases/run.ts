@@ -48,7 +48,11 @@ function stepOf(run: Run, name: string): StepRecord {
 
 export function markRunning(run: Run, name: string, message: string, now: number): void {
   const step = stepOf(run, name);
-  if (step.state === 'Deferred') for (const join of run.joins ?? []) if (name === `Join ${join.pod}`) delete join.deferred;
+  if (step.state === 'Deferred') {
+    for (const join of run.joins ?? []) if (name === `Join ${join.pod}`) delete join.deferred;
+    delete step.startedAt;
+    delete step.finishedAt;
+  }
   step.state = 'Running';
   step.startedAt ??= iso(now);
   step.message = message;

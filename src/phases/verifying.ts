@@ -99,7 +99,7 @@ export async function verifyMembers(acting: Acting, pods: readonly string[], via
   if (outcome.kind !== 'done') return outcome;
   const canaryCount = observation.spec.verification.canaryKeys.length;
   const all = pods.length === observation.ordinals.length;
-  return finished(`${pods.length} members: one list, one cluster ID, a linearizable write, equal hashes${canaryCount > 0 ? `, ${canaryCount} canary keys on each` : ''}, no alarm, no flag, ${setWords(acting)}`, (draft) => {
+  return finished(`${pods.length} members: one list, one cluster ID, a linearizable write, equal hashes${canaryCount > 0 ? `, ${canaryCount} canary key${canaryCount > 1 ? 's' : ''} on each` : ''}, no alarm, no flag, ${setWords(acting)}`, (draft) => {
     if (draft.run && all) draft.run.redundantAt ??= new Date(Date.now()).toISOString();
   });
 }

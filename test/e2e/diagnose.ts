@@ -36,6 +36,14 @@ function podLine(pod: V1Pod): string {
   ].filter((part) => part !== undefined && part !== '').join(' | ');
 }
 
+async function writeLogs({kube, namespace}: Scenario, pod: V1Pod, write: (name: string, content: string) => void): Promise<void> {
+  const containers = [...pod.spec?.initContainers ?? [], ...pod.spec?.containers ?? []];
+  for (const [name, previous] of containers.flatMap((container) => [[container.name, false], [container.name, true]] as const)) {
+    const log = await kube.log(namespace, pod.metadata?.name ?? '', name, {tailLines: 200, previous}).catch(() => '');
+    if (log !== '') write(`${pod.metadata?.name ?? ''}.${name}${previous ? '.previous' : ''}.log`, log);
+  }
+}
+
 /** Writes everything that may explain a failure into a folder, and the most telling lines on the terminal. */
 export async function diagnose(scenario: Scenario, title: string, error: unknown): Promise<void> {
   const {kube, namespace, environment} = scenario;
@@ -55,14 +63,7 @@ export async function diagnose(scenario: Scenario, title: string, error: unknown
   write('events.txt', events.join('\n'));
   const lines = await operatorLines(scenario);
   write('operator.log', lines.join('\n'));
-  for (const pod of pods) {
-    for (const {name} of [...pod.spec?.initContainers ?? [], ...pod.spec?.containers ?? []]) {
-      for (const previous of [false, true]) {
-        const log = await kube.log(namespace, pod.metadata?.name ?? '', name, {tailLines: 200, previous}).catch(() => '');
-        if (log !== '') write(`${pod.metadata?.name ?? ''}.${name}${previous ? '.previous' : ''}.log`, log);
-      }
-    }
-  }
+  for (const pod of pods) await writeLogs(scenario, pod, write);
   const message = error instanceof Error ? error.message : String(error);
   write('error.txt', error instanceof Error ? error.stack ?? message : message);
   const shown = [

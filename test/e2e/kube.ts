@@ -37,11 +37,17 @@ export class KubeError extends Error {
   }
 }
 
+/** What a request needs of the kubeconfig: certificates, a token. */
+interface Credentials {
+  options: RequestOptions;
+  headers: Record<string, string>;
+}
+
 /** The API server as it is: plain JSON, unlike the operator's own client, so that a test sees what the operator cannot. */
 export class Kube {
   readonly #config = new KubeConfig();
   readonly #agent = new Agent({keepAlive: true});
-  #options: Promise<RequestOptions> | undefined;
+  #options: Promise<Credentials> | undefined;
 
   constructor(kubeconfig: string) {
     this.#config.loadFromFile(kubeconfig);
@@ -64,7 +70,7 @@ export class Kube {
   }
 
   async create<P extends Plural>(plural: P, object: Objects[P]): Promise<Objects[P]> {
-    const full = {apiVersion: roots[plural].replace(/^\/apis?\//, ''), ...object};
+    const full = Object.assign({apiVersion: roots[plural].replace(/^\/apis?\//, '')}, object);
     return await this.#call('POST', path(plural, object.metadata?.namespace), full) as Objects[P];
   }
 
@@ -95,10 +101,10 @@ export class Kube {
   async #text(method: string, url: string, body?: object, contentType = 'application/json'): Promise<string> {
     this.#options ??= this.#credentials();
     const base = new URL(this.#config.getCurrentCluster()?.server ?? '');
-    const options = await this.#options;
-    const headers = {...options.headers as Record<string, string>, 'content-type': contentType};
+    const {options, headers: given} = await this.#options;
+    const headers = {...given, 'content-type': contentType};
     return await new Promise((resolve, reject) => {
-      const sent = request({...options, agent: this.#agent, host: base.hostname, port: base.port || 443, path: url, method, headers, timeout: 30_000}, (response) => {
+      const sent = request({...(options as object), agent: this.#agent, host: base.hostname, port: base.port || 443, path: url, method, headers, timeout: 30_000}, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('end', () => {
@@ -113,11 +119,12 @@ export class Kube {
     });
   }
 
-  async #credentials(): Promise<RequestOptions> {
-    const options: RequestOptions = {headers: {}};
+  async #credentials(): Promise<Credentials> {
+    const headers: Record<string, string> = {};
+    const options: RequestOptions = {headers};
     await this.#config.applyToHTTPSOptions(options);
     delete options.agent;
-    return options;
+    return {options, headers};
   }
 }
 

@@ -1,4 +1,4 @@
-import type {V1ConfigMap, V1Pod, V1StatefulSet} from '@kubernetes/client-node';
+import type {V1Pod, V1StatefulSet} from '@kubernetes/client-node';
 import type {MemberStatus} from '../../src/etcd/member.ts';
 import {makeCertificates} from './certificates.ts';
 import type {Certificates} from './certificates.ts';
@@ -67,7 +67,7 @@ export class Scenario {
       const {server, client, stranger} = await this.certificates();
       for (const secret of [server, client, stranger]) await this.kube.create('secrets', secret);
     }
-    if (options.launch === 'config-file') await this.kube.create('configmaps', etcdConfigMap(this.namespace, full) as V1ConfigMap);
+    if (options.launch === 'config-file') await this.kube.create('configmaps', etcdConfigMap(this.namespace, full));
     await this.kube.create('statefulsets', etcdSet(this.namespace, full));
     await this.healthy(options.replicas ?? 3, 120);
     if (seed > 0) await this.tool.seed(await this.member(`${setName}-0`), seed);

@@ -48,8 +48,9 @@ async function seed(member: Member, count: number): Promise<number> {
   const batches = Array.from({length: Math.ceil(count / 100)}, (_, index) => index * 100);
   const lanes = Array.from({length: 4}, async () => {
     for (let first = batches.shift(); first !== undefined; first = batches.shift()) {
-      const puts = Array.from({length: Math.min(100, count - first)}, (_, index) => (first ?? 0) + index)
-        .map((number) => store.put(`seed/${String(number).padStart(5, '0')}`).value(seedValue(number)));
+      const base = first;
+      const puts = Array.from({length: Math.min(100, count - first)}, (_, index) => index)
+        .map((index) => base + index).map((number) => store.put(`seed/${String(number).padStart(5, '0')}`).value(seedValue(number)));
       await store.if('never', 'Create', '==', 0).then(...puts).commit();
     }
   });

@@ -1,7 +1,7 @@
 import {rmSync} from 'node:fs';
 import {apiPartyName, partitionRules, pairsBetween} from './network.ts';
 import type {Party} from './network.ts';
-import {runInLab} from './inside.ts';
+import {liveState, runInLab, withLabNetwork} from './inside.ts';
 import {createNode, endNode, findNode, importIntoNodes, lastLogLines, restartKubelet, startNode, wipeNode} from './nodes.ts';
 import {LabPaths} from './paths.ts';
 import {kill} from './processes.ts';
@@ -9,8 +9,7 @@ import {run, waitFor} from './shell.ts';
 import {startLab} from './start.ts';
 import {readLiveState, readNodes} from './state.ts';
 import {removeRemains} from './remains.ts';
-import {liveState, withLabNetwork} from './inside.ts';
-import {labTemplate, prepareLab} from './prepare.ts';
+import {prepareLab} from './prepare.ts';
 
 export interface LabOptions {
   /** Several labs can stand side by side. Default: lab. */
@@ -89,7 +88,7 @@ export class Lab {
 
   /** Adds a node and returns once it is Ready. */
   async addNode(name: string, options: {labels?: Record<string, string>} = {}): Promise<void> {
-    await createNode(this.#paths, name, options.labels ?? {}, labTemplate(this.#paths));
+    await createNode(this.#paths, name, options.labels ?? {});
     await this.startNode(name);
   }
 
@@ -131,7 +130,7 @@ export class Lab {
     await this.#cut([]);
   }
 
-  /** Loads an image archive (OCI or docker) into every running node. */
+  /** Loads an image archive (OCI or docker) into every node, and into those that are added later. */
   async importImage(archive: string): Promise<void> {
     await importIntoNodes(this.#paths, archive);
   }

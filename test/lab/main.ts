@@ -18,7 +18,7 @@ const usage = `Usage: main.ts COMMAND [--name LAB]
   restart-kubelet NODE    kill its kubelet, which comes back at once
   partition A,B C,D       drop all traffic between two sets of nodes; "api" stands for the API server
   heal                    take the partition back
-  import-image ARCHIVE    load an OCI or docker archive into every running node
+  import-image ARCHIVE    load an OCI or docker archive into every node, also later ones
   operator-image          build the operator's image and print its archive's path
   exec -- COMMAND...      run a command with the lab's network, names and KUBECONFIG
   kubeconfig              print the path of the kubeconfig
@@ -73,7 +73,7 @@ const commands: Record<string, () => Promise<void>> = {
   },
   'import-image': async () => {
     for (const archive of args) await Lab.attach(name).importImage(archive);
-    say('imported into every running node');
+    say('imported into every node');
   },
   'operator-image': async () => {
     console.log(await operatorImage(say));

@@ -10,7 +10,7 @@ import {nodeFiles} from './node-files.ts';
 import type {LabPaths} from './paths.ts';
 import {readNodes, writeNode} from './state.ts';
 import type {NodeRecord} from './state.ts';
-import {copyTemplate, importArchive} from './template.ts';
+import {copyTemplate, importArchive, importOffline} from './template.ts';
 
 /** Directories that make up a node's disks. */
 const disks = ['run', 'cni', 'containerd', 'kubelet', 'log/pods', 'volumes', 'plugins'];
@@ -24,7 +24,7 @@ export function findNode(paths: LabPaths, name: string): NodeRecord {
 }
 
 /** Makes a new node's disks, certificate and identity. It does not run yet. */
-export async function createNode(paths: LabPaths, name: string, labels: Record<string, string>, template: string): Promise<NodeRecord> {
+export async function createNode(paths: LabPaths, name: string, labels: Record<string, string>): Promise<NodeRecord> {
   if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) throw new Error(`"${name}" cannot be a node's name: use lower-case letters, digits and dashes`);
   const node = await withLock(paths.at('nodes.lock'), () => {
     const nodes = readNodes(paths);
@@ -34,7 +34,7 @@ export async function createNode(paths: LabPaths, name: string, labels: Record<s
     writeNode(paths, record);
     return Promise.resolve(record);
   });
-  await copyTemplate(template, paths.node(name, 'containerd'));
+  await copyTemplate(paths.at('containerd'), paths.node(name, 'containerd'));
   const alternativeNames = [`IP:${nodeAddress(node.index)}`, `DNS:${name}`];
   await makeCertificate(paths.at('pki'), name, `/O=system:nodes/CN=system:node:${name}`, alternativeNames);
   writeFileSync(paths.at('pki', `${name}.kubeconfig`), kubeconfig(paths.at('pki'), name, `https://${apiAddress}:${apiPort}`));
@@ -83,11 +83,18 @@ export async function restartKubelet(paths: LabPaths, name: string): Promise<voi
   await runInNode(paths, findNode(paths, name), 'kill -9 "$(cat /run/kubelet.pid)"');
 }
 
-/** Loads an image archive (OCI or docker) into every node that runs. */
+/** Loads an image archive (OCI or docker) into every node, ended ones included, and for those that are created later. */
 export async function importIntoNodes(paths: LabPaths, archive: string): Promise<void> {
-  for (const node of readNodes(paths).filter((candidate) => candidate.pid !== undefined)) {
-    await importArchive([...enterNode(paths, node), 'ctr'], archive);
-  }
+  await withLock(paths.at('nodes.lock'), async () => {
+    const silent = (): void => undefined;
+    const nodes = readNodes(paths);
+    const offline = [paths.at('containerd'), ...nodes.filter(({pid}) => pid === undefined).map(({name}) => paths.node(name, 'containerd'))];
+    const online = nodes.filter(({pid}) => pid !== undefined);
+    await Promise.all([
+      ...offline.map((directory) => importOffline(directory, [archive], silent)),
+      ...online.map((node) => importArchive([...enterNode(paths, node), 'ctr'], archive)),
+    ]);
+  });
 }
 
 /** The end of a node's own log files, to be shown when it does not come up. */

@@ -14,6 +14,9 @@ export const operatorImageReference = 'docker.io/library/quorum-recovery-operato
 /** What the image is made of, relative to the project. */
 const inputs = ['Dockerfile', '.dockerignore', '.npmrc', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'src'];
 
+/** Milliseconds after which buildah's store, which only grows, is begun anew. */
+const maximumStorageAge = 14 * 24 * 3600 * 1000;
+
 /**
  * Builds the operator's image from the project's Dockerfile, unless the same was built before, and returns the path of a
  * docker archive of it. `project` is the directory to build from.
@@ -39,7 +42,7 @@ export async function operatorImage(say: (line: string) => void, project = proje
 
 async function ensureStandIns(storage: string, key: string, say: (line: string) => void): Promise<void> {
   const marker = join(storage, `stand-ins-${key}`);
-  if (existsSync(marker)) return;
+  if (existsSync(marker) && Date.now() - statSync(marker).mtimeMs < maximumStorageAge) return;
   const begin = Date.now();
   rmSync(storage, {recursive: true, force: true});
   mkdirSync(storage, {recursive: true});
@@ -56,7 +59,6 @@ async function buildInto(archive: string, storage: string, project: string, say:
   rmSync(`${archive}.new`, {force: true});
   await buildah(storage, ['push', operatorImageReference, `docker-archive:${archive}.new:${operatorImageReference}`]);
   renameSync(`${archive}.new`, archive);
-  await buildah(storage, ['rmi', '--prune']);
   const megabytes = Math.round(statSync(archive).size / 1_000_000);
   say(`built the operator's image in ${secondsSince(begin)} s (${megabytes} MB)`);
 }

@@ -1,8 +1,6 @@
-import {readFileSync} from 'node:fs';
 import {buildAll} from './binaries.ts';
 import type {GoModule} from './binaries.ts';
 import {baseImages} from './images.ts';
-import type {LabPaths} from './paths.ts';
 import {ensurePrerequisites} from './prerequisites.ts';
 import {containerdTemplate} from './template.ts';
 
@@ -18,11 +16,6 @@ export interface Prepared {
 export async function prepareLab(images: readonly string[], say: (line: string) => void): Promise<Prepared> {
   await ensurePrerequisites(say);
   const built = await buildAll(say);
-  const template = await containerdTemplate([...(await baseImages(built)), ...images], say);
+  const template = await containerdTemplate(await baseImages(built), images, say);
   return {built, template};
-}
-
-/** The template that a running lab was started with. */
-export function labTemplate(paths: LabPaths): string {
-  return readFileSync(paths.at('template'), 'utf8').trim();
 }

@@ -11,6 +11,7 @@ import type {LabPaths} from './paths.ts';
 import type {Prepared} from './prepare.ts';
 import {run, waitFor} from './shell.ts';
 import {readLiveState} from './state.ts';
+import {copyTemplate} from './template.ts';
 
 /** Starts a lab without nodes and returns once its API server serves and the cluster's own objects are there. */
 export async function startLab(paths: LabPaths, prepared: Prepared, say: (line: string) => void): Promise<void> {
@@ -49,7 +50,8 @@ async function writeFiles(paths: LabPaths, {built, template}: Prepared): Promise
   writeFileSync(paths.insideKubeconfig, kubeconfig(paths.at('pki'), 'admin', server), {mode: 0o600});
   writeFileSync(paths.at('pki', 'proxy.kubeconfig'), kubeconfig(paths.at('pki'), 'proxy', server), {mode: 0o600});
   writeAddonFiles(paths.at('addons'));
-  writeFileSync(paths.at('template'), `${template}\n`);
+  // A copy of its own, since templates are removed when newer ones are used.
+  await copyTemplate(template, paths.at('containerd'));
   writeFileSync(paths.at('init.sh'), initScript(paths.root));
 }
 

@@ -9,27 +9,39 @@ import {stateDirectory} from './paths.ts';
 import {run, waitFor} from './shell.ts';
 
 /**
- * A directory of containerd with these images imported and unpacked, made once per set of images. A new node gets a copy
- * of hard links, which takes no time, and is safe since containerd writes neither to a blob nor to a committed snapshot.
+ * A directory of containerd with these images imported and unpacked, made once per set of images; `more` on top of a
+ * template that has only `archives`. A new node gets a copy of hard links, which takes no time, and is safe since
+ * containerd writes neither to a blob nor to a committed snapshot.
  */
-export async function containerdTemplate(archives: readonly string[], say: (line: string) => void): Promise<string> {
-  const hash = createHash('sha256').update(archives.map((archive) => basename(archive)).sort().join('\0'));
+export async function containerdTemplate(archives: readonly string[], more: readonly string[], say: (line: string) => void): Promise<string> {
+  const base = await templateOf(archives, (directory) => {
+    mkdirSync(directory, {recursive: true});
+    return importOffline(directory, archives, say);
+  });
+  if (more.length === 0) return base;
+  return await templateOf([...archives, ...more], async (directory) => {
+    await copyTemplate(base, directory);
+    await importOffline(directory, more, say);
+  });
+}
+
+async function templateOf(archives: readonly string[], make: (directory: string) => Promise<void>): Promise<string> {
+  const hash = createHash('sha256').update(archives.map((archive) => basename(archive)).join('\0'));
   const directory = join(stateDirectory(), '.templates');
   const template = join(directory, `images-${hash.digest('hex').slice(0, 12)}`);
   await withLock(join(directory, 'lock'), async () => {
     if (!existsSync(template)) {
-      const begin = Date.now();
-      await makeTemplate(`${template}.unfinished`, archives);
+      rmSync(`${template}.unfinished`, {recursive: true, force: true});
+      await make(`${template}.unfinished`);
       renameSync(`${template}.unfinished`, template);
-      say(`imported ${archives.length} images for the nodes in ${Math.round((Date.now() - begin) / 1000)} s`);
     }
     utimesSync(template, new Date(), new Date());
-    removeOlder(directory, 'images', 3);
+    removeOlder(directory, 'images', 4);
   });
   return template;
 }
 
-/** Gives a node its own copy of the template. */
+/** A copy of a template (or of a copy of one) that can be changed: what containerd never writes to again is hard links. */
 export async function copyTemplate(template: string, target: string): Promise<void> {
   rmSync(target, {recursive: true, force: true});
   await run('cp', ['-a', '--link', template, target]);
@@ -41,9 +53,9 @@ export async function copyTemplate(template: string, target: string): Promise<vo
   }
 }
 
-async function makeTemplate(directory: string, archives: readonly string[]): Promise<void> {
-  rmSync(directory, {recursive: true, force: true});
-  mkdirSync(directory, {recursive: true});
+/** Imports into a directory of containerd that no containerd uses now, by one that is started for it. */
+export async function importOffline(directory: string, archives: readonly string[], say: (line: string) => void): Promise<void> {
+  const begin = Date.now();
   // The path of a UNIX socket has to be short.
   const state = mkdtempSync(join(tmpdir(), 'lab-'));
   const socket = join(state, 'containerd.sock');
@@ -72,6 +84,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
     await ended;
     rmSync(state, {recursive: true, force: true});
   }
+  say(`imported ${archives.length} image${archives.length === 1 ? '' : 's'} for the nodes in ${((Date.now() - begin) / 1000).toFixed(1)} s`);
 }
 
 /** `ctr` is the command that speaks to the wanted containerd. */

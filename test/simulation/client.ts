@@ -3,7 +3,7 @@ import type {QuorumRecovery} from '../../src/api/types.ts';
 import type {KubernetesClient} from '../../src/kubernetes/client.ts';
 import {requireVerb} from '../../src/kubernetes/kinds.ts';
 import type {Kind, ObjectOf, Verb} from '../../src/kubernetes/kinds.ts';
-import {merge, refuse} from './store.ts';
+import {clone, merge, refuse} from './store.ts';
 import type {Stored} from './store.ts';
 import type {World} from './world.ts';
 
@@ -88,7 +88,7 @@ export class SimClient implements KubernetesClient {
   async replaceStatus(resource: QuorumRecovery): Promise<QuorumRecovery> {
     const {namespace, name = '', resourceVersion} = resource.metadata as V1ObjectMeta;
     return await this.#call('update', 'QuorumRecovery', name, true, () => this.#world.store.change('QuorumRecovery', namespace, name, (draft) => {
-      draft.status = structuredClone(resource.status ?? {});
+      draft.status = clone(resource.status ?? {});
     }, {resourceVersion}), undefined, 'QuorumRecovery/status');
   }
 

@@ -1,12 +1,13 @@
 import type {V1Node, V1PersistentVolumeClaim, V1Pod, V1StatefulSet} from '@kubernetes/client-node';
 import {ApiError} from '../../src/kubernetes/errors.ts';
+import {clone} from './store.ts';
 import type {World} from './world.ts';
 import {newDisk} from './etcd-data.ts';
 
 /** newStatefulSetPod as the controller of Kubernetes 1.35 has it (pkg/controller/statefulset/stateful_set_utils.go), written anew here. */
 export function controllersPod(set: V1StatefulSet, ordinal: number): V1Pod {
   const name = `${set.metadata?.name ?? ''}-${ordinal}`;
-  const template = structuredClone(set.spec?.template ?? {});
+  const template = clone(set.spec?.template ?? {});
   const claims = (set.spec?.volumeClaimTemplates ?? []).map((claim) => claim.metadata?.name ?? '');
   const revision = set.status?.updateRevision ?? '';
   return {

@@ -3,6 +3,7 @@ import {readLaunch} from '../../src/etcd/launch/launch.ts';
 import {marks} from '../../src/api/types.ts';
 import {runAgent} from './agent.ts';
 import {StartFailed} from './etcd.ts';
+import {clone} from './store.ts';
 import type {Process} from './etcd.ts';
 import type {Disk} from './etcd-data.ts';
 import type {World} from './world.ts';
@@ -151,7 +152,7 @@ export class Kubelet {
     const {process} = sandbox;
     const status = sandbox.statuses[sandbox.next];
     if (process === undefined || status === undefined) return;
-    status.ready = process.serving && process.leader !== '';
+    status.ready = true;
     const kept = process.leader !== '' || process.helper || !this.#world.liveness || this.#world.now - process.startedAt < 15_000;
     if (kept || sandbox.pod.spec?.containers[0]?.livenessProbe === undefined) return;
     this.#world.etcd.stop(process);
@@ -217,7 +218,7 @@ export class Kubelet {
     const status = {
       phase, podIP: `ip-${pod.metadata?.uid ?? ''}`,
       conditions: [{type: 'PodScheduled', status: 'True'}, {type: 'Ready', status: isReady ? 'True' : 'False'}],
-      ...(inits > 0 && {initContainerStatuses: structuredClone(statuses.slice(0, inits))}), containerStatuses: structuredClone(statuses.slice(inits)),
+      ...(inits > 0 && {initContainerStatuses: clone(statuses.slice(0, inits))}), containerStatuses: clone(statuses.slice(inits)),
     };
     if (JSON.stringify(status) === JSON.stringify(pod.status)) return;
     this.#world.store.change('Pod', this.#world.namespace, pod.metadata?.name ?? '', (draft) => { draft.status = status; }, {uid: pod.metadata?.uid});

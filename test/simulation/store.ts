@@ -24,6 +24,16 @@ function freeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
+/** A deep copy of what JSON and dates hold: several times as fast as structuredClone. */
+export function clone<T>(value: T): T {
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map((item: unknown) => clone(item)) as T;
+  if (value instanceof Date) return new Date(value) as T;
+  const copy: Record<string, unknown> = {};
+  for (const key in value) copy[key] = clone(value[key]);
+  return copy as T;
+}
+
 /** RFC 7386. */
 export function merge(target: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch) || patch instanceof Date) return patch;
@@ -66,7 +76,7 @@ export class Store {
   }
 
   create<K extends Kind>(kind: K, object: ObjectOf<K>, dryRun = false): ObjectOf<K> {
-    const made = structuredClone(object) as Stored;
+    const made = clone(object) as Stored;
     const metadata = (made.metadata ??= {});
     const name = metadata.name ?? '';
     const key = `${metadata.namespace ?? ''}/${name}`;
@@ -94,7 +104,7 @@ export class Store {
   ): ObjectOf<K> {
     const key = `${namespace ?? ''}/${name}`;
     const known = this.#expect(kind, key, name, expected);
-    const draft = structuredClone(known) as ObjectOf<K> & Stored;
+    const draft = clone(known) as ObjectOf<K> & Stored;
     const changed = (mutate(draft) as Stored | undefined) ?? draft;
     const metadata = changed.metadata ?? {};
     metadata.resourceVersion = String(this.#version += 1);
@@ -115,7 +125,7 @@ export class Store {
     const grace = kind === 'Pod' ? this.#graceOf(known as V1Pod, options.gracePeriodSeconds) : 0;
     const before = known.metadata?.deletionTimestamp === undefined ? undefined : known.metadata.deletionGracePeriodSeconds ?? 0;
     if (before !== undefined && grace >= before && !(before === 0 && (known.metadata?.finalizers ?? []).length === 0)) return true;
-    const draft = structuredClone(known);
+    const draft = clone(known);
     const metadata = draft.metadata ?? {};
     metadata.deletionTimestamp ??= new Date(this.#now() + grace * 1000);
     metadata.deletionGracePeriodSeconds = grace;

@@ -14,11 +14,16 @@ import {helperOf, quorumCameBack, runIn, sourceOf, survivorOf} from './common.ts
 
 /** A start that dies is tried again this often; the copy is there from the first. */
 const maxAttempts = 3;
+/** A disk that the agent refused is looked at again after this time, ms: space may have been made. */
+const agentRetryMs = 30_000;
 
 /** The fencing rule, asked again with the newest list of nodes in the moment before a new cluster starts. */
 function guard(observation: Observation): Decision | undefined {
   const back = quorumCameBack(observation);
   if (back) return back;
+  if (observation.templates?.rollout !== undefined) {
+    return blocked('RolloutInProgress', `the template changed during the run: ${observation.templates.rollout}. Undo it (kubectl rollout undo); every name is held and the run goes on by itself then`);
+  }
   const fencing = judgeFencing(observation, false);
   if (!fencing.holds) return blocked('FencingUnproven', `${fencing.message}. Every name is held; the run goes on when the proof is there`);
   const run = runIn(observation);
@@ -27,6 +32,19 @@ function guard(observation: Observation): Decision | undefined {
     return blocked('SurvivorNotEligible', `${run.plan?.survivor ?? ''} cannot be the survivor: only spec.lostMembers says that its process has ended`);
   }
   return undefined;
+}
+
+/** When the agent in a helper pod ended, ms since the epoch. */
+const endOfAgent = (helper: V1Pod) => new Date(helper.status?.initContainerStatuses?.[0]?.state?.terminated?.finishedAt ?? helper.metadata?.creationTimestamp ?? 0).getTime();
+
+/**
+ * The forced etcd may have run: from here on the run can only be finished. A helper whose agent refused never started it.
+ */
+export function forceMayHaveBegun(observation: Observation): boolean {
+  if (observation.status.run?.force?.podUID !== undefined) return true;
+  const pod = observation.status.run?.plan?.survivor;
+  const helper = pod === undefined ? undefined : helperOf(observation, 'Force', pod);
+  return helper !== undefined && agentReport(helper)?.ok !== false;
 }
 
 const startAttempt = (attempt: number, pod: string) => (draft: {run?: Run | undefined}) => {
@@ -63,6 +81,8 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
   const report = agentReport(helper);
   const uid = helper.metadata?.uid ?? '';
   if (report !== undefined && !report.ok) {
+    const since = observation.now - endOfAgent(helper);
+    if (since > agentRetryMs && !helper.metadata?.deletionTimestamp) return act('looking at the disk again', {type: 'ReleasePod', pod: helper, force: true});
     return blocked('AgentFailed', `the disk of ${survivor.pod} cannot be forced (${report.reason}): ${report.message}. Nothing was changed on it; every name is held`);
   }
   if (report?.command !== 'prepare-force' || forced?.podUID === uid) return undefined;

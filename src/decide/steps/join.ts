@@ -7,11 +7,13 @@ import {joinerPod} from '../../kubernetes/helperPods.ts';
 import {newClaim} from '../../kubernetes/claims.ts';
 import {isGated, isTerminating, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import {podCause} from '../causes.ts';
-import type {Action, Decision} from '../decision.ts';
+import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {sha256} from '../plan.ts';
 import {judgeProcess} from '../processes.ts';
 import {durationMs} from '../durations.ts';
+import type {Todo} from './stop.ts';
+import {stopDecision, stopOne} from './stop.ts';
 import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf, viewOf} from './common.ts';
 
 /** How long a joiner may be unschedulable before its learner is taken out again and the next is tried, ms. */
@@ -24,6 +26,18 @@ export const nodesSeen = (observation: Observation) =>
 const isLost = (claim: ClaimView, named: boolean) =>
   claim.object !== undefined && (claim.place.at === 'GoneNode' || (named && claim.place.at === 'NotReadyNode'));
 
+/** Where only the place of its disk proves that the member has ended, the proof goes with the claim: it is recorded before. */
+function keepProof(observation: Observation, view: OrdinalView): Transaction {
+  const memberID = memberIDOf(observation, view.pod);
+  const proven = memberID === undefined ? undefined : judgeProcess(observation, {memberID, pod: view.pod}).proven;
+  const nodes = view.data?.place.at === 'GoneNode' ? view.data.place.nodes : [];
+  return (draft) => {
+    const record = draft.members?.find((member) => member.pod === view.pod);
+    if (record === undefined || memberID === undefined || proven === undefined || record.podUID !== undefined) return;
+    Object.assign(record, {memberID, fenced: proven, ...(nodes.length === 1 && {node: nodes[0]})});
+  };
+}
+
 /** Claims whose volumes are lost are made anew, the old volumes kept: one joiner at a time, in its own turn. */
 function replaceClaims(observation: Observation, view: OrdinalView): Decision | undefined {
   const join = joinOf(runIn(observation), view.pod);
@@ -33,7 +47,11 @@ function replaceClaims(observation: Observation, view: OrdinalView): Decision | 
   const known = join?.replacedClaims ?? [];
   const fresh = lost.map((claim) => claim.object?.metadata?.uid ?? '').filter((uid) => !known.includes(uid));
   if (fresh.length > 0) {
-    return {kind: 'record', why: `replacing ${lost.map((claim) => claim.name).join(', ')}`, record: recordJoin(view.pod, {replacedClaims: [...known, ...fresh]})};
+    const kept = keepProof(observation, view);
+    return {kind: 'record', why: `replacing ${lost.map((claim) => claim.name).join(', ')}`, record: (draft) => {
+      recordJoin(view.pod, {replacedClaims: [...known, ...fresh]})(draft);
+      kept(draft);
+    }};
   }
   const actions: Action[] = [];
   for (const claim of lost) {
@@ -55,7 +73,8 @@ function defer(observation: Observation, view: OrdinalView, reason: string, mess
   const survivor = survivorOf(observation);
   const actions: Action[] = [];
   if (member?.isLearner) actions.push({type: 'RemoveMember', via: survivor.pod, memberID: member.id, pod: view.pod});
-  if (view.object && !isGated(view.object)) actions.push({type: 'DeletePod', pod: view.object});
+  // Only a pod of this run: an old pod is never deleted without its proof.
+  if (view.object && runOf(view.object) === runIn(observation).id && !isGated(view.object)) actions.push({type: 'DeletePod', pod: view.object});
   const attempt = (joinOf(runIn(observation), view.pod)?.attempt ?? 1) + (member ? 1 : 0);
   return {kind: 'deferred', reason, message, actions, record: recordJoin(view.pod, {attempt, deferred: {reason, message, nodes: nodesSeen(observation)}})};
 }
@@ -64,15 +83,24 @@ function defer(observation: Observation, view: OrdinalView, reason: string, mess
 export function mayRetry(observation: Observation, pod: string): boolean {
   const deferred = joinOf(runIn(observation), pod)?.deferred;
   if (deferred === undefined) return true;
-  if (deferred.reason === 'FencingUnproven') return unproven(observation, viewOf(observation, pod)) === undefined;
+  if (deferred.reason === 'FencingUnproven') return waitsForProof(observation, viewOf(observation, pod)) === undefined;
   return deferred.nodes !== nodesSeen(observation);
 }
 
-function unproven(observation: Observation, view: OrdinalView): string | undefined {
+/** Why the last process of the old member cannot be proven stopped, nor be stopped now; undefined: it is, or can be. */
+function waitsForProof(observation: Observation, view: OrdinalView): string | undefined {
   const memberID = memberIDOf(observation, view.pod);
   if (memberID === undefined) return undefined;
   const verdict = judgeProcess(observation, {memberID, pod: view.pod});
-  return verdict.proven === undefined ? (verdict.waitsFor ?? `${view.pod} still runs`) : undefined;
+  return verdict.proven === undefined && !verdict.stoppable ? (verdict.waitsFor ?? `${view.pod} may still run`) : undefined;
+}
+
+/** An old pod that was out of reach while the others were stopped: it is stopped with the same proof before its member joins anew. */
+function retireOldPod(observation: Observation, view: OrdinalView): Decision | undefined {
+  if (view.object === undefined || runOf(view.object) === runIn(observation).id) return undefined;
+  const todo: Todo = {actions: [], records: [], waits: []};
+  stopOne(observation, view, todo);
+  return stopDecision(todo) ?? wait(`the old pod ${view.pod} is going`, 200);
 }
 
 function overdue(observation: Observation, pod: string): boolean {
@@ -94,7 +122,8 @@ function placePod(observation: Observation, view: OrdinalView, member: ListedMem
   if (pod === undefined) {
     const made = joinerPod({
       observation, view, source: sourceOf(observation, view), run: run.id, member, members,
-      prepare: joinOf(run, view.pod)?.guarded === true || (joinOf(run, view.pod)?.attempt ?? 1) > 1,
+      // A bound claim may hold data: an agent clears the way. A claim that waits for its first consumer holds none.
+      prepare: view.data?.place.at === 'Node' || view.data?.place.at === 'Anywhere',
     });
     if ('problem' in made) return blocked('PodRefused', made.problem);
     return act(`starting ${view.pod} as learner ${member.id}`, {type: 'CreatePod', pod: made.pod});
@@ -108,8 +137,10 @@ function placePod(observation: Observation, view: OrdinalView, member: ListedMem
 export function join(observation: Observation, pod: string): Decision {
   const view = viewOf(observation, pod);
   const survivor = survivorOf(observation);
-  const waitsFor = unproven(observation, view);
+  const waitsFor = waitsForProof(observation, view);
   if (waitsFor !== undefined) return defer(observation, view, 'FencingUnproven', `${pod} stays held: ${waitsFor}`);
+  const retiring = retireOldPod(observation, view);
+  if (retiring) return retiring;
   const {probe} = survivor;
   if (probe.kind !== 'Answered') return wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
   if (!isLaunch(view.launch)) return blocked('PodRefused', view.launch.message);

@@ -1,7 +1,8 @@
-import {isGated, runOf} from '../../kubernetes/ownPods.ts';
+import {hasFence, isGated, isTerminating, runOf} from '../../kubernetes/ownPods.ts';
 import {marks} from '../../api/types.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
+import {endedByKubelet} from '../processes.ts';
 import {act, done, wait} from '../decision.ts';
 import {keepHeld} from './join.ts';
 import {runIn, survivorOf} from './common.ts';
@@ -9,9 +10,14 @@ import {runIn, survivorOf} from './common.ts';
 const deferredPods = (observation: Observation) =>
   (runIn(observation).joins ?? []).filter((join) => join.deferred !== undefined).map((join) => join.pod);
 
-/** Helper pods that are left; those that ran etcd were proven stopped before. */
-const leftHelpers = (observation: Observation): Action[] =>
-  observation.helpers.filter((helper) => helper.metadata?.deletionTimestamp === undefined).map((pod): Action => ({type: 'DeletePod', pod}));
+/** Takes helper pods away; one that may run etcd carries the fence finalizer, and its end is read first. */
+function leftHelpers(observation: Observation): Action[] {
+  return observation.helpers.flatMap((pod): Action[] => {
+    if (hasFence(pod) && endedByKubelet(pod)) return [{type: 'ReleasePod', pod, force: false}];
+    if (isTerminating(pod)) return [];
+    return [hasFence(pod) ? {type: 'StopPod', pod} : {type: 'DeletePod', pod}];
+  });
+}
 
 /** Ends a run: no helper pod, no probe key, nothing held but what still waits for a node or a proof. */
 export function release(observation: Observation): Decision {
@@ -32,6 +38,7 @@ export function letGo(observation: Observation): Decision {
   const run = runIn(observation);
   const helpers = leftHelpers(observation);
   if (helpers.length > 0) return act('taking the helper pods away', ...helpers);
+  if (observation.helpers.length > 0) return wait('helper pods are going', 200);
   const gated = observation.ordinals.filter((view) => view.object && isGated(view.object) && runOf(view.object) === run.id);
   const fenced = observation.ordinals.filter((view) => view.object?.metadata?.finalizers?.includes(marks.fence));
   if ((observation.status.heldPods ?? []).length > 0) {

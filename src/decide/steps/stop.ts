@@ -21,14 +21,14 @@ export const recordFence = (view: OrdinalView, memberID: string | undefined, fen
   draft.members = [...members.filter((member) => member.pod !== view.pod), changed].sort((a, b) => (a.pod < b.pod ? -1 : 1));
 };
 
-interface Todo {
+export interface Todo {
   actions: Action[];
   records: Transaction[];
   waits: string[];
 }
 
 /** One ordinal on its way from its old pod to a gated own pod. */
-function stopOne(observation: Observation, view: OrdinalView, todo: Todo): void {
+export function stopOne(observation: Observation, view: OrdinalView, todo: Todo): void {
   const run = runIn(observation);
   const pod = view.object;
   if (pod === undefined) {
@@ -66,14 +66,30 @@ function stopOne(observation: Observation, view: OrdinalView, todo: Todo): void 
 export function stop(observation: Observation): Decision {
   const back = quorumCameBack(observation);
   if (back) return back;
+  const candidates = runIn(observation).plan?.candidates ?? [];
+  const others = observation.ordinals.filter((view) => !candidates.includes(view.pod));
+  // Candidates last: while a survivor answers, a wiped pod beside it cannot bootstrap an empty cluster and take writes.
+  const todo = stopAll(observation, others) ?? stopAll(observation, observation.ordinals);
+  const decision = todo && stopDecision(todo);
+  if (decision) return decision;
+  const fencing = judgeFencing(observation, false);
+  if (!fencing.holds) return blocked('FencingUnproven', `${fencing.message}. Every name is held; the run goes on when the proof is there`);
+  return done('every member is proven stopped, or not needed for it, and every name is held');
+}
+
+/** What is left to do for these ordinals; undefined: nothing. */
+function stopAll(observation: Observation, views: readonly OrdinalView[]): Todo | undefined {
   const todo: Todo = {actions: [], records: [], waits: []};
-  for (const view of observation.ordinals) stopOne(observation, view, todo);
+  for (const view of views) stopOne(observation, view, todo);
+  return todo.actions.length + todo.records.length + todo.waits.length > 0 ? todo : undefined;
+}
+
+/** Proofs are recorded before the objects that carry them go. */
+export function stopDecision(todo: Todo): Decision | undefined {
   if (todo.records.length > 0) {
     return {kind: 'record', why: 'recording the proven end of members', record: (draft) => { for (const record of todo.records) record(draft); }};
   }
   if (todo.actions.length > 0) return act('stopping the pods and taking their names', ...todo.actions);
   if (todo.waits.length > 0) return wait(todo.waits.join('; '), 500);
-  const fencing = judgeFencing(observation, false);
-  if (!fencing.holds) return blocked('FencingUnproven', `${fencing.message}. Every name is held; the run goes on when the proof is there`);
-  return done('every member is proven stopped, or not needed for it, and every name is held');
+  return undefined;
 }

@@ -1,0 +1,90 @@
+import {mkdtempSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {Lab, endLab} from '../lab/lab.ts';
+import {operatorImage} from '../lab/operator-image.ts';
+import {installOperator, operatorNamespace} from './install.ts';
+import {caseFiles, caseName, runCases} from './run-cases.ts';
+import type {CaseResult} from './run-cases.ts';
+
+/*
+ * `make e2e`: the cases of test/e2e/cases in a lab of their own, or in the cluster that KUBECONFIG names.
+ *   CASES=pattern   only the files whose name has this regular expression in it
+ *   WIDTH=3         how many files run at the same time
+ *   KEEP=1          leave the lab, and what a failed case made, as they are
+ *   OPERATOR_IMAGE  with KUBECONFIG: an image that the cluster can pull (default: the chart's)
+ */
+const begin = Date.now();
+const say = (line: string): void => { console.log(`[${((Date.now() - begin) / 1000).toFixed(0).padStart(4)} s] ${line}`); };
+const text = (name: string): string | undefined => (process.env[name] === '' ? undefined : process.env[name]);
+
+interface Cluster {
+  environment: Record<string, string>;
+  end: () => Promise<void>;
+}
+
+async function ownLab(): Promise<Cluster> {
+  const image = await operatorImage(say);
+  const name = `e2e-${process.pid}`;
+  const end = async (): Promise<void> => {
+    if (process.env['KEEP'] === '1') say(`the lab ${name} is left as it is; end it with: make lab-down LAB=${name}`);
+    else await endLab(name);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void end().finally(() => process.exit(130)); });
+  try {
+    // The operator runs on these two; each case adds the nodes that it breaks.
+    const lab = await Lab.up({name, nodes: 2, images: [image], say});
+    await installOperator({kubeconfig: lab.kubeconfig, helm: join(lab.bin, 'helm'), image: undefined});
+    say('the operator is installed by its chart, with two replicas');
+    return {environment: {E2E_LAB: name, E2E_OPERATOR_NAMESPACE: operatorNamespace}, end};
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function givenCluster(kubeconfig: string): Promise<Cluster> {
+  say(`using the cluster of ${kubeconfig}; cases that end nodes or processes are skipped`);
+  await installOperator({kubeconfig, helm: 'helm', image: text('OPERATOR_IMAGE')});
+  return {environment: {KUBECONFIG: kubeconfig, E2E_OPERATOR_NAMESPACE: operatorNamespace}, end: () => Promise.resolve()};
+}
+
+function table(results: readonly CaseResult[]): void {
+  console.log('\nCases:');
+  for (const {state, seconds, title} of [...results].sort((a, b) => (a.file < b.file ? -1 : 1))) {
+    console.log(`  ${{passed: 'ok     ', failed: 'FAILED ', skipped: 'skipped'}[state]} ${seconds.toFixed(0).padStart(4)} s  ${title}`);
+  }
+}
+
+async function main(): Promise<number> {
+  const files = caseFiles(text('CASES'));
+  if (files.length === 0) throw new Error(`no case's name matches CASES=${text('CASES') ?? ''}`);
+  const kubeconfig = text('KUBECONFIG');
+  const cluster = kubeconfig === undefined ? await ownLab() : await givenCluster(kubeconfig);
+  const output = text('E2E_OUTPUT') ?? mkdtempSync(join(tmpdir(), 'quorum-recovery-e2e-'));
+  try {
+    const results = await runCases(files, {
+      width: Number(text('WIDTH') ?? '3'), output, environment: cluster.environment,
+      onEnd: (file, ended, seconds) => {
+        const failed = ended.filter((result) => result.state === 'failed');
+        say(`${caseName(file)}: ${failed.length === 0 ? 'ok' : `${failed.length} of ${ended.length} FAILED`} (${seconds.toFixed(0)} s)`);
+        for (const {title, error = ''} of failed) console.log(`      ${title}\n${error.split('\n').slice(0, 12).map((line) => `        ${line}`).join('\n')}`);
+      },
+    });
+    table(results);
+    const count = (state: CaseResult['state']): number => results.filter((result) => result.state === state).length;
+    if (count('failed') > 0) console.log(`\nWhat is known of each failure: ${output}`);
+    console.log(`\n${count('passed')} passed, ${count('failed')} failed${count('skipped') > 0 ? `, ${count('skipped')} skipped` : ''}`);
+    return count('failed') === 0 ? 0 : 1;
+  } finally {
+    await cluster.end();
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  console.log('0 passed, 1 failed');
+  process.exitCode = 1;
+}

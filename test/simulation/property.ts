@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import type {Fate, Scenario} from './scenario.ts';
+import {Simulation} from './simulation.ts';
+import type {Ending, When} from './simulation.ts';
+
+export interface Schedule {
+  scenario: Scenario;
+  kills: [number, When][];
+}
+
+const fate = fc.oneof(
+  {weight: 4, arbitrary: fc.constant<Fate>('Alive')}, {weight: 5, arbitrary: fc.constant<Fate>('Deleted')},
+  {weight: 2, arbitrary: fc.constant<Fate>('OutOfService')}, {weight: 2, arbitrary: fc.constant<Fate>('Named')},
+  {weight: 2, arbitrary: fc.constant<Fate>('CutOff')}, {weight: 1, arbitrary: fc.constant<Fate>('DeadNotReady')},
+  {weight: 1, arbitrary: fc.constant<Fate>('Registered again')},
+);
+
+const fates = fc.oneof(
+  {weight: 3, arbitrary: fc.array(fate, {minLength: 3, maxLength: 3})}, {weight: 1, arbitrary: fc.array(fate, {minLength: 5, maxLength: 5})},
+  {weight: 4, arbitrary: fc.shuffledSubarray<Fate>(['Alive', 'Deleted', 'Deleted'], {minLength: 3})},
+);
+
+const scenario: fc.Arbitrary<Scenario> = fc.record({
+  seed: fc.nat(1_000_000), fates, spareNodes: fc.nat(3), antiAffinity: fc.boolean(), ordered: fc.boolean(), liveness: fc.boolean(),
+  policyLagMs: fc.constantFrom(0, 300, 2_000), watched: fc.boolean(), beforeMs: fc.constantFrom(0, 3_000, 60_000, 400_000),
+  backAfterMs: fc.option(fc.constantFrom(500, 5_000, 20_000, 90_000), {nil: undefined}), tail: fc.nat(3), network: fc.boolean().map((yes) => yes),
+}).map((made) => ({...made, network: made.network && made.seed % 4 === 0}));
+
+const when = fc.oneof({weight: 3, arbitrary: fc.constant<When>('before')}, {weight: 3, arbitrary: fc.constant<When>('after')}, {weight: 1, arbitrary: fc.constant<When>('late')});
+
+export const schedule: fc.Arbitrary<Schedule> = fc.record({
+  scenario,
+  kills: fc.uniqueArray(fc.tuple(fc.nat(90), when), {selector: ([at]) => at, maxLength: 6}),
+});
+
+/** What has to come of it, where that can be told beforehand; undefined: any end that breaks no invariant. */
+export function expected({fates: of, network, antiAffinity, spareNodes, backAfterMs, watched}: Scenario): string | undefined {
+  const quorum = Math.floor(of.length / 2) + 1;
+  const count = (...kinds: Fate[]) => of.filter((one) => kinds.includes(one)).length;
+  const alive = count('Alive');
+  if (backAfterMs !== undefined && count('CutOff', 'Registered again') > 0) return undefined;
+  if (alive >= quorum) return 'NotNeeded';
+  if (network) return 'not forced';
+  if (alive === 0) return 'not forced';
+  if (alive + count('CutOff', 'Registered again', 'DeadNotReady') >= quorum) return 'not forced';
+  if (count('CutOff', 'Registered again', 'DeadNotReady') > 0) return undefined;
+  // Without a witness nobody recorded which process ran a member whose pod is gone.
+  if (count('Named') > 0 && !watched) return undefined;
+  return !antiAffinity || spareNodes >= of.length - alive ? 'Recovered' : 'Degraded';
+}
+
+export class Unexpected extends Error {}
+
+export async function check({scenario: of, kills}: Schedule, trace = false): Promise<Ending> {
+  const simulation = new Simulation({scenario: of, kills: new Map(kills), trace});
+  const ending = await simulation.run();
+  const wanted = expected(of);
+  const forced = simulation.invariants.forces > 0;
+  const got = ending.outcome ?? ending.blocked ?? 'nothing';
+  if (wanted === 'not forced' && forced) throw new Unexpected(`forced: ${ending.message}`);
+  if (wanted !== undefined && wanted !== 'not forced' && got !== wanted) throw new Unexpected(`wanted ${wanted}, got ${got}: ${ending.message}`);
+  if (ending.blocked !== undefined && !forced && ending.message.length < 20) throw new Unexpected(`blocked without saying why: ${ending.message}`);
+  return ending;
+}
