@@ -7,14 +7,14 @@ export type ConditionType = (typeof conditionTypes)[number];
 /** Why the resource stands still: something in it, or around it, has to change. Nothing was touched. */
 export type StalledReason =
   | 'InvalidSpec' | 'StatefulSetNotFound' | 'NotEtcd' | 'LaunchNotUnderstood' | 'MissingConfig' | 'DuplicateResource'
-  | 'SecretNotFound' | 'CertificateRejected' | 'DataNotOnClaim' | 'PolicyMissing';
+  | 'SecretNotFound' | 'CertificateRejected' | 'DataNotOnClaim';
 
 /** Why a run does not go on. Each has a way out, which its message names. */
 export type BlockedReason =
   | 'FencingUnproven' | 'QuorumOfDataIntact' | 'RolloutInProgress' | 'ForeignMember' | 'NoSurvivor' | 'SurvivorNotEligible'
-  | 'TwoLineages' | 'ClusterUnknown' | 'VersionNotForceable' | 'HoldNotEnforced' | 'PodRefused' | 'MembershipHook' | 'AuthRequired'
-  | 'CanaryMissing' | 'ForceFailed' | 'AgentFailed' | 'NamesNotPublished' | 'PlanChanged' | 'VerificationFailed' | 'SurvivorNotServing' | 'TemplateForces'
-  | 'AgentImageMissing' | 'NothingToForce';
+  | 'TwoLineages' | 'ClusterUnknown' | 'VersionNotForceable' | 'HoldNotEnforced' | 'PodRefused' | 'AuthRequired'
+  | 'CanaryMissing' | 'ForceFailed' | 'AgentFailed' | 'NamesNotPublished' | 'PlanChanged' | 'VerificationFailed' | 'TemplateForces'
+  | 'AgentImageMissing';
 
 /** Reasons of Ready, Complete and Succeeded. */
 export type OutcomeReason = 'Recovered' | 'Degraded' | 'NotNeeded' | 'Failed' | 'Released' | 'Progressing' | 'Blocked' | 'Stalled';

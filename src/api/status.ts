@@ -86,6 +86,7 @@ export const offlineSchema = z.object({
   commit: count.optional(),
   revision: count.optional(),
   members: z.array(namedMemberSchema).optional(),
+  readAt: time.optional(),
   message: text.optional(),
 }).describe('What the volume agent read from a member\'s disk.');
 

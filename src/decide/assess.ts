@@ -100,7 +100,7 @@ export function assess(observation: Observation): Assessment {
   const early = stalledBy(observation) ?? served(observation);
   if (early) return early;
   const memberships = knownMemberships(observation);
-  const within = observation.ordinals.filter((view) => view.data?.place.at === 'Node');
+  const within = observation.ordinals.filter((view) => view.data?.place.at === 'Node' || view.data?.place.at === 'Anywhere');
   const unread = within.filter((view) => !observation.status.run?.offline?.some((facts) => facts.pod === view.pod));
   if (memberships.length === 0) {
     if (unread.length > 0) return {kind: 'inspect', pods: unread.map((view) => view.pod), message: 'no member answers: reading the membership from their disks'};

@@ -24,11 +24,13 @@ function byDisk(observation: Observation, view: OrdinalView, voter: Voter): Data
   if (witness?.claimUID !== undefined && claimUID !== undefined && witness.claimUID !== claimUID) {
     return {voter, state: 'Gone', why: `claim ${view.data?.name ?? ''} was made anew since the cluster was healthy: it is another disk`};
   }
-  if (facts?.data === 'Unreadable') return {voter, state: 'Readable', why: `its disk has data that cannot be read: ${facts.message ?? ''}`};
-  if (facts !== undefined) {
-    if (facts.memberID === voter.memberID) return {voter, state: 'Readable', why: 'its data was read from its disk'};
+  if (facts !== undefined && facts.data !== 'Unreadable' && facts.memberID !== voter.memberID) {
     const found = facts.data === 'Present' ? `holds member ${facts.memberID ?? '?'}` : facts.data === 'Guarded' ? 'was set aside' : 'is empty';
     return {voter, state: 'Gone', why: `its disk ${found}`};
+  }
+  // What was read counts while the disk is within reach: its node can have gone since.
+  if (facts !== undefined && (place.at === 'Node' || place.at === 'Anywhere')) {
+    return {voter, state: 'Readable', why: facts.data === 'Unreadable' ? `its disk has data that cannot be read: ${facts.message ?? ''}` : 'its data was read from its disk'};
   }
   switch (place.at) {
     case 'Anywhere': return {voter, state: 'Readable', why: describePlace(place)};

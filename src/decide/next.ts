@@ -51,7 +51,9 @@ export function nextStep(observation: Observation): NextStep | undefined {
   }
   const changed = setChanged(observation);
   if (changed) return {name: 'Release', decision: changed};
-  const waiting = run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || mayRetryStep(observation, step.name)));
+  // A join that has begun is ended first: etcd takes one learner at a time.
+  const joining = run.steps.find((step) => step.state === 'Running' && podOfJoinStep(step.name) !== undefined);
+  const waiting = joining ?? run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || mayRetryStep(observation, step.name)));
   if (waiting === undefined) return undefined;
   return {name: waiting.name, decision: keepDeferredHeld(observation) ?? decideStep(observation, waiting.name)};
 }

@@ -73,6 +73,11 @@ function pick<T extends object, K extends keyof T>(from: T, ...keys: K[]): Parti
   return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<Pick<T, K>>;
 }
 
+/** The QUORUM column: healthy voters of those that the cluster has, or is about to have. */
+export function countVoters(draft: QuorumRecoveryStatus, healthy: number, voters: number): void {
+  draft.quorum = {voters, needed: quorumOf(voters), healthy, summary: `${healthy}/${voters}`};
+}
+
 /** How long the witness may be old before its numbers are written again, ms. */
 const witnessAgeMs = 60_000;
 
@@ -86,7 +91,7 @@ export function refreshRecords(draft: QuorumRecoveryStatus, observation: Observa
   });
   const voters = Math.max(0, ...knownMemberships(observation).map((membership) => membership.voters.length)) || observation.ordinals.length;
   const healthy = observation.ordinals.filter((view) => view.probe.kind === 'Answered' && !view.probe.status.isLearner).length;
-  draft.quorum = {voters, needed: quorumOf(voters), healthy, summary: `${healthy}/${voters}`};
+  countVoters(draft, healthy, voters);
   refreshWitness(draft, observation, fresh);
 }
 

@@ -114,7 +114,7 @@ function quorumCondition(draft: QuorumRecoveryStatus, set: Set): void {
   const inFlight = run !== undefined && run.finishedAt === undefined;
   const lost = inFlight && run.plan !== undefined && run.writableAt === undefined;
   if (lost) set('QuorumLost', 'True', 'LostForGood', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
-  else if (quorum.healthy < quorum.needed && run?.writableAt === undefined) set('QuorumLost', 'True', 'BelowQuorum', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
+  else if (quorum.healthy < quorum.needed && !(inFlight && run.writableAt !== undefined)) set('QuorumLost', 'True', 'BelowQuorum', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
   else set('QuorumLost', 'False', 'QuorumHolds', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
 }
 

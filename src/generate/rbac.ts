@@ -1,7 +1,6 @@
 import {group, plural} from '../api/types.ts';
 import {extraRights, kinds} from '../kubernetes/kinds.ts';
 import type {Kind, KindEntry} from '../kubernetes/kinds.ts';
-import {policyName} from './policy.ts';
 
 /** A PolicyRule of RBAC. */
 export interface Rule {
@@ -16,17 +15,9 @@ const groupOf = ({apiVersion}: KindEntry) => (apiVersion.includes('/') ? (apiVer
 /** Leases are asked for in the operator's own namespace only: they stand in a Role there. */
 const leaseKind = 'Lease';
 
-/** Kinds of which the operator reads exactly one object. */
-const onlyObject: Partial<Record<Kind, string>> = {
-  ValidatingAdmissionPolicy: policyName,
-  ValidatingAdmissionPolicyBinding: policyName,
-  CustomResourceDefinition: `${plural}.${group}`,
-};
-
 function ruleOf(name: Kind): Rule {
   const entry: KindEntry = kinds[name];
-  const object = onlyObject[name];
-  return {apiGroups: [groupOf(entry)], resources: [entry.plural], ...(object !== undefined && {resourceNames: [object]}), verbs: [...entry.verbs]};
+  return {apiGroups: [groupOf(entry)], resources: [entry.plural], verbs: [...entry.verbs]};
 }
 
 /** Rules of the ClusterRole: exactly the verbs that the client's table of kinds admits. */

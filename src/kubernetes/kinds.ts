@@ -1,7 +1,7 @@
 import type {
-  V1ConfigMap, V1ControllerRevision, V1CustomResourceDefinition, V1EndpointSlice, V1Lease, V1Node, V1PersistentVolume,
-  V1PersistentVolumeClaim, V1Pod, V1ResourceQuota, V1Secret, V1Service, V1StatefulSet, V1StorageClass,
-  V1ValidatingAdmissionPolicy, V1ValidatingAdmissionPolicyBinding, V1VolumeAttachment, EventsV1Event,
+  V1ConfigMap, V1ControllerRevision, V1EndpointSlice, V1Lease, V1Node, V1PersistentVolume,
+  V1PersistentVolumeClaim, V1Pod, V1Secret, V1Service, V1StatefulSet,
+  EventsV1Event,
 } from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../api/types.ts';
 
@@ -31,40 +31,23 @@ export const kinds = {
     apiVersion: 'quorumrecovery.io/v1alpha1', kind: 'QuorumRecovery', plural: 'quorumrecoveries/status', namespaced: true, verbs: ['update'],
   },
   'StatefulSet': {apiVersion: 'apps/v1', kind: 'StatefulSet', plural: 'statefulsets', namespaced: true, verbs: ['get', 'list', 'watch']},
-  'ControllerRevision': {apiVersion: 'apps/v1', kind: 'ControllerRevision', plural: 'controllerrevisions', namespaced: true, verbs: ['get', 'list']},
+  'ControllerRevision': {apiVersion: 'apps/v1', kind: 'ControllerRevision', plural: 'controllerrevisions', namespaced: true, verbs: ['list']},
   'Pod': {
     apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true, verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
   },
   'Pod/log': {apiVersion: 'v1', kind: 'Pod', plural: 'pods/log', namespaced: true, verbs: ['get']},
   'PersistentVolumeClaim': {
     apiVersion: 'v1', kind: 'PersistentVolumeClaim', plural: 'persistentvolumeclaims', namespaced: true,
-    verbs: ['get', 'list', 'create', 'patch', 'delete'],
+    verbs: ['get', 'create', 'delete'],
   },
-  'PersistentVolume': {apiVersion: 'v1', kind: 'PersistentVolume', plural: 'persistentvolumes', namespaced: false, verbs: ['get', 'list', 'patch']},
-  'Node': {apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false, verbs: ['get', 'list', 'watch']},
-  'VolumeAttachment': {
-    apiVersion: 'storage.k8s.io/v1', kind: 'VolumeAttachment', plural: 'volumeattachments', namespaced: false, verbs: ['list'],
-  },
-  'StorageClass': {apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', plural: 'storageclasses', namespaced: false, verbs: ['get']},
+  'PersistentVolume': {apiVersion: 'v1', kind: 'PersistentVolume', plural: 'persistentvolumes', namespaced: false, verbs: ['get', 'patch']},
+  'Node': {apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false, verbs: ['list', 'watch']},
   'ConfigMap': {apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true, verbs: ['get']},
   'Secret': {apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true, verbs: ['get']},
   'Service': {apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true, verbs: ['get']},
-  'ResourceQuota': {apiVersion: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true, verbs: ['list']},
   'EndpointSlice': {apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', plural: 'endpointslices', namespaced: true, verbs: ['list']},
-  'Event': {apiVersion: 'events.k8s.io/v1', kind: 'Event', plural: 'events', namespaced: true, verbs: ['create', 'patch']},
+  'Event': {apiVersion: 'events.k8s.io/v1', kind: 'Event', plural: 'events', namespaced: true, verbs: ['create']},
   'Lease': {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases', namespaced: true, verbs: ['get', 'create', 'update']},
-  'ValidatingAdmissionPolicy': {
-    apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicy', plural: 'validatingadmissionpolicies', namespaced: false,
-    verbs: ['get'],
-  },
-  'ValidatingAdmissionPolicyBinding': {
-    apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding', plural: 'validatingadmissionpolicybindings',
-    namespaced: false, verbs: ['get'],
-  },
-  'CustomResourceDefinition': {
-    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', plural: 'customresourcedefinitions', namespaced: false,
-    verbs: ['get'],
-  },
 } as const satisfies Record<string, KindEntry>;
 
 export type Kind = keyof typeof kinds;
@@ -87,18 +70,12 @@ interface Objects {
   'PersistentVolumeClaim': V1PersistentVolumeClaim;
   'PersistentVolume': V1PersistentVolume;
   'Node': V1Node;
-  'VolumeAttachment': V1VolumeAttachment;
-  'StorageClass': V1StorageClass;
   'ConfigMap': V1ConfigMap;
   'Secret': V1Secret;
   'Service': V1Service;
-  'ResourceQuota': V1ResourceQuota;
   'EndpointSlice': V1EndpointSlice;
   'Event': EventsV1Event;
   'Lease': V1Lease;
-  'ValidatingAdmissionPolicy': V1ValidatingAdmissionPolicy;
-  'ValidatingAdmissionPolicyBinding': V1ValidatingAdmissionPolicyBinding;
-  'CustomResourceDefinition': V1CustomResourceDefinition;
 }
 
 /** The object of a kind, as client-node types it. */

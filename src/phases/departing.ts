@@ -8,7 +8,9 @@ import type {Observation} from '../observe/observation.ts';
 export function departing(observation: Observation): 'drop-finalizer' | {reason: string; message: string} | undefined {
   const {resource, status: {run}, set} = observation;
   if (resource.metadata.deletionTimestamp === undefined) return undefined;
-  if (run === undefined || run.finishedAt !== undefined || set === undefined || set.metadata?.deletionTimestamp !== undefined) return 'drop-finalizer';
-  if (!forceMayHaveBegun(observation)) return {reason: 'Deleted', message: 'the QuorumRecovery was deleted before anything was forced: every held pod is let go'};
+  const held = (observation.status.heldPods ?? []).length > 0;
+  // Held pods of a degraded cluster may stand on empty claims: letting them start could make an empty cluster beside it.
+  if (run === undefined || (run.finishedAt !== undefined && !held) || set === undefined || set.metadata?.deletionTimestamp !== undefined) return 'drop-finalizer';
+  if (run.finishedAt === undefined && !forceMayHaveBegun(observation)) return {reason: 'Deleted', message: 'the QuorumRecovery was deleted before anything was forced: every held pod is let go'};
   return undefined;
 }

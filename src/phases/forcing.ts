@@ -39,7 +39,7 @@ export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> 
     if (problem) return again(problem, 100);
     const canary = await missingCanary(member, observation.spec.verification.canaryKeys);
     if (canary !== undefined) {
-      return refused('CanaryMissing', `canary key ${canary} (spec.verification.canaryKeys) is not in the data of ${survivor}. No client has reached it and every name is held: pick another survivor, or restore its copy`);
+      return refused('CanaryMissing', `canary key ${canary} (spec.verification.canaryKeys) is not in the data of ${survivor}. No client has reached it and every name is held. If this data is what you want all the same, take the key out of spec.verification.canaryKeys: the run goes on`);
     }
     const {revision} = await member.put(marks.probeKey, `run ${observation.status.run?.id ?? ''}`);
     const container = pod.spec?.containers[0]?.name ?? 'etcd';

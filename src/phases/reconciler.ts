@@ -116,8 +116,10 @@ export class Recoverer {
     if (status.run.plan === undefined) refreshRecords(status, observation);
     const next = nextStep(observation);
     if (next === undefined) {
-      finishRun(status, (status.heldPods ?? []).length > 0 ? 'Degraded' : 'Recovered', observation.now);
-      return await this.#watch(base, observed);
+      // The end is told together with what every member says by then.
+      const last = await observe(this.#options, {...base, status}, 'Members');
+      finishRun(last.observation.status, (status.heldPods ?? []).length > 0 ? 'Degraded' : 'Recovered', last.observation.now);
+      return await this.#watch(base, last);
     }
     return await this.#step(base, observed, next);
   }
@@ -167,10 +169,15 @@ export class Recoverer {
       case 'abort':
         run.aborted = {reason: decision.reason, message: decision.message};
         return {base: await this.#write(base, status, standing), draft: status, requeueMs: undefined};
-      case 'deferred':
+      case 'deferred': {
+        markRunning(run, name, decision.message, observation.now);
         decision.record(status);
-        markEnded(run, name, 'Deferred', decision.message, observation.now);
-        return await this.#act(await this.#write(base, status, standing), observed, {...next, decision: {kind: 'act', why: decision.message, actions: decision.actions ?? []}});
+        const acts: Decision = {kind: 'act', why: decision.message, actions: decision.actions ?? []};
+        const pass = await this.#act(await this.#write(base, status, standing), observed, {...next, decision: acts});
+        // Only now: a step that counts as deferred is not looked at again, and a learner that was left would stop all others.
+        if (pass.requeueMs === undefined) markEnded(run, name, 'Deferred', decision.message, observation.now);
+        return pass;
+      }
       case 'act': {
         decision.record?.(status);
         markRunning(run, name, decision.why, observation.now);

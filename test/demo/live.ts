@@ -1,6 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import type {QuorumRecovery, StepRecord} from '../../src/api/types.ts';
-import {conditionOf, recovery} from '../e2e/recovery.ts';
+import {conditionOf, recovery, standing} from '../e2e/recovery.ts';
 import type {Scenario} from '../e2e/scenario.ts';
 import {bold, dim, green, red, say, seconds} from './terminal.ts';
 
@@ -22,26 +22,28 @@ function stepLine(step: StepRecord): string {
 export async function watchRun(scenario: Scenario, appliedAt: number, minutes = 4): Promise<QuorumRecovery> {
   const printed = new Set<string>();
   let phase = '';
-  let blockedSince: number | undefined;
+  let movedAt = Date.now();
   while (Date.now() < appliedAt + minutes * 60_000) {
     const found = await recovery(scenario);
-    const {status} = found;
-    for (const step of status?.run?.steps ?? []) {
-      const key = `${step.name} ${step.state}`;
-      if (step.state === 'Pending' || step.state === 'Running' || printed.has(key)) continue;
-      printed.add(key);
-      tell(appliedAt, stepLine(step), step.finishedAt === undefined ? Date.now() : Date.parse(step.finishedAt));
-    }
-    const ready = conditionOf(status, 'Ready');
-    if (status?.phase !== undefined && status.phase !== phase) {
-      phase = status.phase;
-      tell(appliedAt, `${bold(phase)}${phase === 'Blocked' || phase === 'Stalled' ? `: ${ready?.reason ?? ''}: ${ready?.message ?? ''}` : ''}`);
-    }
-    if (conditionOf(status, 'Complete')?.status === 'True') return found;
-    if (phase !== 'Blocked' && phase !== 'Stalled') blockedSince = undefined;
-    else blockedSince ??= Date.now();
-    if (blockedSince !== undefined && Date.now() - blockedSince > blockedMs) throw new Error(`the run does not go on: ${ready?.reason ?? ''}: ${ready?.message ?? ''}`);
+    tellSteps(found, appliedAt, printed);
+    const now = found.status?.phase ?? '';
+    const stands = now === 'Blocked' || now === 'Stalled';
+    const why = stands ? `: ${standing(found.status)}` : '';
+    if (now !== phase) tell(appliedAt, `${bold(now)}${why}`);
+    if (now !== phase || !stands) movedAt = Date.now();
+    phase = now;
+    if (conditionOf(found.status, 'Complete')?.status === 'True') return found;
+    if (Date.now() - movedAt > blockedMs) throw new Error(`the run does not go on${why}`);
     await delay(100);
   }
   throw new Error(`the run did not end within ${minutes} minutes`);
+}
+
+function tellSteps({status}: QuorumRecovery, appliedAt: number, printed: Set<string>): void {
+  for (const step of status?.run?.steps ?? []) {
+    const key = `${step.name} ${step.state}`;
+    if (step.state === 'Pending' || step.state === 'Running' || printed.has(key)) continue;
+    printed.add(key);
+    tell(appliedAt, stepLine(step), step.finishedAt === undefined ? Date.now() : Date.parse(step.finishedAt));
+  }
 }

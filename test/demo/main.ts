@@ -11,6 +11,7 @@ const name = 'demo';
 async function startLab(): Promise<Lab> {
   heading('A real Kubernetes on this machine');
   if (labNames().includes(name)) await timed(`the lab ${name} of an earlier time is ended, to start anew`, () => endLab(name));
+  say('the operator\'s image is built from the Dockerfile, where the sources are not those of the last build');
   const image = await operatorImage(say);
   const lab = await Lab.up({name, nodes: 0, images: [image], say});
   await timed(`five nodes are Ready, each with its own containerd and kubelet: ${[...etcdNodes, ...spareNodes].join(', ')}`, async () => {
@@ -48,12 +49,12 @@ function tryNext(lab: Lab): void {
 }
 
 let story: Story | undefined;
-let stopping = false;
+const stopping = new AbortController();
 
 /** Ends everything that was started, and then this process. */
 function stop(signal: NodeJS.Signals): void {
-  if (stopping) return;
-  stopping = true;
+  if (stopping.signal.aborted) return;
+  stopping.abort();
   console.log('');
   say(`${signal}: ending the lab ${name} …`);
   story?.close();
@@ -77,7 +78,7 @@ try {
   process.exitCode = wrong.length === 0 ? 0 : 1;
 } catch (error) {
   // A signal ends the lab below the demo's feet; that is no failure to be told of.
-  if (!stopping) {
+  if (!stopping.signal.aborted) {
     process.exitCode = 1;
     heading(red(bold(`The demo failed: ${error instanceof Error ? error.message : String(error)}`)));
     await story?.explain();
@@ -85,3 +86,5 @@ try {
     say(`the lab ${name} is left as it is, where it was started; "make lab-down LAB=${name}" ends it`);
   }
 }
+// A writer or a meter may still run where something failed.
+if (!stopping.signal.aborted) process.exit();

@@ -1,5 +1,6 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {chooseVictims} from '../bench/loss.ts';
 import {startMeter} from '../bench/measure.ts';
 import type {Loss} from '../e2e/checks.ts';
 import {lossSeenBy, required} from '../e2e/checks.ts';
@@ -73,21 +74,15 @@ export class Story {
     await scenario.startWriter();
     await until('the first writes', async () => ((await scenario.writerReport()).acks.length >= 200 ? true : undefined));
     say('a client writes one key after the other from now on, and remembers each one that etcd acknowledged');
-    show(await this.#etcdctl('etcd-0', ['endpoint', 'status', '--cluster', '-w', 'table']));
+    await this.#sayMembers();
     show(await this.#lab.kubectl(['get', 'pods', '-n', namespace, '-o', 'wide']));
   }
 
-  /** Ends the leader's machine and one more: what is left never knew more than it was told. */
   async #loseQuorum(): Promise<{survivor: string; oldUIDs: string[]; loss: Loss}> {
     const scenario = this.#scenario;
-    const members = await scenario.members();
-    const statuses = await Promise.all(members.map(async (member) => ({pod: member.pod, ...await scenario.tool.status(member)})));
-    const leader = statuses.find((status) => status.memberID === status.leader)?.pod ?? 'etcd-0';
-    const followers = members.map((member) => member.pod).filter((pod) => pod !== leader);
-    const [survivor = '', other = ''] = followers;
-    const nodes = await Promise.all([leader, other].map((pod) => scenario.nodeOf(pod)));
-    heading(`Two of three machines burn down: ${nodes.join(' and ')}, with ${leader} (the leader) and ${other}`);
-    const oldUIDs = (await scenario.pods()).map((pod) => pod.metadata?.uid ?? '');
+    const {survivor, lost, oldUIDs} = await chooseVictims(scenario);
+    const nodes = await Promise.all(lost.map((pod) => scenario.nodeOf(pod)));
+    heading(`Two of three machines burn down: ${nodes.join(' and ')}, with ${lost.join(' (the leader) and ')}`);
     await timed('every process of both nodes is killed, and their links are down', async () => { await Promise.all(nodes.map((node) => this.#lab.endNode(node))); });
     const loss = await lossSeenBy(scenario, survivor);
     for (const node of nodes) await this.#lab.removeNode(node);
@@ -110,6 +105,7 @@ export class Story {
     show(refusal.split('\n').filter((line) => line.startsWith('Error')).join('\n') || refusal);
     show(await this.#lab.kubectl(['get', 'nodes']));
     show(await this.#lab.kubectl(['get', 'pods', '-n', namespace, '-l', 'app=etcd', '-o', 'wide']));
+    say('(nobody is left on the lost nodes who could tell Kubernetes that their pods do not run any more)');
   }
 
   async #recover(survivor: string, oldUIDs: string[]): Promise<Pick<DemoResult, 'writableSeconds' | 'redundantSeconds'>> {
@@ -146,9 +142,10 @@ export class Story {
     const last = report.acks.filter((ack) => ack.at <= loss.at).at(-1)?.at ?? loss.at;
     const next = report.acks.find((ack) => ack.at > loss.at + 1_000)?.at;
     if (next !== undefined) say(`the client could not write for ${seconds(last, next)} s in all, from the fire on`);
+    await this.#sayMembers();
     const hashes = await this.#hashes();
     for (const {pod, hash, revision} of hashes) say(`${pod}: hash ${hash} at revision ${revision}`);
-    show(await this.#etcdctl(survivor, ['endpoint', 'status', '--cluster', '-w', 'table']));
+    show(await this.#etcdctl(survivor, ['member', 'list', '-w', 'table']));
     show(await this.#lab.kubectl(['get', 'pods', '-n', namespace, '-l', 'app=etcd', '-o', 'wide']));
     show(await this.#lab.kubectl(['get', 'qr', '-n', namespace, '-o', 'wide']));
     show(await this.#lab.kubectl(['events', '-n', namespace, '--for', 'quorumrecovery/etcd']));
@@ -156,6 +153,13 @@ export class Story {
       keysAfter: await this.#count(survivor), keysLost: missing.size,
       hashesEqual: hashes.length === 3 && new Set(hashes.map(({hash}) => hash)).size === 1,
     };
+  }
+
+  async #sayMembers(): Promise<void> {
+    for (const member of await this.#scenario.members()) {
+      const {memberID, leader, revision, dbSizeBytes, version} = await this.#scenario.tool.status(member);
+      say(`${member.pod}: ${memberID === leader ? 'leader' : 'follower'}, etcd ${version}, revision ${revision}, ${(dbSizeBytes / 1e6).toFixed(1)} MB`);
+    }
   }
 
   /** HashKV of every member at the revision of a new write. */
@@ -173,8 +177,8 @@ export class Story {
   /** Keys on one member, as it counts them itself. */
   async #count(pod: string): Promise<number> {
     const counts = await Promise.all(['seed/', 'writer/'].map(async (prefix) => {
-      const answer = JSON.parse(await this.#etcdctl(pod, ['get', prefix, '--prefix', '--count-only', '--consistency=s', '-w', 'json'])) as {count?: number};
-      return answer.count ?? 0;
+      const fields = await this.#etcdctl(pod, ['get', prefix, '--prefix', '--count-only', '--consistency=s', '-w', 'fields']);
+      return Number(/"Count" : (\d+)/.exec(fields)?.[1]);
     }));
     return counts.reduce((sum, count) => sum + count, 0);
   }

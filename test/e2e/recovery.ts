@@ -43,9 +43,9 @@ export async function untilReady(scenario: Scenario, reason: string, seconds = 1
   }, {seconds});
 }
 
-/** Waits for the end of the run with this outcome; any other end, or `Blocked` where that is no way to it, is a failure at once. */
-export async function untilComplete(scenario: Scenario, outcome: string, options: {seconds?: number; mayBlock?: boolean; request?: string} = {}): Promise<QuorumRecovery> {
-  const {seconds = 180, mayBlock = false, request} = options;
+/** Waits for the end of the run with this outcome; any other end than the one that it is `leaving`, or `Blocked` where that is no way to it, is a failure at once. */
+export async function untilComplete(scenario: Scenario, outcome: string, options: {seconds?: number; mayBlock?: boolean; request?: string; leaving?: string} = {}): Promise<QuorumRecovery> {
+  const {seconds = 180, mayBlock = false, request, leaving} = options;
   return await until(`the end of the run with ${outcome}`, async () => {
     const found = await recovery(scenario);
     const ended = conditionOf(found.status, 'Complete');
@@ -56,7 +56,7 @@ export async function untilComplete(scenario: Scenario, outcome: string, options
     unless: async () => {
       const {status} = await recovery(scenario);
       const ended = conditionOf(status, 'Complete');
-      if (ended?.status === 'True' && ended.reason !== outcome && status?.run?.request === request) return `it ended with ${ended.reason}: ${ended.message}`;
+      if (ended?.status === 'True' && ended.reason !== outcome && ended.reason !== leaving && status?.run?.request === request) return `it ended with ${ended.reason}: ${ended.message}`;
       return !mayBlock && status?.phase === 'Blocked' ? `it is blocked: ${standing(status)}` : undefined;
     },
   });

@@ -14,15 +14,15 @@ export default class Reporter extends Mocha.reporters.Base {
     super(runner, options);
     const file = process.env['MOCHA_RESULTS'];
     if (file === undefined) throw new Error('MOCHA_RESULTS has to name a file');
-    const ended = (test: Mocha.Test | Mocha.Hook, state: Ended['state'], error?: unknown): void => {
+    const ended = (test: Mocha.Test | Mocha.Hook, state: Ended['state'], error?: Error): void => {
       const line: Ended = {
         title: test.fullTitle(), state, seconds: (test.duration ?? 0) / 1000,
-        ...(error !== undefined && {error: error instanceof Error ? error.stack ?? error.message : String(error)}),
+        ...(error !== undefined && {error: error.stack ?? error.message}),
       };
       appendFileSync(file, `${JSON.stringify(line)}\n`);
     };
     runner.on('pass', (test) => { ended(test, 'passed'); });
     runner.on('pending', (test) => { ended(test, 'skipped'); });
-    runner.on('fail', (test, error: unknown) => { ended(test as Mocha.Test, 'failed', error); });
+    runner.on('fail', (test, error: Error) => { ended(test, 'failed', error); });
   }
 }

@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
-import {existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync} from 'node:fs';
 import {join} from 'node:path';
+import {removeUnused} from './cache.ts';
 import {withLock} from './lock.ts';
 import {cacheDirectory, goModulesDirectory} from './paths.ts';
 import {run} from './shell.ts';
@@ -17,7 +18,7 @@ export const goModules: readonly GoModule[] = [...plainModules, ...etcdVersions.
 /** To be raised when the flags of the build change. */
 const flagsVersion = '1';
 
-/** Unused builds go after this time. */
+/** Days after which a build that nobody used goes. */
 const keepUnusedDays = 30;
 
 /** Builds one module, unless that was done before, and returns the directory of its commands. */
@@ -35,7 +36,8 @@ export async function build(module: GoModule, say: (line: string) => void): Prom
 export async function buildAll(say: (line: string) => void): Promise<Map<GoModule, string>> {
   const built = new Map<GoModule, string>();
   for (const module of goModules) built.set(module, await build(module, say));
-  removeUnused(join(cacheDirectory(), 'bin'), new Set(built.values()));
+  // Another checkout may use another version at the same time, so what was used lately stays.
+  removeUnused(join(cacheDirectory(), 'bin'), keepUnusedDays);
   return built;
 }
 
@@ -85,13 +87,4 @@ function hashOf(source: string): string {
     if (file === 'go.mod' || file === 'go.sum' || file.endsWith('.go')) hash.update(`${file}\0`).update(readFileSync(join(source, file)));
   }
   return hash.digest('hex').slice(0, 12);
-}
-
-/** Another checkout may use another version at the same time, so what was used lately stays. */
-function removeUnused(directory: string, used: ReadonlySet<string>): void {
-  const oldest = Date.now() - keepUnusedDays * 24 * 3600 * 1000;
-  for (const name of readdirSync(directory)) {
-    const path = join(directory, name);
-    if (!used.has(path) && statSync(path).mtimeMs < oldest) rmSync(path, {recursive: true, force: true});
-  }
 }

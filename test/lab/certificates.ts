@@ -1,3 +1,4 @@
+import {randomBytes} from 'node:crypto';
 import {existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {apiAddress, apiServiceAddress} from './network.ts';
@@ -32,7 +33,7 @@ export async function makeCertificate(directory: string, name: string, subject: 
   writeFileSync(at(`${name}.ext`), `${extensions.join('\n')}\n`);
   await run('openssl', ['req', '-new', ...newKey, '-subj', subject, '-keyout', at(`${name}.key`), '-out', at(`${name}.csr`)]);
   await run('openssl', [
-    ...['x509', '-req', '-in', at(`${name}.csr`), '-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial'],
+    ...['x509', '-req', '-in', at(`${name}.csr`), '-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-set_serial', `0x${randomBytes(15).toString('hex')}`],
     ...['-days', days, '-extfile', at(`${name}.ext`), '-out', at(`${name}.crt`)],
   ]);
   rmSync(at(`${name}.csr`));

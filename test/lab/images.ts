@@ -1,8 +1,9 @@
 import {createHash} from 'node:crypto';
-import {existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync} from 'node:fs';
 import {basename, join} from 'node:path';
 import {etcdVersions} from './binaries.ts';
 import type {EtcdVersion, GoModule} from './binaries.ts';
+import {removeOlder} from './cache.ts';
 import {withLock} from './lock.ts';
 import {file, imageArchive} from './oci.ts';
 import type {ImageConfig} from './oci.ts';
@@ -50,16 +51,6 @@ async function archiveOf(recipe: Recipe): Promise<string> {
     removeOlder(directory, stem, 3);
   });
   return archive;
-}
-
-/** Keeps the archives of one name that were used last. */
-export function removeOlder(directory: string, stem: string, keep: number): void {
-  const pattern = new RegExp(`^${stem.replaceAll('.', String.raw`\.`)}-[0-9a-f]{12}(\\.tar)?$`);
-  const found = readdirSync(directory)
-    .filter((name) => pattern.test(name))
-    .map((name) => ({path: join(directory, name), usedAt: statSync(join(directory, name)).mtimeMs}))
-    .sort((a, b) => b.usedAt - a.usedAt);
-  for (const {path} of found.slice(keep)) rmSync(path, {recursive: true});
 }
 
 function pause(directory: string): Recipe {

@@ -16,7 +16,7 @@ export interface LabOptions {
   name?: string;
   /** How many nodes, n1 to nN. Default: 5. */
   nodes?: number;
-  /** More images, as OCI or docker archives, that every node has from its start. */
+  /** More images (OCI or docker archives, or OCI image layouts) that every node has from its start. */
   images?: readonly string[];
   /** Told in one line what takes time. */
   say?: (line: string) => void;
@@ -130,9 +130,9 @@ export class Lab {
     await this.#cut([]);
   }
 
-  /** Loads an image archive (OCI or docker) into every node, and into those that are added later. */
-  async importImage(archive: string): Promise<void> {
-    await importIntoNodes(this.#paths, archive);
+  /** Loads an image (an OCI or docker archive, or an OCI image layout) into every node, and into those that are added later. */
+  async importImage(image: string): Promise<void> {
+    await importIntoNodes(this.#paths, image);
   }
 
   /** Runs kubectl against the lab and returns what it prints. */

@@ -18,8 +18,8 @@ const usage = `Usage: main.ts COMMAND [--name LAB]
   restart-kubelet NODE    kill its kubelet, which comes back at once
   partition A,B C,D       drop all traffic between two sets of nodes; "api" stands for the API server
   heal                    take the partition back
-  import-image ARCHIVE    load an OCI or docker archive into every node, also later ones
-  operator-image          build the operator's image and print its archive's path
+  import-image IMAGE      load an archive or OCI layout into every node, also later ones
+  operator-image          build the operator's image and print the path of its OCI layout
   exec -- COMMAND...      run a command with the lab's network, names and KUBECONFIG
   kubeconfig              print the path of the kubeconfig
 

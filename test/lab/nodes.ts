@@ -10,7 +10,7 @@ import {nodeFiles} from './node-files.ts';
 import type {LabPaths} from './paths.ts';
 import {readNodes, writeNode} from './state.ts';
 import type {NodeRecord} from './state.ts';
-import {copyTemplate, importArchive, importOffline} from './template.ts';
+import {copyTemplate, importImage, importOffline} from './template.ts';
 
 /** Directories that make up a node's disks. */
 const disks = ['run', 'cni', 'containerd', 'kubelet', 'log/pods', 'volumes', 'plugins'];
@@ -83,16 +83,16 @@ export async function restartKubelet(paths: LabPaths, name: string): Promise<voi
   await runInNode(paths, findNode(paths, name), 'kill -9 "$(cat /run/kubelet.pid)"');
 }
 
-/** Loads an image archive (OCI or docker) into every node, ended ones included, and for those that are created later. */
-export async function importIntoNodes(paths: LabPaths, archive: string): Promise<void> {
+/** Loads an image (an OCI or docker archive, or an OCI image layout) into every node, ended ones included, and for those that are created later. */
+export async function importIntoNodes(paths: LabPaths, image: string): Promise<void> {
   await withLock(paths.at('nodes.lock'), async () => {
     const silent = (): void => undefined;
     const nodes = readNodes(paths);
     const offline = [paths.at('containerd'), ...nodes.filter(({pid}) => pid === undefined).map(({name}) => paths.node(name, 'containerd'))];
     const online = nodes.filter(({pid}) => pid !== undefined);
     await Promise.all([
-      ...offline.map((directory) => importOffline(directory, [archive], silent)),
-      ...online.map((node) => importArchive([...enterNode(paths, node), 'ctr'], archive)),
+      ...offline.map((directory) => importOffline(directory, [image], silent)),
+      ...online.map((node) => importImage([...enterNode(paths, node), 'ctr'], image, paths.node(node.name, 'containerd'))),
     ]);
   });
 }

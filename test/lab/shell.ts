@@ -9,7 +9,7 @@ export interface RunOptions {
   directory?: string;
 }
 
-/** Runs a command to its end and returns its standard output. Rejects with what it wrote to standard error. */
+/** Runs a command to its end and returns its standard output. Rejects with the end of what it wrote. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
@@ -21,7 +21,7 @@ export function run(command: string, args: readonly string[], options: RunOption
           resolve(stdout);
           return;
         }
-        const said = (stderr.trim() === '' ? stdout : stderr).trim().split('\n').slice(-20).join('\n');
+        const said = `${stdout.trim()}\n${stderr.trim()}`.trim().split('\n').slice(-30).join('\n');
         reject(new Error(`${command} ${args.slice(0, 6).join(' ')} failed: ${said === '' ? error.message : said}`, {cause: error}));
       },
     );

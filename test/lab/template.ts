@@ -1,44 +1,69 @@
 import {spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
-import {createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync} from 'node:fs';
+import {once} from 'node:events';
+import {createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
-import {removeOlder} from './images.ts';
+import {newestFirst, removeOlder, removeUnused} from './cache.ts';
+import {pipeline} from 'node:stream/promises';
+import type {Readable} from 'node:stream';
 import {withLock} from './lock.ts';
 import {stateDirectory} from './paths.ts';
 import {run, waitFor} from './shell.ts';
 
+/** Days after which a template that nobody used goes. */
+const keepUnusedDays = 14;
+
 /**
  * A directory of containerd with these images imported and unpacked, made once per set of images; `more` on top of a
- * template that has only `archives`. A new node gets a copy of hard links, which takes no time, and is safe since
+ * template that has only `images`. A new node gets a copy of hard links, which takes no time, and is safe since
  * containerd writes neither to a blob nor to a committed snapshot.
  */
-export async function containerdTemplate(archives: readonly string[], more: readonly string[], say: (line: string) => void): Promise<string> {
-  const base = await templateOf(archives, (directory) => {
+export async function containerdTemplate(images: readonly string[], more: readonly string[], say: (line: string) => void): Promise<string> {
+  const base = await templateOf(`base-${hashOf(imageNames(images))}`, images, (directory) => {
     mkdirSync(directory, {recursive: true});
-    return importOffline(directory, archives, say);
+    return importOffline(directory, images, say);
   });
   if (more.length === 0) return base;
-  return await templateOf([...archives, ...more], async (directory) => {
-    await copyTemplate(base, directory);
+  // An earlier build of the same images has most of their layers.
+  const kind = `more-${hashOf([...images, ...imageNames(more)])}`;
+  return await templateOf(kind, more, async (directory) => {
+    await copyTemplate(newest(kind) ?? base, directory);
     await importOffline(directory, more, say);
   });
 }
 
-async function templateOf(archives: readonly string[], make: (directory: string) => Promise<void>): Promise<string> {
-  const hash = createHash('sha256').update(archives.map((archive) => basename(archive)).join('\0'));
-  const directory = join(stateDirectory(), '.templates');
-  const template = join(directory, `images-${hash.digest('hex').slice(0, 12)}`);
-  await withLock(join(directory, 'lock'), async () => {
+async function templateOf(kind: string, images: readonly string[], make: (directory: string) => Promise<void>): Promise<string> {
+  const template = join(templatesDirectory(), `${kind}-${hashOf(images)}`);
+  await withLock(join(templatesDirectory(), 'lock'), async () => {
     if (!existsSync(template)) {
       rmSync(`${template}.unfinished`, {recursive: true, force: true});
       await make(`${template}.unfinished`);
       renameSync(`${template}.unfinished`, template);
     }
     utimesSync(template, new Date(), new Date());
-    removeOlder(directory, 'images', 4);
+    removeOlder(templatesDirectory(), kind, 2);
+    removeUnused(templatesDirectory(), keepUnusedDays);
   });
   return template;
+}
+
+function templatesDirectory(): string {
+  return join(stateDirectory(), '.templates');
+}
+
+/** The template of a kind that was used last. */
+function newest(kind: string): string | undefined {
+  return newestFirst(templatesDirectory(), kind)[0];
+}
+
+/** Names without the hash of the content that the cache gives them. */
+function imageNames(images: readonly string[]): string[] {
+  return images.map((image) => basename(image).replace(/-[0-9a-f]{12}(\.tar)?$/, ''));
+}
+
+function hashOf(images: readonly string[]): string {
+  return createHash('sha256').update(images.map((image) => basename(image)).join('\0')).digest('hex').slice(0, 12);
 }
 
 /** A copy of a template (or of a copy of one) that can be changed: what containerd never writes to again is hard links. */
@@ -75,7 +100,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   const ended = new Promise<void>((resolve) => containerd.once('exit', () => { resolve(); }));
   try {
     await waitFor('the start of containerd', 30, async () => (existsSync(socket) ? await run('ctr', ['-a', socket, 'version']) : undefined));
-    for (const archive of archives) await importArchive(['ctr', '-a', socket], archive);
+    for (const archive of archives) await importImage(['ctr', '-a', socket], archive, directory);
   } catch (error) {
     throw new Error(`containerd could not import the images: ${error instanceof Error ? error.message : String(error)}\n${log}`, {cause: error});
   } finally {
@@ -87,19 +112,27 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   say(`imported ${archives.length} image${archives.length === 1 ? '' : 's'} for the nodes in ${((Date.now() - begin) / 1000).toFixed(1)} s`);
 }
 
-/** `ctr` is the command that speaks to the wanted containerd. */
-export async function importArchive(ctr: readonly string[], archive: string): Promise<void> {
+/**
+ * Imports an archive (OCI or docker), or an OCI image layout, of which only what `directory`, the containerd's own, lacks
+ * is sent. `ctr` is the command that speaks to that containerd.
+ */
+export async function importImage(ctr: readonly string[], image: string, directory: string): Promise<void> {
   const [program = 'ctr', ...args] = ctr;
-  await new Promise<void>((resolve, reject) => {
-    const child = spawn(program, [...args, '-n', 'k8s.io', 'images', 'import', '-'], {stdio: ['pipe', 'ignore', 'pipe']});
-    let errors = '';
-    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-    child.stdin.on('error', () => undefined);
-    child.on('error', reject);
-    child.on('exit', (status) => {
-      if (status === 0) resolve();
-      else reject(new Error(`the import of ${archive} failed: ${errors.trim()}`));
-    });
-    createReadStream(archive).on('error', reject).pipe(child.stdin);
-  });
+  const child = spawn(program, [...args, '-n', 'k8s.io', 'images', 'import', '-'], {stdio: ['pipe', 'ignore', 'pipe']});
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const ended = once(child, 'exit');
+  const source = statSync(image).isDirectory() ? layoutStream(image, directory) : createReadStream(image);
+  // Where ctr ends early, its own words say why.
+  await pipeline(source, child.stdin).catch((error: unknown) => (errors += String(error)));
+  const [status] = (await ended) as [number | null];
+  if (status !== 0) throw new Error(`the import of ${image} failed: ${errors.trim()}`);
+}
+
+/** A tar archive of an OCI image layout without the blobs that are in the directory of containerd already. */
+function layoutStream(layout: string, directory: string): Readable {
+  const known = join(directory, 'io.containerd.content.v1.content', 'blobs', 'sha256');
+  const missing = readdirSync(join(layout, 'blobs', 'sha256')).filter((blob) => !existsSync(join(known, blob)));
+  const files = ['oci-layout', 'index.json', ...missing.map((blob) => join('blobs', 'sha256', blob))];
+  return spawn('tar', ['-C', layout, '-cf', '-', ...files], {stdio: ['ignore', 'pipe', 'ignore']}).stdout;
 }

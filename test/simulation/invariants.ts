@@ -28,6 +28,7 @@ const dataOf = (disk: Disk): Data | undefined => (disk.member.is === 'data' ? di
 export class Invariants {
   readonly #world: World;
   readonly #setSpec: string;
+  readonly #setVersion: string | undefined;
   /** What the survivor's disk held as committed when it was forced. */
   survivorsWrites: Map<string, string> | undefined;
   forces = 0;
@@ -35,6 +36,7 @@ export class Invariants {
   constructor(world: World) {
     this.#world = world;
     this.#setSpec = this.#spec();
+    this.#setVersion = world.store.get('StatefulSet', 'db', 'etcd')?.metadata?.resourceVersion;
     world.etcd.onStart = (process) => { this.#started(process); };
     world.onAgent = (args, disk, pod) => { this.#agent(args, disk, pod); };
   }
@@ -165,7 +167,8 @@ export class Invariants {
 
   /** Called after each step of the world. */
   afterTick(): void {
-    if (this.#spec() !== this.#setSpec) this.#fail('invariant 12: the StatefulSet was changed');
+    const version = this.#world.store.get('StatefulSet', 'db', 'etcd')?.metadata?.resourceVersion;
+    if (version !== this.#setVersion && this.#spec() !== this.#setSpec) this.#fail('invariant 12: the StatefulSet was changed');
     const leaders = [...this.#world.etcd.processes].filter((process) => this.#world.etcd.leads(process) && this.#world.etcd.confirmed(process) !== undefined);
     const lineages = new Set(leaders.map((process) => process.data.lineage));
     if (lineages.size > 1) this.#fail(`invariant 3: split brain: ${leaders.map((process) => `${process.podName} on ${process.node} (${process.data.lineage})`).join(', ')} lead at the same time`);

@@ -52,7 +52,7 @@ interface PodEvent {
 const key = {namespace: 'db', name: 'etcd'};
 /** How long after the beginning a run has to be over or blocked, virtual ms. */
 const limitMs = 30 * 60_000;
-const stepMs = 400;
+const stepMs = 1_000;
 
 /** One recovery in one world: the real reconciler, which is killed now and then, and every invariant after each step. */
 export class Simulation {
@@ -255,9 +255,9 @@ export class Simulation {
       if (world.now >= this.#due) await this.#reconcile();
       const {status} = this.invariants;
       blockedSince = status.phase === 'Blocked' || status.phase === 'Stalled' ? blockedSince ?? world.now : undefined;
-      if (blockedSince !== undefined && world.now - blockedSince > 60_000 && world.now - begun > (this.#options.scenario.backAfterMs ?? 0) + 60_000) return this.#ending(begun);
+      if (blockedSince !== undefined && world.now - blockedSince > 20_000 && world.now - begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending(begun);
       if (status.run?.finishedAt !== undefined && this.#options.scenario.watched === (status.run.request !== undefined)) settled += 1;
-      if (settled > 60) return this.#ending(begun);
+      if (settled > 15) return this.#ending(begun);
       this.#tick(stepMs);
     }
     throw new Violation(`no end after ${limitMs / 60_000} minutes: ${JSON.stringify(this.invariants.status.run?.steps.find((step) => step.state !== 'Done'))} ${this.invariants.status.phase ?? ''}`);

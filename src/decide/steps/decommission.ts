@@ -38,7 +38,7 @@ export function decommission(observation: Observation): Decision {
     const report = agentReport(helper);
     if (report === undefined) waits.push(`setting the old data of ${view.pod} aside${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
     else if (report.ok) records.push(recordJoin(view.pod, {guarded: true}));
-    else return blocked('AgentFailed', `the old data of ${view.pod} cannot be set aside (${report.reason}): ${report.message}. The survivor serves; ${view.pod} stays held`);
+    else return blocked('AgentFailed', `the old data of ${view.pod} cannot be set aside (${report.reason}): ${report.message}. The survivor serves; ${view.pod} stays held. Delete pod ${helper.metadata?.name ?? ''} to have it tried again`);
   }
   if (records.length > 0) return {kind: 'record', why: 'old data was set aside', record: (draft) => { for (const record of records) record(draft); }};
   if (actions.length > 0) return act('setting old data aside', ...actions);

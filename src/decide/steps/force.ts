@@ -90,7 +90,7 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
   return {
     kind: 'record', why: `${survivor.pod}'s disk was read${report.copy ? ' and copied' : ''}`,
     record: (draft) => {
-      recordOffline(facts)(draft);
+      recordOffline(facts, observation.now)(draft);
       if (!draft.run) return;
       draft.run.force = {...(draft.run.force ?? {attempt, pod: ''}), podUID: uid, ...(report.copy && {copy: report.copy.path})};
       draft.dataLoss = {...draft.dataLoss, ...(facts.revision !== undefined && {survivorRevision: facts.revision})};
@@ -100,8 +100,8 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
 
 function retry(observation: Observation, attempt: number, helper: V1Pod): Decision {
   const ended = podCause(helper) ?? 'its etcd ended';
-  if (attempt >= maxAttempts) {
-    return blocked('ForceFailed', `the forced start of ${runIn(observation).plan?.survivor ?? ''} ended ${attempt} times: ${ended}. Read the log of pod ${helper.metadata?.name ?? ''}; the copy is at ${runIn(observation).force?.copy ?? 'no place (preserve.mode: Skip)'}`);
+  if (attempt >= maxAttempts && helper.metadata?.deletionTimestamp === undefined) {
+    return blocked('ForceFailed', `the forced start of ${runIn(observation).plan?.survivor ?? ''} ended ${attempt} times: ${ended}. Read the log of pod ${helper.metadata?.name ?? ''}, and delete that pod to have it tried once more; the copy is at ${runIn(observation).force?.copy ?? 'no place (preserve.mode: Skip)'}`);
   }
   return act(`the forced start ended (${ended}): trying again`, {type: 'ReleasePod', pod: helper, force: true});
 }
@@ -112,7 +112,7 @@ export function endForce(observation: Observation): Decision {
   const survivor = survivorOf(observation);
   const helper = helperOf(observation, 'Force', survivor.pod);
   if (helper === undefined) {
-    if (run.force?.endedAt === undefined) return blocked('FencingUnproven', `pod ${run.force?.pod ?? ''} is gone and nobody saw its end: make sure that no etcd runs on the volume of ${survivor.pod}, then use the documented way out`);
+    if (run.force?.endedAt === undefined) return blocked('FencingUnproven', `pod ${run.force?.pod ?? ''} is gone and nobody saw its end: make sure that no etcd runs on the volume of ${survivor.pod}; docs/runbooks/blocked.md, FencingUnproven, says how to go on`);
     return done('the forced start has ended');
   }
   const node = observation.nodes.find((candidate) => candidate.name === helper.spec?.nodeName);

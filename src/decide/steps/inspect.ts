@@ -46,18 +46,19 @@ export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: I
   return {pod, stage, data: facts.data, memberID, clusterID, term, index, commit, ...(revision !== undefined && {revision}), ...(members && {members})};
 }
 
-export const recordOffline = (facts: OfflineFacts): Transaction => (draft) => {
+export const recordOffline = (read: OfflineFacts, now: number): Transaction => (draft) => {
   if (!draft.run) return;
+  const facts = {...read, readAt: new Date(now).toISOString()};
   draft.run.offline = [...(draft.run.offline ?? []).filter((known) => known.pod !== facts.pod), facts].sort((a, b) => (a.pod < b.pod ? -1 : 1));
 };
 
-function unread(pod: string, stage: OfflineFacts['stage'], message: string): Transaction {
-  return recordOffline({pod, stage, data: 'Unreadable', message});
+function unread(observation: Observation, pod: string, stage: OfflineFacts['stage'], message: string): Transaction {
+  return recordOffline({pod, stage, data: 'Unreadable', message}, observation.now);
 }
 
-function fromReport(view: OrdinalView, stage: OfflineFacts['stage'], report: AgentReport): Transaction {
-  if (report.ok && report.command === 'inspect') return recordOffline(offlineFacts(view.pod, stage, report));
-  return unread(view.pod, stage, 'message' in report ? report.message : 'the agent sent another report');
+function fromReport(observation: Observation, view: OrdinalView, stage: OfflineFacts['stage'], report: AgentReport): Transaction {
+  if (report.ok && report.command === 'inspect') return recordOffline(offlineFacts(view.pod, stage, report), observation.now);
+  return unread(observation, view.pod, stage, 'message' in report ? report.message : 'the agent sent another report');
 }
 
 interface Inspection {
@@ -82,10 +83,10 @@ function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineF
   }
   const report = agentReport(helper);
   if (report !== undefined) {
-    todo.records.push(fromReport(view, stage, report));
+    todo.records.push(fromReport(observation, view, stage, report));
     return;
   }
-  if (tooLate(observation, helper)) todo.records.push(unread(view.pod, stage, `the volume agent did not start in time: ${podCause(helper) ?? ''}`));
+  if (tooLate(observation, helper)) todo.records.push(unread(observation, view.pod, stage, `the volume agent did not start in time: ${podCause(helper) ?? ''}`));
   else todo.waits.push(`reading the disk of ${view.pod}${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
 }
 

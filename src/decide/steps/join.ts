@@ -14,6 +14,7 @@ import {judgeProcess} from '../processes.ts';
 import {durationMs} from '../durations.ts';
 import type {Todo} from './stop.ts';
 import {stopDecision, stopOne} from './stop.ts';
+import {countVoters} from '../records.ts';
 import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf, viewOf} from './common.ts';
 
 /** How long a joiner may be unschedulable before its learner is taken out again and the next is tried, ms. */
@@ -162,8 +163,10 @@ export function join(observation: Observation, pod: string): Decision {
 
 function joined(observation: Observation, view: OrdinalView): Decision {
   const held = observation.status.heldPods ?? [];
+  const survivor = survivorOf(observation);
   return done(`${view.pod} is a voter`, (draft) => {
     draft.heldPods = held.filter((name) => name !== view.pod);
+    if (survivor.probe.kind === 'Answered') countVoters(draft, survivor.probe.members.filter((member) => !member.isLearner).length, observation.ordinals.length);
     recordJoin(view.pod, {})(draft);
     for (const record of draft.run?.joins ?? []) if (record.pod === view.pod) delete record.deferred;
   });

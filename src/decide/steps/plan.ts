@@ -1,9 +1,9 @@
-import type {Run} from '../../api/types.ts';
+import type {OfflineFacts, Run} from '../../api/types.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Assessment} from '../assess.ts';
 import {assess} from '../assess.ts';
-import type {Decision} from '../decision.ts';
-import {blocked, stalled, wait} from '../decision.ts';
+import type {Action, Decision} from '../decision.ts';
+import {act, blocked, stalled, wait} from '../decision.ts';
 import {makePlan} from '../plan.ts';
 import {hookNotes, preflight, trialPods, versionOf} from '../preflight.ts';
 import {runIn, viewOf} from './common.ts';
@@ -31,6 +31,8 @@ function planFor(observation: Observation, lost: Extract<Assessment, {kind: 'los
     if (named !== undefined) return blocked('SurvivorNotEligible', `spec.survivor: ${named} has no data within reach. Candidates: ${left}`);
     return blocked('NoSurvivor', 'no voter has data within reach: there is nothing to force. Restore a snapshot');
   }
+  const unsafe = unstoppable(lost);
+  if (unsafe) return unsafe;
   const view = viewOf(observation, survivor.pod);
   const refusal = preflight(observation, view);
   if (refusal) return blocked(refusal.reason, refusal.message);
@@ -58,17 +60,44 @@ function planFor(observation: Observation, lost: Extract<Assessment, {kind: 'los
   };
 }
 
+/** Data that a process may still run on, which nobody can stop or prove ended, is nothing to start from; a person's word does not do for it. */
+function unstoppable({candidates, fencing}: Extract<Assessment, {kind: 'lost'}>): Decision | undefined {
+  for (const {pod, memberID} of candidates) {
+    const verdict = fencing.processes.find((process) => process.pod === pod && process.memberID === memberID);
+    if (verdict === undefined || verdict.stoppable || (verdict.proven !== undefined && verdict.proven.by !== 'LostMembers')) continue;
+    return blocked('FencingUnproven', `${pod} has data to start from, and it is not proven that nothing runs on it any more: ${verdict.waitsFor ?? 'only spec.lostMembers says so'}`);
+  }
+  return undefined;
+}
+
 /** Planning: looks, assesses, and either says why nothing is done or writes the plan. Touches nothing but its own read-only agents. */
 export function plan(observation: Observation): Decision {
   const assessment = assess(observation);
   switch (assessment.kind) {
     case 'stalled': return stalled(assessment.reason, assessment.message);
     case 'unsure': return wait(assessment.message, 500);
-    case 'not-needed': return {kind: 'not-needed', message: assessment.message};
+    case 'not-needed': return withoutAgents(observation) ?? {kind: 'not-needed', message: assessment.message};
     case 'inspect': return inspectDisks(observation, assessment.pods, 'Planning') ?? wait(assessment.message);
-    case 'blocked': return blocked(assessment.reason, assessment.message);
+    case 'blocked': return settleAgents(observation) ?? readAgain(observation) ?? blocked(assessment.reason, assessment.message);
     case 'lost': return settleAgents(observation) ?? planFor(observation, assessment);
   }
+}
+
+/** How long what was read from a disk is believed while a run stands blocked, ms: someone may be mending it. */
+const believedMs = 120_000;
+
+function readAgain(observation: Observation): Decision | undefined {
+  const old = (facts: OfflineFacts) => observation.now - Date.parse(facts.readAt ?? observation.resource.metadata.creationTimestamp?.toString() ?? '') > believedMs;
+  if (!(observation.status.run?.offline ?? []).some(old)) return undefined;
+  return {kind: 'record', why: 'reading the disks again', record: (draft) => {
+    if (draft.run) draft.run.offline = (draft.run.offline ?? []).filter((facts) => !old(facts));
+  }};
+}
+
+/** Agents that were still reading when the cluster came back are not left behind. */
+function withoutAgents(observation: Observation): Decision | undefined {
+  const left = observation.helpers.filter((helper) => helper.metadata?.deletionTimestamp === undefined);
+  return left.length > 0 ? act('the disks need not be read any more', ...left.map((pod): Action => ({type: 'DeletePod', pod}))) : undefined;
 }
 
 /** Agents of the inspection are gone before the plan stands. */

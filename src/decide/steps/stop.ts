@@ -72,9 +72,20 @@ export function stop(observation: Observation): Decision {
   const todo = stopAll(observation, others) ?? stopAll(observation, observation.ordinals);
   const decision = todo && stopDecision(todo);
   if (decision) return decision;
+  const loose = notHeld(observation, candidates);
+  if (loose) return loose;
   const fencing = judgeFencing(observation, false);
   if (!fencing.holds) return blocked('FencingUnproven', `${fencing.message}. Every name is held; the run goes on when the proof is there`);
   return done('every member is proven stopped, or not needed for it, and every name is held');
+}
+
+/** Nothing touches a candidate's disk while its own pod may still run on it. */
+function notHeld(observation: Observation, candidates: readonly string[]): Decision | undefined {
+  const run = runIn(observation);
+  const view = observation.ordinals.find(({pod, object}) => candidates.includes(pod) && !(object && isGated(object) && runOf(object) === run.id));
+  if (view === undefined) return undefined;
+  const waitsFor = judgeProcess(observation, {memberID: memberIDOf(observation, view.pod) ?? '', pod: view.pod}).waitsFor ?? 'its pod is still there';
+  return blocked('FencingUnproven', `${view.pod} has data to start from, and it is not proven that nothing runs on it any more: ${waitsFor}. The run goes on when the proof is there`);
 }
 
 /** What is left to do for these ordinals; undefined: nothing. */

@@ -1,5 +1,5 @@
-import type {Observation} from '../../observe/observation.ts';
-import {runOf} from '../../kubernetes/ownPods.ts';
+import type {Observation, OrdinalView} from '../../observe/observation.ts';
+import {isGated, runOf} from '../../kubernetes/ownPods.ts';
 import type {Decision} from '../decision.ts';
 import {act, done, wait} from '../decision.ts';
 import {joinOf, runIn, survivorOf} from './common.ts';
@@ -16,6 +16,10 @@ export function verify(observation: Observation): Decision {
   };
 }
 
+/** With OrderedReady the controller makes no pod while one of a lower ordinal is not Ready, and a held one never is. */
+const controllerMakes = ({set, ordinals}: Observation, view: OrdinalView) => set?.spec?.podManagementPolicy === 'Parallel'
+  || ordinals.every((other) => other.ordinal >= view.ordinal || (other.object !== undefined && !isGated(other.object)));
+
 /** One follower is restarted by the StatefulSet controller from the untouched template: the proof that nothing is left to hand over. */
 export function restartProof(observation: Observation): Decision {
   const run = runIn(observation);
@@ -27,8 +31,9 @@ export function restartProof(observation: Observation): Decision {
     if (silent) return wait(`${silent.pod} does not answer: no member is restarted before all do`);
     const survivor = survivorOf(observation);
     const leader = survivor.probe.kind === 'Answered' ? survivor.probe.status.leader : '';
-    const follower = views.find((view) => view.pod !== survivor.pod && view.probe.kind === 'Answered' && view.probe.status.memberID !== leader);
-    if (follower?.object === undefined) return wait('looking for a follower to restart');
+    const [follower] = views.filter((view) => view.pod !== survivor.pod && view.probe.kind === 'Answered' && view.probe.status.memberID !== leader
+      && controllerMakes(observation, view));
+    if (follower?.object === undefined) return done('skipped: the StatefulSet controller makes pods in order, and one of a lower ordinal than every follower is held');
     const {pod} = follower;
     const uid = follower.object.metadata?.uid ?? '';
     return {

@@ -49,7 +49,7 @@ export class ApiServer {
     this.#port = secure;
     const url = (port: number) => `http://127.0.0.1:${port}`;
     this.#run(binary, 'etcd', [
-      '--data-dir', join(this.#directory, 'etcd'), '--listen-client-urls', url(client), '--advertise-client-urls', url(client),
+      '--data-dir', join(this.#directory, 'data'), '--listen-client-urls', url(client), '--advertise-client-urls', url(client),
       '--listen-peer-urls', url(peer), '--initial-advertise-peer-urls', url(peer), '--initial-cluster', `default=${url(peer)}`, '--unsafe-no-fsync',
     ]);
     this.#run(binary, 'kube-apiserver', [
@@ -98,7 +98,8 @@ export class ApiServer {
       if (answer?.code === 200) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    throw new Error(`the API server did not come up: ${readFileSync(join(this.#directory, 'kube-apiserver.log'), 'utf8').slice(-2000)}`);
+    const logs = ['etcd', 'kube-apiserver'].map((name) => `${name}: ${readFileSync(join(this.#directory, `${name}.log`), 'utf8').slice(-1000)}`);
+    throw new Error(`the API server did not come up. ${logs.join('\n')}`);
   }
 }
 

@@ -46,7 +46,7 @@ describe('generated files', function () {
   it('are checked without helm too, and what could not be checked is said', () => {
     const {status, stderr} = generate(['--check'], {PATH: '/nonexistent'});
     assert.match(stderr, /deploy\/install\.yaml was not checked, because helm was not found/);
-    assert.equal(status, 0, stderr);
+    assert.equal(status, stderr.includes('is not fresh') ? 1 : 0, 'a missing helm is no failure by itself');
   });
 
   it('are not called checked where HELM names something that is no program', () => {

@@ -1,0 +1,82 @@
+import {parseArgs} from 'node:util';
+import {loadavg} from 'node:os';
+import {installOperator, operatorNamespace} from '../demo/install.ts';
+import {bold, heading, say, show, timed} from '../demo/terminal.ts';
+import {Lab, endLab} from '../lab/lab.ts';
+import {operatorImage} from '../lab/operator-image.ts';
+import {labNames} from '../lab/state.ts';
+import {writeDocument} from './document.ts';
+import {machine, readRuns, sides, table, writeRuns} from './results.ts';
+import type {Run} from './results.ts';
+import {trial} from './trial.ts';
+
+const usage = `Usage: main.ts [--runs 5] [--database-mb 10] [--dry-run]
+
+Recovers a fresh etcd again and again in a lab of its own, by the operator and by runbook.sh in turn, and measures both with the
+same client. RUNS and DATABASE_MB in the environment do the same. --dry-run: the results are printed, and not kept.`;
+
+const {values} = parseArgs({
+  options: {
+    runs: {type: 'string', default: process.env['RUNS'] ?? '5'},
+    'database-mb': {type: 'string', default: process.env['DATABASE_MB'] ?? '10'},
+    'dry-run': {type: 'boolean', default: false},
+    help: {type: 'boolean', default: false},
+  },
+});
+const name = 'bench';
+
+function positive(option: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`--${option} takes a whole number from 1 on, not "${text}"`);
+  return number;
+}
+
+async function bench(): Promise<void> {
+  const [count, databaseMB] = [positive('runs', values.runs), positive('database-mb', values['database-mb'])];
+  heading(`${count} recoveries by each side, of a database of ${databaseMB} MB, on ${machine()}`);
+  if (labNames().includes(name)) await timed(`the lab ${name} of an earlier time is ended`, () => endLab(name));
+  const image = await operatorImage(say);
+  const lab = await Lab.up({name, nodes: 2, images: [image], say});
+  await timed('the operator is installed', () => installOperator(lab));
+  const environment = {kubeconfig: lab.kubeconfig, lab, output: '', operatorNamespace, operatorLog: undefined};
+  const runs: Run[] = [];
+  const loads: number[] = [];
+  for (let number = 1; number <= count; number += 1) {
+    for (const side of sides) {
+      const run = await trial(lab, environment, side, {number, databaseMB});
+      runs.push(run);
+      loads.push(loadavg()[0] ?? 0);
+      say(`${number}/${count} ${side.padEnd(8)}  first write ${bold(`${run.writableSeconds.toFixed(1)} s`)}, three equal voters ${bold(`${run.redundantSeconds.toFixed(1)} s`)}, writes lost: ${run.keysLost}   (load ${(loads.at(-1) ?? 0).toFixed(1)})`);
+    }
+  }
+  heading('All runs');
+  show(table(runs, databaseMB));
+  if (!values['dry-run']) {
+    const all = [...readRuns().filter((run) => run.databaseMB !== databaseMB), ...runs].sort((a, b) => a.databaseMB - b.databaseMB);
+    writeRuns(all);
+    writeDocument(all);
+    say('kept in test/bench/results/recovery.json and docs/reference/benchmarks.md');
+  }
+  if (runs.some((run) => run.keysLost > 0)) throw new Error('acknowledged writes were lost');
+}
+
+const stopping = new AbortController();
+function stop(signal: NodeJS.Signals): void {
+  if (stopping.signal.aborted) return;
+  stopping.abort();
+  say(`${signal}: ending the lab ${name} …`);
+  endLab(name).catch((error: unknown) => { say(String(error)); }).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+}
+process.on('SIGINT', stop).on('SIGTERM', stop);
+
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+const failure = await bench().then(() => undefined, (error: unknown) => (error instanceof Error ? error.message : String(error)));
+// A signal ends the lab below the bench's feet; `stop` then ends this process too.
+if (!stopping.signal.aborted) {
+  if (failure !== undefined) say(`failed: ${failure}`);
+  if (process.env['KEEP'] !== '1') await timed(`the lab ${name} is ended`, () => endLab(name));
+  process.exit(failure === undefined ? 0 : 1);
+}

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import {lossSeenBy, recovered} from './checks.ts';
+import type {EtcdOptions} from './etcd.ts';
+import {loseNodesOf, others, untilNoLeader} from './faults.ts';
+import {applyRecovery, conditionOf, untilComplete} from './recovery.ts';
+import type {SpecInput} from './recovery.ts';
+import type {Scenario} from './scenario.ts';
+
+export interface MainJob {
+  survivor: string;
+  etcd?: EtcdOptions;
+  spec?: SpecInput;
+  /** Looked at while the run goes on. */
+  meanwhile?: () => Promise<void>;
+}
+
+/** Two of three nodes are gone for good, with a writer running through it all: the cluster comes back whole. */
+export async function twoNodesGone(scenario: Scenario, {survivor, etcd = {}, spec = {}, meanwhile}: MainJob): Promise<void> {
+  await scenario.addNodes(5);
+  await scenario.startEtcd(etcd);
+  await scenario.startWriter();
+  await loseNodesOf(scenario, others(survivor));
+  const loss = await lossSeenBy(scenario, survivor);
+  await untilNoLeader(scenario, survivor);
+  await applyRecovery(scenario, spec);
+  const [{status}] = await Promise.all([untilComplete(scenario, 'Recovered'), meanwhile?.()]);
+  const report = await scenario.stopWriter();
+  assert.equal(status?.run?.plan?.survivor, survivor);
+  assert.equal(conditionOf(status, 'Succeeded')?.status, 'True');
+  assert.ok(report.acks.some((ack) => ack.at > loss.at + 1_000), 'the writer never wrote into the new cluster');
+  await recovered(scenario, report, loss);
+}

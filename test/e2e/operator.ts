@@ -1,0 +1,37 @@
+import {readFileSync, readdirSync} from 'node:fs';
+import type {V1Lease, V1Pod} from '@kubernetes/client-node';
+import {labOf} from './faults.ts';
+import type {Scenario} from './scenario.ts';
+import {until} from './wait.ts';
+
+function namespaceOf({environment}: Scenario): string {
+  if (environment.operatorNamespace === undefined) throw new Error('this case kills operators that the chart has installed');
+  return environment.operatorNamespace;
+}
+
+/** The pod that holds the Lease. */
+export async function leader(scenario: Scenario): Promise<V1Pod> {
+  const namespace = namespaceOf(scenario);
+  return await until('a leader among the operators', async () => {
+    const text = await labOf(scenario).kubectl(['get', 'lease', '-n', namespace, '-o', 'json']);
+    const holders = (JSON.parse(text) as {items: V1Lease[]}).items.map((lease) => lease.spec?.holderIdentity ?? '');
+    return (await scenario.kube.list('pods', namespace)).find((pod) => holders.some((holder) => holder.startsWith(pod.metadata?.name ?? ' ')));
+  }, {seconds: 60});
+}
+
+/**
+ * SIGKILL for the operator's process in that pod: found by the pod's UID in its cgroup (the lab's processes are processes of this
+ * machine too), so that neither the kubelet nor the operator gets a chance to end anything in order. The kubelet starts it again.
+ */
+export function killOperator(pod: V1Pod): void {
+  const uid = pod.metadata?.uid ?? 'none';
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(uid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('main.js');
+    } catch {
+      return false;
+    }
+  });
+  if (pids.length === 0) throw new Error(`no process of operator ${pod.metadata?.name ?? ''} (pod UID ${uid}) was found`);
+  for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+}

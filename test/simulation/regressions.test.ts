@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import {check} from './property.ts';
+import {mainScenario} from './scenario.ts';
+import type {Scenario} from './scenario.ts';
+import type {When} from './simulation.ts';
+
+/** Schedules that once broke something, each with what has to come of it. */
+const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When][]; outcome?: string; blocked?: string}[] = [
+  {
+    title: 'a member whose only proof was the place of its disk joins after its claim was made anew',
+    scenario: {seed: 834_778, fates: ['Deleted', 'Alive', 'Deleted'], watched: false, beforeMs: 60_000, policyLagMs: 0, tail: 2}, outcome: 'Recovered',
+  },
+  {
+    title: 'a survivor that nobody can prove stopped is not forced, although the fencing rule could do without it',
+    scenario: {seed: 504_310, fates: ['Named', 'Registered again', 'OutOfService'], spareNodes: 3, ordered: true, liveness: true, policyLagMs: 2_000, beforeMs: 60_000, backAfterMs: 20_000},
+    blocked: 'FencingUnproven',
+  },
+  {
+    title: 'a learner that found no node is taken out also when the operator is killed while it does so',
+    scenario: {seed: 6, fates: ['Deleted', 'Deleted', 'Alive', 'Named', 'Deleted'], spareNodes: 0, liveness: true, policyLagMs: 0, beforeMs: 3_000, tail: 2},
+    kills: [[20, 'before'], [1, 'after'], [86, 'after'], [4, 'before']], outcome: 'Degraded',
+  },
+  {
+    title: 'a join that has begun is ended before one that waited goes on, and no pod is restarted that the controller could not make again',
+    scenario: {seed: 634_955, fates: ['Alive', 'CutOff', 'Named', 'Deleted', 'Deleted'], spareNodes: 1, ordered: true, liveness: true, policyLagMs: 300, beforeMs: 0, backAfterMs: 20_000, tail: 2},
+    kills: [[78, 'before'], [63, 'after']], outcome: 'Degraded',
+  },
+];
+
+describe('schedules that once went wrong', () => {
+  for (const {title, scenario, kills, outcome, blocked} of cases) {
+    it(`${title}`, async function regression() {
+      this.timeout(30_000);
+      const ending = await check({scenario: {...mainScenario, ...scenario}, kills: kills ?? []});
+      assert.deepEqual({outcome: ending.outcome, blocked: ending.blocked}, {outcome, blocked}, ending.message);
+    });
+  }
+});
