@@ -1,3 +1,4 @@
+import type {OfflineFacts} from '../api/types.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {describePlace} from '../observe/places.ts';
 import type {Voter} from './membership.ts';
@@ -16,6 +17,16 @@ export interface DataVerdict {
   why: string;
 }
 
+/** What was read from the disk. That its data is there counts while the disk is within reach: its node can have gone since. */
+function byFacts(voter: Voter, facts: OfflineFacts, withinReach: boolean): DataVerdict | undefined {
+  if (facts.data !== 'Unreadable' && facts.memberID !== voter.memberID) {
+    const found = facts.data === 'Present' ? `holds member ${facts.memberID ?? '?'}` : facts.data === 'Guarded' ? 'was set aside' : 'is empty';
+    return {voter, state: 'Gone', why: `its disk ${found}`};
+  }
+  if (!withinReach) return undefined;
+  return {voter, state: 'Readable', why: facts.data === 'Unreadable' ? `its disk has data that cannot be read: ${facts.message ?? ''}` : 'its data was read from its disk'};
+}
+
 function byDisk(observation: Observation, view: OrdinalView, voter: Voter): DataVerdict {
   const facts = observation.status.run?.offline?.find((candidate) => candidate.pod === view.pod);
   const place = view.data?.place ?? {at: 'Missing' as const};
@@ -24,14 +35,8 @@ function byDisk(observation: Observation, view: OrdinalView, voter: Voter): Data
   if (witness?.claimUID !== undefined && claimUID !== undefined && witness.claimUID !== claimUID) {
     return {voter, state: 'Gone', why: `claim ${view.data?.name ?? ''} was made anew since the cluster was healthy: it is another disk`};
   }
-  if (facts !== undefined && facts.data !== 'Unreadable' && facts.memberID !== voter.memberID) {
-    const found = facts.data === 'Present' ? `holds member ${facts.memberID ?? '?'}` : facts.data === 'Guarded' ? 'was set aside' : 'is empty';
-    return {voter, state: 'Gone', why: `its disk ${found}`};
-  }
-  // What was read counts while the disk is within reach: its node can have gone since.
-  if (facts !== undefined && (place.at === 'Node' || place.at === 'Anywhere')) {
-    return {voter, state: 'Readable', why: facts.data === 'Unreadable' ? `its disk has data that cannot be read: ${facts.message ?? ''}` : 'its data was read from its disk'};
-  }
+  const read = facts && byFacts(voter, facts, place.at === 'Node' || place.at === 'Anywhere');
+  if (read) return read;
   switch (place.at) {
     case 'Anywhere': return {voter, state: 'Readable', why: describePlace(place)};
     case 'Node': return {voter, state: 'Unknown', why: describePlace(place)};

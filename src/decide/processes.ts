@@ -82,10 +82,12 @@ export function endOf(observation: Observation, pod: V1Pod, record: MemberRecord
 const isRemade = (view: OrdinalView, record: MemberRecord | undefined) =>
   record?.claimUID !== undefined && record.claimUID !== view.data?.object?.metadata?.uid;
 
+const ofThisRun = ({status: {run}}: Observation, pod: V1Pod) => run !== undefined && runOf(pod) === run.id;
+
 /** The pod that holds the name now is the one that ran this voter, not a successor on other data. */
 function isVotersProcess(observation: Observation, view: OrdinalView, voter: Voter, record: MemberRecord | undefined): boolean {
   const pod = view.object;
-  if (pod === undefined || isGated(pod) || runOf(pod) === observation.status.run?.id) return false;
+  if (pod === undefined || isGated(pod) || ofThisRun(observation, pod)) return false;
   if (record?.podUID === pod.metadata?.uid && record?.memberID === voter.memberID) return true;
   if (view.probe.kind === 'Answered') return view.probe.status.memberID === voter.memberID;
   if (view.probe.kind === 'PeerOnly') return true;
@@ -132,7 +134,7 @@ export function judgeProcess(observation: Observation, voter: Voter): ProcessVer
   const verdict = {pod: view.pod, memberID: voter.memberID, proven: undefined, stoppable: false, waitsFor: undefined};
   const named = observation.spec.lostMembers?.some((lost) => lost.pod === view.pod && lost.memberID === voter.memberID);
   // A pod that this run made is no old process: held it never started, and let go it runs a member of the new cluster.
-  const old = view.object !== undefined && runOf(view.object) !== observation.status.run?.id ? view.object : undefined;
+  const old = view.object !== undefined && !ofThisRun(observation, view.object) ? view.object : undefined;
   const present = old && endOf(observation, old, record);
   const stopFirst = present !== undefined && 'stoppable' in present;
   if (named) {

@@ -42,11 +42,33 @@ async function runbook(lab: Lab, namespace: string, {survivor, lost}: Victims): 
   if (code !== 0) throw new Error(`the runbook ended with ${String(code)}:\n${said}`);
 }
 
+async function recoverBy(side: Side, lab: Lab, scenario: Scenario, victims: Victims): Promise<void> {
+  if (side === 'runbook') {
+    await runbook(lab, scenario.namespace, victims);
+  } else {
+    await lab.kubectl(['apply', '-f', '-'], recoveryOf(scenario.namespace));
+    await untilComplete(scenario, 'Recovered', {seconds: 600});
+  }
+}
+
+/** Times of one recovery, from its start, in seconds. */
+async function measured(side: Side, lab: Lab, scenario: Scenario, victims: Victims): Promise<Pick<Run, 'writableSeconds' | 'redundantSeconds'>> {
+  const {survivor, oldUIDs} = victims;
+  const meter = startMeter(lab, {namespace: scenario.namespace, set: setName, survivor, oldUIDs});
+  try {
+    const startedAt = Date.now();
+    await recoverBy(side, lab, scenario, victims);
+    const seconds = (at: number): number => Math.round((at - startedAt) / 10) / 100;
+    return {writableSeconds: seconds(await meter.writable), redundantSeconds: seconds(await meter.redundant)};
+  } finally {
+    meter.end();
+  }
+}
+
 /** One etcd from its birth over its loss to its recovery by one side, in a namespace and on nodes of its own. */
 export async function trial(lab: Lab, environment: Environment, side: Side, options: {number: number; databaseMB: number}): Promise<Run> {
   const {number, databaseMB} = options;
-  const namespace = `bench-${side}-${number}`;
-  const scenario = new Scenario(environment, namespace);
+  const scenario = new Scenario(environment, `bench-${side}-${number}`);
   try {
     await scenario.begin();
     await scenario.addNodes(5);
@@ -58,22 +80,13 @@ export async function trial(lab: Lab, environment: Environment, side: Side, opti
     await loseNodesOf(scenario, victims.lost);
     const loss = await lossSeenBy(scenario, victims.survivor);
     await untilNoLeader(scenario, victims.survivor);
-    const meter = startMeter(lab, {namespace, set: setName, survivor: victims.survivor, oldUIDs: victims.oldUIDs});
-    try {
-      const startedAt = Date.now();
-      const ended = side === 'runbook' ? runbook(lab, namespace, victims)
-        : lab.kubectl(['apply', '-f', '-'], recoveryOf(namespace)).then(async () => { await untilComplete(scenario, 'Recovered', {seconds: 600}); });
-      // Where the side fails there is nothing to wait for.
-      const times = await Promise.race([Promise.all([meter.writable, meter.redundant]), ended.then(() => Promise.all([meter.writable, meter.redundant]))]);
-      await ended;
-      const report = await scenario.stopWriter();
-      const missing = new Set<string>();
-      for (const member of await scenario.members()) for (const key of await scenario.tool.compare(member, seedCount, required(report, loss), true)) missing.add(key);
-      const [writableSeconds, redundantSeconds] = times.map((at) => Math.round((at - startedAt) / 10) / 100) as [number, number];
-      return {side, databaseMB, writableSeconds, redundantSeconds, keysLost: missing.size};
-    } finally {
-      meter.end();
+    const times = await measured(side, lab, scenario, victims);
+    const expected = required(await scenario.stopWriter(), loss);
+    const missing = new Set<string>();
+    for (const member of await scenario.members()) {
+      for (const key of await scenario.tool.compare(member, seedCount, expected, true)) missing.add(key);
     }
+    return {side, databaseMB, ...times, keysLost: missing.size};
   } finally {
     if (process.env['KEEP'] !== '1') await scenario.end();
   }

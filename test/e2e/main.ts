@@ -2,7 +2,7 @@ import {mkdtempSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {Lab, endLab} from '../lab/lab.ts';
-import {operatorImage} from '../lab/operator-image.ts';
+import {operatorImage, operatorImageReference} from '../lab/operator-image.ts';
 import {installOperator, operatorNamespace} from './install.ts';
 import {caseFiles, caseName, runCases} from './run-cases.ts';
 import type {CaseResult} from './run-cases.ts';
@@ -34,7 +34,7 @@ async function ownLab(): Promise<Cluster> {
   try {
     // The operator runs on these two; each case adds the nodes that it breaks.
     const lab = await Lab.up({name, nodes: 2, images: [image], say});
-    await installOperator({kubeconfig: lab.kubeconfig, helm: join(lab.bin, 'helm'), image: undefined});
+    await installOperator({kubeconfig: lab.kubeconfig, helm: join(lab.bin, 'helm'), image: operatorImageReference});
     say('the operator is installed by its chart, with two replicas');
     return {environment: {E2E_LAB: name, E2E_OPERATOR_NAMESPACE: operatorNamespace}, end};
   } catch (error) {

@@ -31,9 +31,12 @@ export function makeCgroup(path: string): void {
   }
 }
 
-/** Removes a cgroup and all below it. Its processes have ended, but the kernel can need a moment to let go of them. */
+/**
+ * Removes a cgroup and all below it. Its processes have ended, but the kernel can need a moment to let go of them. Beside
+ * version 1 there can be a unified hierarchy without controllers, in which runc makes cgroups too.
+ */
 export async function removeCgroup(path: string): Promise<void> {
-  for (const hierarchy of hierarchies()) {
+  for (const hierarchy of [...hierarchies(), join(mountPoint, 'unified')]) {
     for (let attempt = 0; !removeTree(join(hierarchy, path)); attempt += 1) {
       if (attempt === 50) throw new Error(`the cgroup ${join(hierarchy, path)} still holds processes`);
       await delay(100);

@@ -46,8 +46,7 @@ export class Lab {
     await removeRemains(paths);
     await startLab(paths, prepared, say);
     const lab = new Lab(paths);
-    const names = Array.from({length: nodes}, (_, index) => `n${index + 1}`);
-    await Promise.all(names.map((node) => lab.addNode(node)));
+    await Promise.all(nodeNames(nodes).map((node) => lab.addNode(node)));
     return lab;
   }
 
@@ -170,6 +169,11 @@ export class Lab {
       throw new Error(`${error instanceof Error ? error.message : String(error)}\n${lastLogLines(this.#paths, name)}`, {cause: error});
     });
   }
+}
+
+/** The names that a lab's first nodes have: n1, n2 and so on. */
+export function nodeNames(count: number): string[] {
+  return Array.from({length: count}, (_, index) => `n${index + 1}`);
 }
 
 /** Ends the lab of that name, however dead it is, and removes everything of it. */

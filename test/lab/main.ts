@@ -1,5 +1,5 @@
 import {parseArgs} from 'node:util';
-import {Lab, endLab} from './lab.ts';
+import {Lab, endLab, nodeNames} from './lab.ts';
 import {operatorImage} from './operator-image.ts';
 import {LabPaths} from './paths.ts';
 import {runAttached} from './shell.ts';
@@ -92,7 +92,9 @@ async function up(): Promise<void> {
   if (!Number.isInteger(count) || count < 0) throw new Error('--nodes takes a number');
   if (!['operator', 'none'].includes(values.images)) throw new Error('--images takes "operator" or "none"');
   if (readLiveState(new LabPaths(name)) !== undefined) {
-    say(`the lab ${name} runs already`);
+    const missing = nodeNames(count).filter((node) => !Lab.attach(name).nodes().some((other) => other.name === node));
+    for (const node of missing) await Lab.attach(name).addNode(node);
+    say(`the lab ${name} runs already${missing.length > 0 ? `; added ${missing.join(', ')}` : ''}`);
   } else {
     const images = values.images === 'operator' ? [await operatorImage(say)] : [];
     await Lab.up({name, nodes: count, images, say});

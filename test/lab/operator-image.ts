@@ -66,7 +66,7 @@ async function ensureStandIns(storage: string, key: string, say: (line: string) 
 async function buildInto(layout: string, storage: string, context: string, say: (line: string) => void): Promise<void> {
   const begin = Date.now();
   // Chroot isolation uses the machine's network as it is, and leaves no bridge behind.
-  const options = ['--isolation', 'chroot', '--network', 'host', '--pull=never', '--layers', '--timestamp', '0'];
+  const options = ['--isolation', 'chroot', '--network', 'host', '--pull=never', '--layers', '--force-rm', '--timestamp', '0'];
   await buildah(storage, ['build', ...options, '--tag', operatorImageReference, context]);
   const unfinished = `${layout}.unfinished`;
   rmSync(unfinished, {recursive: true, force: true});

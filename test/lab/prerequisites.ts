@@ -38,7 +38,7 @@ export async function ensurePrerequisites(say: (line: string) => void): Promise<
   raiseInotifyLimit(say);
 }
 
-/** Which Debian packages are missing, each once. Static busybox: the dynamic one would not run in an image of its own. */
+/** Which Debian packages are missing, each once. */
 export function missingPackages(isThere: (needed: string) => boolean): string[] {
   return [...new Set(packages.filter(([needed]) => !isThere(needed)).map(([, debianPackage]) => debianPackage))];
 }
@@ -75,11 +75,20 @@ function isThere(needed: string): boolean {
   return candidates.some((path) => {
     try {
       accessSync(path, constants.X_OK);
-      return true;
+      // Debian's other busybox needs libraries, which an image of its own does not have.
+      return !path.endsWith('/busybox') || isStatic(readFileSync(path));
     } catch {
       return false;
     }
   });
+}
+
+/** Whether a 64-bit ELF file asks for no dynamic loader: it has no program header PT_INTERP (3), see elf(5). */
+export function isStatic(elf: Buffer): boolean {
+  const start = Number(elf.readBigUInt64LE(32));
+  const size = elf.readUInt16LE(54);
+  const count = elf.readUInt16LE(56);
+  return !Array.from({length: count}, (_, index) => elf.readUInt32LE(start + index * size)).includes(3);
 }
 
 async function installMissing(say: (line: string) => void): Promise<void> {

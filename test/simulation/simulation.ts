@@ -53,6 +53,8 @@ const key = {namespace: 'db', name: 'etcd'};
 /** How long after the beginning a run has to be over or blocked, virtual ms. */
 const limitMs = 30 * 60_000;
 const stepMs = 1_000;
+/** How long a call of an operator that is gone may be on its way, ms. */
+const lateMs = 10_000;
 
 /** One recovery in one world: the real reconciler, which is killed now and then, and every invariant after each step. */
 export class Simulation {
@@ -192,7 +194,10 @@ export class Simulation {
       operator.alive = false;
       operator.abort.abort();
     }
-    if (when === 'late') this.#late.push({due: this.world.now + this.world.random.below(60_000), perform});
+    if (when === 'late') {
+      this.invariants.lateCalls += 1;
+      this.#late.push({due: this.world.now + this.world.random.below(lateMs), perform});
+    }
     if (when === 'before' || when === 'late') throw new Killed(label);
     const result = perform();
     if (when === 'after') throw new Killed(label);

@@ -1,0 +1,122 @@
+import {spawn} from 'node:child_process';
+import {mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync} from 'node:fs';
+import {existsSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {parseArgs} from 'node:util';
+import {buildAll, etcdVersions} from './lab/binaries.ts';
+import type {GoModule} from './lab/binaries.ts';
+import {projectDirectory} from './lab/paths.ts';
+import {ensurePrerequisites} from './lab/prerequisites.ts';
+import type {Ended} from './e2e/reporter.ts';
+
+/*
+ * `make test`: everything that CI runs, one suite after the other, and one line at the end that counts them all.
+ *   --only NAME   one of: check, unit, simulation, e2e
+ */
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const begin = Date.now();
+const say = (line: string): void => { console.log(`[${((Date.now() - begin) / 1000).toFixed(0).padStart(4)} s] ${line}`); };
+const scratch = mkdtempSync(join(tmpdir(), 'quorum-recovery-test-'));
+
+/** Runs a command with its output on the terminal and, if asked, line by line to a reader; gives its exit code. */
+function run(command: string, args: readonly string[], environment: Record<string, string> = {}, hear?: (line: string) => void): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const stdio = hear === undefined ? 'inherit' as const : ['ignore', 'pipe', 'inherit'] as ['ignore', 'pipe', 'inherit'];
+    const child = spawn(command, args, {cwd: projectDirectory, env: {...process.env, ...environment}, stdio});
+    let rest = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      process.stdout.write(chunk);
+      const lines = (rest + chunk.toString()).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) hear?.(line);
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => { resolve(code ?? (signal === null ? 1 : 128)); });
+  });
+}
+
+/** A command whose exit code is the verdict: one test. */
+async function verdict(title: string, command: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Count> {
+  const code = await run(command, args, environment);
+  say(`${title}: ${code === 0 ? 'ok' : `FAILED (exit code ${code})`}`);
+  return {passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0};
+}
+
+const tool = (name: string): string => join(projectDirectory, 'node_modules', '.bin', name);
+
+/** A mocha suite, counted by a reporter of our own; a suite that ends badly, or without a test, counts as failed. */
+async function mocha(title: string, pattern: string, environment: Record<string, string>): Promise<Count> {
+  const results = join(scratch, `${title}.jsonl`);
+  const reporter = join(projectDirectory, 'test', 'e2e', 'reporter.ts');
+  const code = await run(tool('mocha'), ['--reporter', reporter, '--exit', pattern], {...environment, MOCHA_RESULTS: results});
+  const ended = existsSync(results) ? readFileSync(results, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Ended) : [];
+  const count = (state: Ended['state']): number => ended.filter((test) => test.state === state).length;
+  for (const {state, title: name, error = ''} of ended) {
+    if (state === 'failed') console.log(`  FAILED ${name}\n${error.split('\n').slice(0, 15).map((line) => `    ${line}`).join('\n')}`);
+    if (state === 'skipped') console.log(`  skipped ${name}`);
+  }
+  const broken = ended.length === 0 || (code !== 0 && count('failed') === 0);
+  if (broken) console.log(`  FAILED ${title}: mocha ended with ${code} after ${ended.length} tests`);
+  say(`${title}: ${count('passed')} passed, ${count('failed') + Number(broken)} failed, ${count('skipped')} skipped`);
+  return {passed: count('passed'), failed: count('failed') + Number(broken), skipped: count('skipped')};
+}
+
+/** The etcd binaries under the names that the unit tests look for. */
+function etcdBinaries(built: ReadonlyMap<GoModule, string>): Record<string, string> {
+  for (const version of etcdVersions) {
+    const from = built.get(`etcd-${version}`) ?? '';
+    mkdirSync(join(scratch, 'etcd', version), {recursive: true});
+    for (const file of readdirSync(from)) {
+      for (const name of file === 'server' ? ['server', 'etcd'] : [file]) symlinkSync(join(from, file), join(scratch, 'etcd', version, name));
+    }
+  }
+  return {ETCD_BINS: join(scratch, 'etcd'), ETCD_BIN_DIR: join(scratch, 'etcd', '3.6.16')};
+}
+
+async function endToEnd(): Promise<Count> {
+  let counted: Count | undefined;
+  const environment = {E2E_OUTPUT: join(scratch, 'e2e')};
+  const code = await run(process.execPath, [join(projectDirectory, 'test', 'e2e', 'main.ts')], environment, (line) => {
+    const found = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(line);
+    if (found) counted = {passed: Number(found[1]), failed: Number(found[2]), skipped: Number(found[3] ?? 0)};
+  });
+  const result = counted ?? {passed: 0, failed: 1, skipped: 0};
+  return code !== 0 && result.failed === 0 ? {...result, failed: 1} : result;
+}
+
+async function main(): Promise<number> {
+  const {values: {only}} = parseArgs({options: {only: {type: 'string'}}});
+  const wanted = (name: string): boolean => only === undefined || only === name;
+  await ensurePrerequisites(say);
+  const built = await buildAll(say);
+  const helm = join(built.get('helm') ?? '', 'helm');
+  const counts: Count[] = [];
+  if (wanted('check')) {
+    counts.push(await verdict('types', tool('tsc'), ['--noEmit']));
+    counts.push(await verdict('lint', tool('eslint'), ['src', 'test']));
+    counts.push(await verdict('generated files are fresh', process.execPath, [join(projectDirectory, 'src', 'generate', 'main.ts'), '--check'], {HELM: helm}));
+  }
+  const environment = {...etcdBinaries(built), HELM: helm};
+  if (wanted('unit')) counts.push(await mocha('unit', 'test/unit/**/*.test.ts', environment));
+  if (wanted('simulation')) counts.push(await mocha('simulation', 'test/simulation/**/*.test.ts', environment));
+  if (wanted('e2e')) counts.push(await endToEnd());
+  const total = (key: keyof Count): number => counts.reduce((sum, count) => sum + count[key], 0);
+  console.log(`\n${total('passed')} passed, ${total('failed')} failed${total('skipped') > 0 ? `, ${total('skipped')} skipped` : ''}`);
+  return total('failed') === 0 && total('passed') > 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  console.log('0 passed, 1 failed');
+  process.exitCode = 1;
+}
+if (process.exitCode === 0) rmSync(scratch, {recursive: true, force: true});
+else console.log(`What the suites left: ${scratch}`);

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import type {V1Pod} from '@kubernetes/client-node';
+import {agentPod, forcePod, initialCluster, joinerPod} from '../../../src/kubernetes/helperPods.ts';
+import {statefulSetPod} from '../../../src/kubernetes/ownPods.ts';
+import {carriesForceFlag} from '../../../src/phases/forcing.ts';
+import {members, newSet, observationOf, ownPodOf} from '../decide/observations.ts';
+
+const observation = observationOf({status: {members: [{pod: 'etcd-0', memberID: 'a0', role: 'Voter', health: 'Healthy'}]}});
+const set = newSet(3);
+const [view] = observation.ordinals;
+if (view === undefined) throw new Error('no ordinal');
+const source = {set, ordinal: 0, template: set.spec?.template ?? {}, revision: 'rev-1'};
+const options = {observation, view, source, run: 'run-1a2b'};
+
+function forced(more: Partial<Parameters<typeof forcePod>[0]> = {}): V1Pod {
+  const made = forcePod({...options, attempt: 1, members: {clusterID: 'c1', version: '3.6.16', members: [], source: ''}, ...more});
+  if ('problem' in made) throw new Error(made.problem);
+  return made.pod;
+}
+const argsOf = (pod: V1Pod, name: string) => [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].find((container) => container.name === name)?.args ?? [];
+
+describe('the pod of the forced start', () => {
+  it('carries the force flag, and the set\'s own pod does not', () => {
+    assert.ok(argsOf(forced(), 'etcd').includes('--force-new-cluster=true'));
+    assert.equal(carriesForceFlag(forced()), true);
+    assert.equal(carriesForceFlag(statefulSetPod(source)), false);
+  });
+  it('is fenced from the beginning, never restarts and has a deadline', () => {
+    const {metadata, spec} = forced();
+    assert.deepEqual([metadata?.finalizers, spec?.restartPolicy], [['quorumrecovery.io/fence'], 'Never']);
+    assert.ok((spec?.activeDeadlineSeconds ?? 0) > 0);
+  });
+  it('is outside every Service of the set: none of its labels, no subdomain, no probes, no ports', () => {
+    const {metadata, spec} = forced();
+    assert.equal(metadata?.labels?.['app'], undefined);
+    assert.equal(spec?.subdomain, undefined);
+    const [etcd] = spec?.containers ?? [];
+    assert.deepEqual([etcd?.readinessProbe, etcd?.livenessProbe, etcd?.ports, etcd?.lifecycle], [undefined, undefined, undefined, undefined]);
+  });
+  it('is no pod of the StatefulSet', () => { assert.deepEqual(forced().metadata?.ownerReferences?.map(({kind}) => kind), ['QuorumRecovery']); });
+  it('starts etcd under the member\'s own name, not the helper\'s', () => {
+    assert.deepEqual(forced().spec?.containers[0]?.env, [{name: 'POD_NAME', value: 'etcd-0'}]);
+    assert.notEqual(forced().metadata?.name, 'etcd-0');
+  });
+  it('copies first, and expects this member of this cluster on the disk', () => {
+    const args = argsOf(forced(), 'volume-agent').join(' ');
+    assert.match(args, /^prepare-force --attempt 1 --pod \$\(POD_UID\) --expect-member a0 --expect-cluster c1 --copy --root \/data --data-dir \/data --run run-1a2b$/);
+    assert.equal(forced().spec?.initContainers?.[0]?.name, 'volume-agent');
+  });
+  it('skips the copy only where preserve.mode says so', () => {
+    const skip = observationOf({spec: {preserve: {mode: 'Skip'}}});
+    assert.ok(argsOf(forced({observation: skip}), 'volume-agent').includes('--no-copy'));
+  });
+  it('has another name at each attempt, and the same at each repeat', () => {
+    assert.equal(forced().metadata?.name, forced().metadata?.name);
+    assert.notEqual(forced().metadata?.name, forced({attempt: 2}).metadata?.name);
+  });
+});
+
+describe('a volume agent', () => {
+  it('may only read beside a running pod, on that pod\'s node', () => {
+    const pod = agentPod({...options, step: 'InspectPlanning', command: ['inspect'], readOnly: true});
+    assert.equal(pod.spec?.containers[0]?.volumeMounts?.every((mount) => mount.readOnly), true);
+    assert.deepEqual(pod.spec?.nodeSelector, {'kubernetes.io/hostname': 'node-0'});
+  });
+  it('goes where the volume is when no pod holds it', () => {
+    const held = {...view, object: ownPodOf(0, {gated: true})};
+    const pod = agentPod({...options, view: held, step: 'Decommission', command: ['set-aside'], readOnly: false});
+    assert.equal(pod.spec?.nodeSelector, undefined);
+    assert.deepEqual(pod.spec?.containers[0]?.args, ['set-aside', '--root', '/data', '--data-dir', '/data', '--run', 'run-1a2b']);
+  });
+  it('carries the run, its step and its pod, by which it is found again', () => {
+    const pod = agentPod({...options, step: 'Decommission', command: ['set-aside'], readOnly: false});
+    assert.deepEqual(pod.metadata?.annotations, {
+      'quorumrecovery.io/run': 'run-1a2b', 'quorumrecovery.io/step': 'Decommission', 'quorumrecovery.io/pod': 'etcd-0', 'quorumrecovery.io/attempt': '1',
+    });
+    assert.equal(pod.metadata?.labels?.['quorumrecovery.io/resource'], 'etcd');
+  });
+  it('mounts nothing but the data, and no token of a service account', () => {
+    const pod = agentPod({...options, step: 'x', command: ['inspect'], readOnly: true});
+    assert.deepEqual(pod.spec?.volumes?.map(({name}) => name), ['data']);
+    assert.equal(pod.spec?.automountServiceAccountToken, false);
+  });
+});
+
+describe('the pod of a joiner', () => {
+  const [survivor, joiner] = members(2);
+  if (survivor === undefined || joiner === undefined) throw new Error('no members');
+  const learner = {...joiner, id: 'b1', name: '', isLearner: true};
+  const made = (prepare: boolean): V1Pod => {
+    const one = observation.ordinals[1];
+    if (one === undefined) throw new Error('no ordinal');
+    const result = joinerPod({...options, view: one, source: {...source, ordinal: 1}, member: learner, members: [survivor, learner], prepare});
+    if ('problem' in result) throw new Error(result.problem);
+    return result.pod;
+  };
+  it('starts with existing and exactly the members of the moment, itself under its own name', () => {
+    assert.deepEqual(argsOf(made(false), 'etcd').slice(-2), ['--initial-cluster-state=existing', '--initial-cluster=etcd-0=http://etcd-0.etcd:2380,etcd-1=http://etcd-1.etcd:2380']);
+    assert.equal(initialCluster([survivor, learner], learner, 'x'), 'etcd-0=http://etcd-0.etcd:2380,x=http://etcd-1.etcd:2380');
+  });
+  it('is the set\'s own pod, not gated, and says for which member it was made', () => {
+    const pod = made(false);
+    assert.equal(pod.metadata?.name, 'etcd-1');
+    assert.deepEqual(pod.metadata?.annotations, {'quorumrecovery.io/run': 'run-1a2b', 'quorumrecovery.io/member': 'b1'});
+    assert.deepEqual(pod.metadata?.ownerReferences?.map(({kind}) => kind), ['StatefulSet']);
+    assert.equal(pod.spec?.schedulingGates, undefined);
+  });
+  it('never carries the force flag', () => { assert.equal(carriesForceFlag(made(true)), false); });
+  it('has the agent before etcd where its claim held data', () => {
+    assert.deepEqual(argsOf(made(true), 'volume-agent').slice(0, 3), ['prepare-join', '--member', 'b1']);
+    assert.equal(made(false).spec?.initContainers, undefined);
+  });
+});
+
+describe('the force flag in a pod', () => {
+  const pod = (container: object): V1Pod => ({spec: {containers: [{name: 'etcd', ...container}]}});
+  const cases: [string, object, boolean][] = [
+    ['as a flag', {args: ['--force-new-cluster']}, true], ['as a flag with a value', {command: ['etcd', '--force-new-cluster=true']}, true],
+    ['in a script', {command: ['sh', '-c', 'exec etcd --data-dir /d "--force-new-cluster=true" --name x']}, true],
+    ['as a variable', {env: [{name: 'ETCD_FORCE_NEW_CLUSTER', value: 'true'}]}, true],
+    ['as a variable that says false', {env: [{name: 'ETCD_FORCE_NEW_CLUSTER', value: 'false'}]}, false],
+    ['as a flag that says false', {args: ['--force-new-cluster=false']}, false], ['as another flag of a like name', {args: ['--force-new-cluster-bump-amount=5']}, false],
+    ['nowhere', {args: ['--name=x']}, false],
+  ];
+  for (const [title, container, expected] of cases) it(`is ${expected ? 'seen' : 'not seen'} ${title}`, () => { assert.equal(carriesForceFlag(pod(container)), expected); });
+});
