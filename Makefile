@@ -55,7 +55,7 @@ e2e: deps ## End-to-end tests, in the lab or in the cluster that KUBECONFIG name
 	$(NODE) test/e2e/main.ts
 
 .PHONY: kind
-kind: ## The end-to-end tests in a kind cluster, where Docker is
+kind: deps ## The end-to-end tests in a kind cluster, where Docker is
 	test/e2e/kind.sh
 
 .PHONY: test

@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import type {V1StatefulSet} from '@kubernetes/client-node';
 import type {Plan} from '../api/types.ts';
-import type {Observation} from '../observe/observation.ts';
+import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {describePlace} from '../observe/places.ts';
 import type {Assessment} from './assess.ts';
 import type {Candidate} from './survivor.ts';
@@ -28,7 +28,9 @@ export const podOfJoinStep = (step: string) => (step.startsWith('Join ') ? step.
 
 /** Steps of a ForceNewCluster run, in order. */
 export function stepsFor(observation: Observation, survivor: string, candidates: readonly Candidate[], restartProof: boolean): string[] {
-  const others = observation.ordinals.map((view) => view.pod).filter((pod) => pod !== survivor);
+  // Members whose volumes tie them to a node come first: one that may run anywhere could take that node from them.
+  const tied = (view: OrdinalView) => (view.data?.place.at === 'Node' ? 0 : 1);
+  const others = observation.ordinals.filter((view) => view.pod !== survivor).sort((a, b) => tied(a) - tied(b)).map((view) => view.pod);
   return [
     'Plan', 'Hold', 'Stop', ...(candidates.length > 1 ? ['Inspect'] : []), 'Force', 'EndForce', 'StartSurvivor', 'Decommission',
     ...others.map(joinStep), 'Verify', ...(restartProof && others.length >= 2 ? ['RestartProof'] : []), 'Release',
