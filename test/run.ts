@@ -54,7 +54,7 @@ const tool = (name: string): string => join(projectDirectory, 'node_modules', '.
 async function mocha(title: string, pattern: string, environment: Record<string, string>): Promise<Count> {
   const results = join(scratch, `${title}.jsonl`);
   const reporter = join(projectDirectory, 'test', 'e2e', 'reporter.ts');
-  const code = await run(tool('mocha'), ['--reporter', reporter, '--exit', pattern], {...environment, MOCHA_RESULTS: results});
+  const code = await run(process.execPath, [join(projectDirectory, 'node_modules', 'mocha', 'bin', 'mocha.js'), '--reporter', reporter, '--exit', pattern], {...environment, MOCHA_RESULTS: results});
   const ended = existsSync(results) ? readFileSync(results, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Ended) : [];
   const count = (state: Ended['state']): number => ended.filter((test) => test.state === state).length;
   for (const {state, title: name, error = ''} of ended) {
@@ -98,8 +98,8 @@ async function main(): Promise<number> {
   const helm = join(built.get('helm') ?? '', 'helm');
   const counts: Count[] = [];
   if (wanted('check')) {
-    counts.push(await verdict('types', tool('tsc'), ['--noEmit']));
-    counts.push(await verdict('lint', tool('eslint'), ['src', 'test']));
+    counts.push(await verdict('types', process.execPath, [tool('tsc'), '--noEmit']));
+    counts.push(await verdict('lint', process.execPath, [tool('eslint'), 'src', 'test']));
     counts.push(await verdict('generated files are fresh', process.execPath, [join(projectDirectory, 'src', 'generate', 'main.ts'), '--check'], {HELM: helm}));
   }
   const environment = {...etcdBinaries(built), HELM: helm};
@@ -107,8 +107,11 @@ async function main(): Promise<number> {
   if (wanted('simulation')) counts.push(await mocha('simulation', 'test/simulation/**/*.test.ts', environment));
   if (wanted('e2e')) counts.push(await endToEnd());
   const total = (key: keyof Count): number => counts.reduce((sum, count) => sum + count[key], 0);
+  const good = total('failed') === 0 && total('passed') > 0;
+  if (good) rmSync(scratch, {recursive: true, force: true});
+  else console.log(`\nWhat the suites left: ${scratch}`);
   console.log(`\n${total('passed')} passed, ${total('failed')} failed${total('skipped') > 0 ? `, ${total('skipped')} skipped` : ''}`);
-  return total('failed') === 0 && total('passed') > 0 ? 0 : 1;
+  return good ? 0 : 1;
 }
 
 try {
@@ -118,5 +121,3 @@ try {
   console.log('0 passed, 1 failed');
   process.exitCode = 1;
 }
-if (process.exitCode === 0) rmSync(scratch, {recursive: true, force: true});
-else console.log(`What the suites left: ${scratch}`);

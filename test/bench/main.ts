@@ -1,5 +1,5 @@
 import {parseArgs} from 'node:util';
-import {loadavg} from 'node:os';
+import {availableParallelism, loadavg} from 'node:os';
 import {installOperator, operatorNamespace} from '../demo/install.ts';
 import {bold, heading, say, show, timed} from '../demo/terminal.ts';
 import {Lab, endLab} from '../lab/lab.ts';
@@ -34,19 +34,19 @@ function positive(option: string, text: string): number {
 async function bench(): Promise<void> {
   const [count, databaseMB] = [positive('runs', values.runs), positive('database-mb', values['database-mb'])];
   heading(`${count} recoveries by each side, of a database of ${databaseMB} MB, on ${machine()}`);
+  const load = loadavg()[0] ?? 0;
+  if (load > availableParallelism()) say(`the machine is busy with other things (load ${load.toFixed(1)}): the times will say little of an idle one`);
   if (labNames().includes(name)) await timed(`the lab ${name} of an earlier time is ended`, () => endLab(name));
   const image = await operatorImage(say);
   const lab = await Lab.up({name, nodes: 2, images: [image], say});
   await timed('the operator is installed', () => installOperator(lab));
   const environment = {kubeconfig: lab.kubeconfig, lab, output: '', operatorNamespace, operatorLog: undefined};
   const runs: Run[] = [];
-  const loads: number[] = [];
   for (let number = 1; number <= count; number += 1) {
     for (const side of sides) {
       const run = await trial(lab, environment, side, {number, databaseMB});
       runs.push(run);
-      loads.push(loadavg()[0] ?? 0);
-      say(`${number}/${count} ${side.padEnd(8)}  first write ${bold(`${run.writableSeconds.toFixed(1)} s`)}, three equal voters ${bold(`${run.redundantSeconds.toFixed(1)} s`)}, writes lost: ${run.keysLost}   (load ${(loads.at(-1) ?? 0).toFixed(1)})`);
+      say(`${number}/${count} ${side.padEnd(8)}  first write ${bold(`${run.writableSeconds.toFixed(1)} s`)}, three equal voters ${bold(`${run.redundantSeconds.toFixed(1)} s`)}, writes lost: ${run.keysLost}`);
     }
   }
   heading('All runs');

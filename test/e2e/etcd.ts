@@ -2,7 +2,7 @@ import type {V1Container, V1PodSecurityContext, V1Probe, V1Service, V1StatefulSe
 import {configFile, environmentLaunch, flagsOf, shellScript} from './etcd-launch.ts';
 
 export interface EtcdOptions {
-  /** Default: localhost/etcd:3.6.16. */
+  /** Default: `defaultImage`. */
   image?: string;
   replicas?: number;
   podManagementPolicy?: 'Parallel' | 'OrderedReady';
@@ -26,7 +26,8 @@ export interface EtcdOptions {
 }
 
 export const setName = 'etcd';
-export const defaultImage = 'localhost/etcd:3.6.16';
+/** The lab's own image; ETCD_IMAGE names another one where there is no lab. */
+export const defaultImage = process.env['ETCD_IMAGE'] ?? 'localhost/etcd:3.6.16';
 export const shellImage = 'localhost/etcd-shell:3.6.16';
 
 const labels = {app: setName};

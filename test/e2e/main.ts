@@ -13,6 +13,7 @@ import type {CaseResult} from './run-cases.ts';
  *   WIDTH=3         how many files run at the same time
  *   KEEP=1          leave the lab, and what a failed case made, as they are
  *   OPERATOR_IMAGE  with KUBECONFIG: an image that the cluster can pull (default: the chart's)
+ *   ETCD_IMAGE      with KUBECONFIG: etcd 3.6 with its version as tag, which the cluster can pull
  */
 const begin = Date.now();
 const say = (line: string): void => { console.log(`[${((Date.now() - begin) / 1000).toFixed(0).padStart(4)} s] ${line}`); };

@@ -1,4 +1,4 @@
-import type {V1ObjectMeta, V1Pod} from '@kubernetes/client-node';
+import type {V1Pod} from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../../src/api/types.ts';
 import type {KubernetesClient} from '../../src/kubernetes/client.ts';
 import {requireVerb} from '../../src/kubernetes/kinds.ts';
@@ -86,7 +86,7 @@ export class SimClient implements KubernetesClient {
   }
 
   async replaceStatus(resource: QuorumRecovery): Promise<QuorumRecovery> {
-    const {namespace, name = '', resourceVersion} = resource.metadata as V1ObjectMeta;
+    const {namespace, name = '', resourceVersion} = resource.metadata;
     return await this.#call('update', 'QuorumRecovery', name, true, () => this.#world.store.change('QuorumRecovery', namespace, name, (draft) => {
       draft.status = clone(resource.status ?? {});
     }, {resourceVersion}), undefined, 'QuorumRecovery/status');

@@ -169,7 +169,7 @@ export class Invariants {
       case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
       case 'InspectHeld': return ['Inspect', 'Release', 'LetGo'];
       case 'Decommission': return ['Decommission', 'Release'];
-      default: break;
+      case undefined: default: break;
     }
     if (verb === 'create') return object?.metadata?.annotations?.[marks.member] === undefined ? undefined : [`Join ${name}`];
     return ['Stop', 'StartSurvivor', 'RestartProof', 'LetGo', ...joins];

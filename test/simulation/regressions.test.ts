@@ -29,7 +29,7 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
 
 describe('schedules that once went wrong', () => {
   for (const {title, scenario, kills, outcome, blocked} of cases) {
-    it(`${title}`, async function regression() {
+    it(title, async function regression() {
       this.timeout(30_000);
       const ending = await check({scenario: {...mainScenario, ...scenario}, kills: kills ?? []});
       assert.deepEqual({outcome: ending.outcome, blocked: ending.blocked}, {outcome, blocked}, ending.message);

@@ -122,7 +122,7 @@ const whole = (world: World, count: number) => {
 };
 
 export function newResource(scenario: Scenario, spec: Partial<QuorumRecovery['spec']> = {}): QuorumRecovery {
-  void scenario;
+  scenario;
   return {
     apiVersion, kind: 'QuorumRecovery', metadata: {name: 'etcd', namespace: 'db'},
     spec: {target: {statefulSet: 'etcd'}, trigger: {type: 'Manual'}, ...spec} as QuorumRecovery['spec'],

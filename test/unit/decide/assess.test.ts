@@ -15,7 +15,7 @@ function verdict(options: ObservationOptions): string {
     case 'stalled': case 'blocked': return `${assessment.kind} ${assessment.reason}: ${assessment.message}`;
     case 'inspect': return `inspect ${assessment.pods.join()}`;
     case 'lost': return `lost, from ${assessment.candidates.map((candidate) => candidate.pod).join()}`;
-    default: return `${assessment.kind}: ${assessment.message}`;
+    case 'not-needed': case 'unsure': return `${assessment.kind}: ${assessment.message}`;
   }
 }
 

@@ -61,7 +61,7 @@ describe('a volume agent', () => {
   it('may only read beside a running pod, on that pod\'s node', () => {
     const pod = agentPod({...options, step: 'InspectPlanning', command: ['inspect'], readOnly: true});
     assert.equal(pod.spec?.containers[0]?.volumeMounts?.every((mount) => mount.readOnly), true);
-    assert.deepEqual(pod.spec?.nodeSelector, {'kubernetes.io/hostname': 'node-0'});
+    assert.deepEqual(pod.spec.nodeSelector, {'kubernetes.io/hostname': 'node-0'});
   });
   it('goes where the volume is when no pod holds it', () => {
     const held = {...view, object: ownPodOf(0, {gated: true})};
@@ -74,12 +74,12 @@ describe('a volume agent', () => {
     assert.deepEqual(pod.metadata?.annotations, {
       'quorumrecovery.io/run': 'run-1a2b', 'quorumrecovery.io/step': 'Decommission', 'quorumrecovery.io/pod': 'etcd-0', 'quorumrecovery.io/attempt': '1',
     });
-    assert.equal(pod.metadata?.labels?.['quorumrecovery.io/resource'], 'etcd');
+    assert.equal(pod.metadata.labels?.['quorumrecovery.io/resource'], 'etcd');
   });
   it('mounts nothing but the data, and no token of a service account', () => {
     const pod = agentPod({...options, step: 'x', command: ['inspect'], readOnly: true});
     assert.deepEqual(pod.spec?.volumes?.map(({name}) => name), ['data']);
-    assert.equal(pod.spec?.automountServiceAccountToken, false);
+    assert.equal(pod.spec.automountServiceAccountToken, false);
   });
 });
 
@@ -101,8 +101,8 @@ describe('the pod of a joiner', () => {
   it('is the set\'s own pod, not gated, and says for which member it was made', () => {
     const pod = made(false);
     assert.equal(pod.metadata?.name, 'etcd-1');
-    assert.deepEqual(pod.metadata?.annotations, {'quorumrecovery.io/run': 'run-1a2b', 'quorumrecovery.io/member': 'b1'});
-    assert.deepEqual(pod.metadata?.ownerReferences?.map(({kind}) => kind), ['StatefulSet']);
+    assert.deepEqual(pod.metadata.annotations, {'quorumrecovery.io/run': 'run-1a2b', 'quorumrecovery.io/member': 'b1'});
+    assert.deepEqual(pod.metadata.ownerReferences?.map(({kind}) => kind), ['StatefulSet']);
     assert.equal(pod.spec?.schedulingGates, undefined);
   });
   it('never carries the force flag', () => { assert.equal(carriesForceFlag(made(true)), false); });

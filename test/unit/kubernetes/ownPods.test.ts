@@ -60,7 +60,7 @@ describe('the set\'s own pod', () => {
   });
   it('has no subdomain where the set names no Service', () => {
     const {serviceName, ...spec} = set.spec ?? {selector: {}, template: {}};
-    void serviceName;
+    serviceName;
     assert.equal('subdomain' in (statefulSetPod({...source, set: {...set, spec}, template: {spec: {containers: []}}}).spec ?? {}), false);
   });
   it('counts its ordinals from spec.ordinals.start', () => {

@@ -45,7 +45,7 @@ describe('a run', () => {
     })};
     reopen(draft, ['Join etcd-1'], spec());
     assert.deepEqual(draft.run?.steps.map(({state}) => state), ['Done', 'Pending', 'Pending', 'Pending']);
-    assert.deepEqual([draft.run?.finishedAt, draft.run?.outcome, draft.run?.joins?.[0]?.deferred], [undefined, undefined, undefined]);
+    assert.deepEqual([draft.run.finishedAt, draft.run.outcome, draft.run.joins?.[0]?.deferred], [undefined, undefined, undefined]);
   });
 });
 

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import type {V1Pod} from '@kubernetes/client-node';
+import type {Run} from '../../../src/api/types.ts';
+import type {Decision} from '../../../src/decide/decision.ts';
+import {nextStep} from '../../../src/decide/next.ts';
+import {endForce, force} from '../../../src/decide/steps/force.ts';
+import {hold} from '../../../src/decide/steps/hold.ts';
+import {inspect} from '../../../src/decide/steps/inspect.ts';
+import {plan as planning} from '../../../src/decide/steps/plan.ts';
+import {release} from '../../../src/decide/steps/release.ts';
+import {stop} from '../../../src/decide/steps/stop.ts';
+import {restartProof} from '../../../src/decide/steps/verify.ts';
+import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, recordOf, runOf, waiting} from './observations.ts';
+import type {ObservationOptions, OrdinalOptions} from './observations.ts';
+
+const mark = {'quorumrecovery.io/run': 'run-1'};
+const held = (index: number): OrdinalOptions => ({object: ownPodOf(index, {gated: true, uid: `held-${index}`, annotations: mark}), place: {at: 'GoneNode', nodes: [`node-${index}`]}});
+const heldHere = (index: number): OrdinalOptions => ({object: ownPodOf(index, {gated: true, uid: `held-${index}`, annotations: mark})});
+const identity = {clusterID, version: '3.6.16', members: members(3), source: 'member list of etcd-0'};
+const fenced = {by: 'KubeletConfirmed' as const, podUID: 'pod-uid-0', at: new Date(now).toISOString()};
+const records = [recordOf(0, {fenced}), recordOf(1), recordOf(2)];
+const facts = (index: number) => ({pod: `etcd-${index}`, stage: 'Planning' as const, data: 'Present' as const, memberID: idOf(index), clusterID, members: members(3)});
+
+const planned = (more: Partial<Run> = {}, candidates = ['etcd-0']): Run => runOf({
+  identity, offline: [facts(0)],
+  plan: {hash: 'h', strategy: 'ForceNewCluster', survivor: 'etcd-0', candidates, why: '', lost: [], steps: [], notes: [], setUID: 'set-uid', setSpecHash: '', revision: 'rev-1'},
+  ...more,
+});
+
+/** Every name is held, the survivor's disk is within reach, the nodes of the others are deleted. */
+const ready = (run = planned(), more: ObservationOptions = {}): ObservationOptions =>
+  ({ordinals: [heldHere(0), held(1), held(2)], nodes: [node('node-0')], status: {members: records, run, heldPods: ['etcd-0', 'etcd-1', 'etcd-2']}, ...more});
+
+const told = (decision: Decision): string => ('reason' in decision ? `${decision.kind} ${decision.reason}` : decision.kind === 'act' ? decision.actions.map(({type}) => type).join() : decision.kind);
+
+describe('before the force', () => {
+  const back = ready(planned({offline: [facts(0), facts(1)]}), {ordinals: [heldHere(0), heldHere(1), held(2)], nodes: [node('node-0'), node('node-1')]});
+  for (const [name, step] of [['Hold', hold], ['Stop', stop], ['Inspect', inspect], ['Force', force]] as const) {
+    it(`${name} lets everything go when a quorum of data is within reach again`, () => { assert.equal(told(step(observationOf(back))), 'abort QuorumOfDataIntact'); });
+  }
+  it('a member whose disk nobody has read counts as within reach', () => {
+    assert.equal(told(force(observationOf({...back, status: {members: records, run: planned()}}))), 'abort QuorumOfDataIntact');
+  });
+  it('the forced start is made only while the fencing rule holds', () => {
+    assert.equal(told(force(observationOf(ready()))), 'CreatePod');
+    const again = [node('node-0'), node('node-1', {uid: 'again'}), node('node-2', {uid: 'again'})];
+    assert.equal(told(force(observationOf(ready(planned(), {nodes: again})))), 'blocked FencingUnproven');
+  });
+  it('the forced start is not made of a survivor that only a person calls stopped', () => {
+    const named = [recordOf(0, {fenced: {...fenced, by: 'LostMembers'}}), recordOf(1), recordOf(2)];
+    assert.equal(told(force(observationOf({...ready(), status: {run: planned(), members: named}}))), 'blocked SurvivorNotEligible');
+  });
+  it('the intent names the attempt and the pod', () => {
+    const decision = force(observationOf(ready()));
+    const draft = {run: planned()};
+    if ('record' in decision) decision.record?.(draft);
+    assert.deepEqual(draft.run.force, {attempt: 1, pod: 'etcd-0-force-1'});
+  });
+});
+
+describe('Planning', () => {
+  const base: ObservationOptions = {
+    ordinals: [{probe: answers(0, 3)}, held(1), held(2)].map((one, index) => (index === 0 ? one : {...one, object: ownPodOf(index, {node: '', uid: `new-${index}`, statuses: []})})),
+    nodes: [node('node-0')], status: {members: [recordOf(0), recordOf(1), recordOf(2)], run: runOf()},
+  };
+  it('tries its pods as a dry run and names survivor, membership and the lost in the plan', () => {
+    const decision = planning(observationOf(base));
+    assert.equal(told(decision), 'DryRunPods');
+    const draft = {run: runOf(), members: []};
+    if ('record' in decision) decision.record?.(draft);
+    const run = draft.run;
+    assert.deepEqual([run.plan?.survivor, run.identity?.clusterID, run.plan?.lost.map(({pod, fenced: by}) => `${pod} ${by}`)], ['etcd-0', clusterID, ['etcd-1 NodeDeleted', 'etcd-2 NodeDeleted']]);
+    assert.deepEqual(run.steps.map(({name}) => name), ['Plan', 'Hold', 'Stop', 'Force', 'EndForce', 'StartSurvivor', 'Decommission', 'Join etcd-1', 'Join etcd-2', 'Verify', 'RestartProof', 'Release']);
+  });
+  it('is blocked when nobody can prove the survivor stopped, although the rule could do without it', () => {
+    const again = {...base, nodes: [node('node-0', {uid: 'again'})], status: {...base.status, run: runOf({offline: [facts(0)]})}, ordinals: [{object: ownPodOf(0, {statuses: [waiting]})}, ...(base.ordinals ?? []).slice(1)]};
+    assert.equal(told(planning(observationOf(again))), 'blocked FencingUnproven');
+  });
+  it('has the same hash for the same facts, and another when a proof is of another kind', () => {
+    const hashOf = (options: ObservationOptions): string | undefined => {
+      const decision = planning(observationOf(options));
+      const draft = {run: runOf(), members: []};
+      if ('record' in decision) decision.record?.(draft);
+      return draft.run.plan?.hash;
+    };
+    assert.match(hashOf(base) ?? '', /^sha256-/);
+    assert.equal(hashOf(base), hashOf({...base, status: {...base.status, run: runOf({id: 'run-2'})}}));
+    const tainted = [node('node-0'), node('node-1', {ready: false, outOfService: true})];
+    assert.notEqual(hashOf(base), hashOf({...base, nodes: tainted}));
+  });
+  const refusals: [string, ObservationOptions, string][] = [
+    ['without an image of the agent', {...base, more: {agentImage: ''}}, 'AgentImageMissing'],
+    ['where names of pods that are not ready are not published', {...base, more: {service: {spec: {}}}}, 'NamesNotPublished'],
+    ['where etcd wants a user and none is given', {...base, more: {authEnabled: true}}, 'AuthRequired'],
+    ['in the middle of a rollout', {...base, set: {...newSet(3), status: {replicas: 3, observedGeneration: 0, updateRevision: 'rev-1'}}}, 'RolloutInProgress'],
+    ['for an etcd that cannot be forced cleanly', {...base, ordinals: [{probe: answers(0, 3, {version: '3.5.21'})}, ...(base.ordinals ?? []).slice(1)]}, 'VersionNotForceable'],
+    ['for a survivor that has no data within reach', {...base, spec: {survivor: {pod: 'etcd-2'}}}, 'SurvivorNotEligible'],
+  ];
+  for (const [title, options, reason] of refusals) it(`is blocked ${title}`, () => { assert.equal(told(planning(observationOf(options))), `blocked ${reason}`); });
+});
+
+describe('Stop', () => {
+  it('ends once every member is proven stopped and every name is held', () => { assert.equal(told(stop(observationOf(ready()))), 'done'); });
+  it('does not end while a candidate\'s own pod may run, although the rule could do without it', () => {
+    const loose = ready(planned(), {ordinals: [{object: ownPodOf(0)}, held(1), held(2)], nodes: [node('node-0', {uid: 'again'})], status: {members: [recordOf(0), recordOf(1), recordOf(2)], run: planned()}});
+    assert.equal(told(stop(observationOf(loose))), 'blocked FencingUnproven');
+  });
+  it('stops a running pod gracefully, with the fence on it', () => {
+    const one = ready(planned(), {ordinals: [{object: ownPodOf(0)}, held(1), held(2)]});
+    assert.equal(told(stop(observationOf(one))), 'StopPod');
+  });
+  it('waits for a pod that is stopping', () => {
+    const one = ready(planned(), {ordinals: [{object: ownPodOf(0, {deleting: true, finalizers: ['quorumrecovery.io/fence']})}, held(1), held(2)]});
+    assert.equal(told(stop(observationOf(one))), 'wait');
+  });
+  it('records the proof before it lets the object go', () => {
+    const over = ownPodOf(0, {deleting: true, statuses: [ended()], finalizers: ['quorumrecovery.io/fence']});
+    const one = (status: ObservationOptions['status']) => stop(observationOf(ready(planned(), {ordinals: [{object: over}, held(1), held(2)], status: status ?? {}})));
+    assert.equal(told(one({members: [recordOf(0), recordOf(1), recordOf(2)], run: planned()})), 'record');
+    assert.equal(told(one({members: records, run: planned()})), 'ReleasePod');
+  });
+  it('takes a free name with a gated own pod', () => {
+    const decision = stop(observationOf(ready(planned(), {ordinals: [{object: undefined}, held(1), held(2)]})));
+    assert.equal(told(decision), 'CreatePod');
+    if (decision.kind === 'act' && decision.actions[0]?.type === 'CreatePod') assert.deepEqual(decision.actions[0].pod.spec?.schedulingGates, [{name: 'quorumrecovery.io/held'}]);
+  });
+});
+
+describe('after the force', () => {
+  const helper = (more: Partial<V1Pod['metadata'] & object>, status: V1Pod['status'] = {containerStatuses: []}): V1Pod => ({
+    metadata: {name: 'etcd-0-force-1', uid: 'f', annotations: {...mark, 'quorumrecovery.io/step': 'Force', 'quorumrecovery.io/pod': 'etcd-0'}, ...more}, spec: {containers: [], nodeName: 'node-0', restartPolicy: 'Never'}, status,
+  });
+  const forced = planned({force: {attempt: 1, pod: 'etcd-0-force-1', podUID: 'f'}});
+  const end = (helpers: V1Pod[], run = forced): string => told(endForce(observationOf(ready(run, {more: {helpers}}))));
+  const fence = {finalizers: ['quorumrecovery.io/fence']};
+  const over = {phase: 'Succeeded', containerStatuses: [ended()]};
+  const endedAt = planned({force: {attempt: 1, pod: 'etcd-0-force-1', podUID: 'f', endedAt: new Date(now).toISOString()}});
+
+  it('EndForce stops the pod, waits for the kubelet, records its end, and then lets the object go', () => {
+    assert.equal(end([helper(fence)]), 'StopPod');
+    assert.equal(end([helper({...fence, deletionTimestamp: new Date(now)})]), 'wait');
+    assert.equal(end([helper({...fence, deletionTimestamp: new Date(now)}, over)]), 'record');
+    assert.equal(end([helper({...fence, deletionTimestamp: new Date(now)}, over)], endedAt), 'ReleasePod');
+    assert.equal(end([], endedAt), 'done');
+  });
+  it('EndForce only waits once the fence is off: the kubelet\'s last delete takes the object', () => {
+    assert.equal(end([helper({deletionTimestamp: new Date(now)}, over)], endedAt), 'wait');
+  });
+  it('EndForce is blocked when the pod is gone and nobody saw its end', () => { assert.equal(end([]), 'blocked FencingUnproven'); });
+  it('Release takes every helper away before it ends', () => {
+    const agent = {...helper({}), metadata: {...helper({}).metadata, annotations: {...mark, 'quorumrecovery.io/step': 'Decommission'}}};
+    assert.equal(told(release(observationOf(ready(planned(), {more: {helpers: [agent]}})))), 'DeletePod');
+    assert.equal(told(release(observationOf(ready(planned(), {more: {helpers: [helper(fence)]}})))), 'StopPod');
+  });
+  it('a join that has begun is ended before one that waited goes on', () => {
+    const steps: Run['steps'] = [{name: 'Join etcd-1', state: 'Deferred'}, {name: 'Join etcd-2', state: 'Running'}, {name: 'Verify', state: 'Pending'}];
+    const joins = [{pod: 'etcd-1', attempt: 1, deferred: {reason: 'Unschedulable', message: '', nodes: 'other'}}];
+    assert.equal(nextStep(observationOf(ready(planned({steps, joins}))))?.name, 'Join etcd-2');
+    const pending = steps.map((step) => (step.name === 'Join etcd-2' ? {...step, state: 'Done' as const} : step));
+    assert.equal(nextStep(observationOf(ready(planned({steps: pending, joins}))))?.name, 'Join etcd-1');
+  });
+  it('the restart proof takes no pod that the controller could not make again', () => {
+    const proof = (policy: string) => {
+      const views: OrdinalOptions[] = [0, 1, 2, 3].map((index) => (index === 1 ? heldHere(1) : {probe: answers(index, 4, {leader: 'a0'})}));
+      const run = planned({joins: [{pod: 'etcd-1', attempt: 1, deferred: {reason: 'Unschedulable', message: ''}}]});
+      return told(restartProof(observationOf({set: newSet(4, {podManagementPolicy: policy}), ordinals: views, status: {run, members: records}})));
+    };
+    assert.equal(proof('Parallel'), 'DeletePod');
+    assert.equal(proof('OrderedReady'), 'done');
+  });
+});
