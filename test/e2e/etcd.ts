@@ -32,6 +32,9 @@ export const shellImage = 'localhost/etcd-shell:3.6.16';
 
 const labels = {app: setName};
 
+/** Pods in order start one another only where a first member without quorum counts as ready: /readyz would wait for ever. */
+const withoutQuorum = {tcpSocket: {port: 2380}, periodSeconds: 2, failureThreshold: 30};
+
 /** The headless Service that gives the pods their names. */
 export function etcdServices(namespace: string): V1Service[] {
   const ports = [{name: 'client', port: 2379}, {name: 'peer', port: 2380}];
@@ -55,7 +58,7 @@ function etcdContainer(options: EtcdOptions, namespace: string): V1Container {
   if (launch === 'config-file') started['config-file'] = {command: ['/usr/local/bin/etcd'], args: ['--config-file=/config/$(HOSTNAME).yaml'], env: name};
   return {
     name: 'etcd', image: launch === 'shell' ? shellImage : image, ...started[launch],
-    readinessProbe: {httpGet: {path: '/readyz', port: 8080}, periodSeconds: 5, failureThreshold: 30, timeoutSeconds: 1},
+    readinessProbe: options.podManagementPolicy === 'OrderedReady' ? withoutQuorum : {httpGet: {path: '/readyz', port: 8080}, periodSeconds: 5, failureThreshold: 30, timeoutSeconds: 1},
     livenessProbe: options.livenessProbe ?? {httpGet: {path: '/livez', port: 8080}, periodSeconds: 5, failureThreshold: 5, initialDelaySeconds: 15},
     volumeMounts: [
       {name: 'data', mountPath: '/data'},

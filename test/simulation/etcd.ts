@@ -114,7 +114,8 @@ export class Etcd {
   #joinExisting(process: Process): void {
     process.how = 'existing';
     const urls = Object.values(process.initialCluster).flat().sort();
-    const remote = [...this.processes].find((other) => this.#connected(process, other) && other.data.members.some((member) => member.peerURLs.some((url) => urls.includes(url))));
+    const remote = [...this.processes].find((other) => this.#connected(process, other)
+      && other.ordinal !== process.ordinal && other.peerURLs.some((url) => urls.includes(url)));
     if (remote === undefined) throw new StartFailed('cannot fetch cluster info from peer urls');
     const listed = remote.data.members.flatMap((member) => member.peerURLs).sort();
     if (listed.join() !== urls.join()) throw new StartFailed(`error validating peerURLs: member count is unequal (${listed.length} and ${urls.length})`);

@@ -207,7 +207,7 @@ export class Invariants {
     const pods = store.list('Pod', 'db');
     const left = pods.filter((pod) => pod.metadata?.annotations?.[marks.step] !== undefined);
     if (left.length > 0) this.#fail(`at the end: helper ${left.map((pod) => pod.metadata?.name ?? '').join(', ')} is left`);
-    if (pods.some((pod) => pod.metadata?.finalizers?.includes(marks.fence))) this.#fail('at the end: a fence finalizer is left');
+    if (outcome === 'Recovered' && pods.some((pod) => pod.metadata?.finalizers?.includes(marks.fence))) this.#fail('at the end: a fence finalizer is left');
     const leader = [...this.#world.etcd.processes].find((process) => this.#world.etcd.leads(process));
     if (leader === undefined) this.#fail('at the end: no leader');
     for (const [key, value] of this.survivorsWrites ?? []) {

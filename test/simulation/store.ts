@@ -29,6 +29,7 @@ export function clone<T>(value: T): T {
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) return value.map((item: unknown) => clone(item)) as T;
   if (value instanceof Date) return new Date(value) as T;
+  if (value instanceof Map) return new Map([...value].map(([key, inner]: [unknown, unknown]) => [key, clone(inner)])) as T;
   const copy: Record<string, unknown> = {};
   for (const key in value) copy[key] = clone(value[key]);
   return copy as T;

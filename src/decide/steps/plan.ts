@@ -97,7 +97,8 @@ function readAgain(observation: Observation): Decision | undefined {
 /** Agents that were still reading when the cluster came back are not left behind. */
 function withoutAgents(observation: Observation): Decision | undefined {
   const left = observation.helpers.filter((helper) => helper.metadata?.deletionTimestamp === undefined);
-  return left.length > 0 ? act('the disks need not be read any more', ...left.map((pod): Action => ({type: 'DeletePod', pod}))) : undefined;
+  if (left.length > 0) return act('the disks need not be read any more', ...left.map((pod): Action => ({type: 'DeletePod', pod})));
+  return observation.helpers.length > 0 ? wait('the volume agents are going', 200) : undefined;
 }
 
 /** Agents of the inspection are gone before the plan stands. */

@@ -53,7 +53,7 @@ describe('before the force', () => {
   it('the intent names the attempt and the pod', () => {
     const decision = force(observationOf(ready()));
     const draft = {run: planned()};
-    if ('record' in decision) decision.record?.(draft);
+    if ('record' in decision) decision.record(draft);
     assert.deepEqual(draft.run.force, {attempt: 1, pod: 'etcd-0-force-1'});
   });
 });
@@ -67,7 +67,7 @@ describe('Planning', () => {
     const decision = planning(observationOf(base));
     assert.equal(told(decision), 'DryRunPods');
     const draft = {run: runOf(), members: []};
-    if ('record' in decision) decision.record?.(draft);
+    if ('record' in decision) decision.record(draft);
     const run = draft.run;
     assert.deepEqual([run.plan?.survivor, run.identity?.clusterID, run.plan?.lost.map(({pod, fenced: by}) => `${pod} ${by}`)], ['etcd-0', clusterID, ['etcd-1 NodeDeleted', 'etcd-2 NodeDeleted']]);
     assert.deepEqual(run.steps.map(({name}) => name), ['Plan', 'Hold', 'Stop', 'Force', 'EndForce', 'StartSurvivor', 'Decommission', 'Join etcd-1', 'Join etcd-2', 'Verify', 'RestartProof', 'Release']);
@@ -80,7 +80,7 @@ describe('Planning', () => {
     const hashOf = (options: ObservationOptions): string | undefined => {
       const decision = planning(observationOf(options));
       const draft = {run: runOf(), members: []};
-      if ('record' in decision) decision.record?.(draft);
+      if ('record' in decision) decision.record(draft);
       return draft.run.plan?.hash;
     };
     assert.match(hashOf(base) ?? '', /^sha256-/);
