@@ -66,4 +66,4 @@ done
 create set-again
 until [ "$(k get statefulset "$set" -o 'jsonpath={.status.replicas}')" = "$((${#lost[@]} + 1))" ]; do sleep 0.1; done
 note 'the StatefulSet owns its pods again'
-etcdctl endpoint hashkv --cluster >&2
+etcdctl endpoint hashkv --cluster >&2 || echo "runbook: not every member told its hash in time; the meter compares them itself"

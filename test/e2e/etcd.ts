@@ -22,6 +22,7 @@ export interface EtcdOptions {
   antiAffinity?: boolean;
   storageClassName?: string;
   livenessProbe?: V1Probe;
+  readinessProbe?: V1Probe;
   serviceAnnotations?: Record<string, string>;
 }
 

@@ -16,7 +16,7 @@ export default class Reporter extends Mocha.reporters.Base {
     if (file === undefined) throw new Error('MOCHA_RESULTS has to name a file');
     const ended = (test: Mocha.Test | Mocha.Hook, state: Ended['state'], error?: Error): void => {
       const line: Ended = {
-        title: test.fullTitle(), state, seconds: (test.duration ?? 0) / 1000,
+        title: test.titlePath().join(': '), state, seconds: (test.duration ?? 0) / 1000,
         ...(error !== undefined && {error: error.stack ?? error.message}),
       };
       appendFileSync(file, `${JSON.stringify(line)}\n`);

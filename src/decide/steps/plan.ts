@@ -94,11 +94,12 @@ function readAgain(observation: Observation): Decision | undefined {
   }};
 }
 
-/** Agents that were still reading when the cluster came back are not left behind. */
+/** Agents that were still reading when the cluster came back are not left behind; one on a silent node goes when its node does. */
 function withoutAgents(observation: Observation): Decision | undefined {
   const left = observation.helpers.filter((helper) => helper.metadata?.deletionTimestamp === undefined);
   if (left.length > 0) return act('the disks need not be read any more', ...left.map((pod): Action => ({type: 'DeletePod', pod})));
-  return observation.helpers.length > 0 ? wait('the volume agents are going', 200) : undefined;
+  const going = observation.helpers.some((helper) => observation.nodes.some((node) => node.name === helper.spec?.nodeName && node.ready));
+  return going ? wait('volume agents are going', 200) : undefined;
 }
 
 /** Agents of the inspection are gone before the plan stands. */
