@@ -45,16 +45,24 @@ function byDisk(observation: Observation, view: OrdinalView, voter: Voter): Data
   }
 }
 
+/**
+ * A person's word ends the process, and gives up a disk that nobody else can read. A volume that any node can attach outlives its node:
+ * while its claim is there, the data on it counts.
+ */
+function byWord(view: OrdinalView | undefined, voter: Voter): DataVerdict {
+  const {place, name} = view?.data ?? {};
+  if (place?.at !== 'Anywhere') return {voter, state: 'Gone', why: 'spec.lostMembers names it'};
+  return {voter, state: 'Readable', why: `spec.lostMembers names it, but ${describePlace(place)}; if the data on it is lost as well, delete claim ${name ?? ''}`};
+}
+
 /** Judges the data of one voter of a membership. */
 export function judgeData(observation: Observation, voter: Voter): DataVerdict {
   const view = observation.ordinals.find((candidate) => candidate.pod === voter.pod);
-  const named = observation.spec.lostMembers?.some((lost) => lost.pod === voter.pod && lost.memberID === voter.memberID);
-  if (named) return {voter, state: 'Gone', why: 'spec.lostMembers names it'};
+  const named = observation.spec.lostMembers?.some((lost) => lost.pod === voter.pod && lost.memberID === voter.memberID) === true;
+  // An etcd that answers is no matter of opinion.
+  if (view?.probe.kind === 'Answered' && view.probe.status.memberID === voter.memberID) return {voter, state: 'Running', why: 'its etcd answers'};
+  if (named) return byWord(view, voter);
   if (view === undefined) return {voter, state: 'MayReturn', why: 'no pod of the StatefulSet runs it'};
-  if (view.probe.kind === 'Answered') {
-    return view.probe.status.memberID === voter.memberID
-      ? {voter, state: 'Running', why: 'its etcd answers'}
-      : {voter, state: 'Gone', why: `its pod runs member ${view.probe.status.memberID} now`};
-  }
+  if (view.probe.kind === 'Answered') return {voter, state: 'Gone', why: `its pod runs member ${view.probe.status.memberID} now`};
   return byDisk(observation, view, voter);
 }

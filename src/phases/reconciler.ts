@@ -35,6 +35,8 @@ export interface RecovererOptions {
 
 /** How often a resource is looked at while nothing happens, ms. Pod and node events come at once. */
 const watchMs = 30_000;
+/** The same while a member that should answer does not, ms. */
+const watchSilentMs = 5_000;
 const blockedMs = 3_000;
 /** Passes of one reconcile before others get their turn. */
 const maxPasses = 50;
@@ -130,7 +132,8 @@ export class Recoverer {
     if (observation.set !== undefined && observation.ordinals.some((view) => view.probe.kind !== 'NotAsked')) refreshRecords(status, observation);
     const written = await this.#write(base, status, {at: 'watching'});
     if ((status.heldPods ?? []).length === 0 && hasFinalizer(written)) return await this.#dropFinalizer(written, status);
-    return {base: written, draft: status, requeueMs: watchMs};
+    const silent = observation.ordinals.some((view) => view.probe.kind === 'Failed' || view.probe.kind === 'PeerOnly');
+    return {base: written, draft: status, requeueMs: silent ? watchSilentMs : watchMs};
   }
 
   async #step(base: QuorumRecovery, observed: Observed, next: NextStep): Promise<Pass> {

@@ -72,8 +72,11 @@ describe('whether the data of a voter is still there', () => {
     const lastHealthy = {clusterID, revision: 1, raftIndex: 1, raftTerm: 1, observedAt: new Date(now).toISOString(), members: [{pod: 'etcd-1', memberID: 'a1', claimUID: 'old'}]};
     assert.equal(only({place: {at: 'Anywhere'}}, {status: {lastHealthy}}), 'Gone');
   });
+  const named = {spec: {lostMembers: [{pod: 'etcd-1', memberID: 'a1'}]}};
   it('is gone when a person names that member ID', () => {
-    assert.equal(only({place: {at: 'Anywhere'}}, {spec: {lostMembers: [{pod: 'etcd-1', memberID: 'a1'}]}}), 'Gone');
-    assert.equal(only({place: {at: 'Anywhere'}}, {spec: {lostMembers: [{pod: 'etcd-1', memberID: 'b1'}]}}), 'Readable');
+    assert.equal(only({place: {at: 'NotReadyNode', nodes: ['node-1']}}, named), 'Gone');
+    assert.equal(only({place: {at: 'NotReadyNode', nodes: ['node-1']}}, {spec: {lostMembers: [{pod: 'etcd-1', memberID: 'b1'}]}}), 'MayReturn');
   });
+  it('is readable where a person names it and its volume can be attached anywhere', () => { assert.equal(only({place: {at: 'Anywhere'}}, named), 'Readable'); });
+  it('runs where a person names it and its etcd answers', () => { assert.equal(only({probe: {...answers(1, 3)}}, named), 'Running'); });
 });
