@@ -5,8 +5,11 @@
 import {writeFileSync} from 'node:fs';
 import {fitReport} from './fit.ts';
 import {runAgent} from './run.ts';
+import {awaitTurn} from './turn.ts';
 
-const {report, exitCode} = runAgent(process.argv.slice(2));
+// The first process of a container has no default action for signals: without this a waiting agent would sit out its grace period.
+process.once('SIGTERM', () => { process.exit(143); });
+const {report, exitCode} = runAgent(await awaitTurn(process.argv.slice(2)));
 const text = fitReport(report);
 try {
   writeFileSync(process.env.AGENT_REPORT_PATH ?? '/dev/termination-log', text);

@@ -36,7 +36,9 @@ export const marks = {
   pod: `${group}/pod`,
   /** Annotation: the attempt of a forced start or a join. */
   attempt: `${group}/attempt`,
-  /** Annotation of a joiner's own pod: the member ID that it was made for. */
+  /** Annotation of a joiner's own pod: the member list that it was made for, as `--initial-cluster`. */
+  cluster: `${group}/initial-cluster`,
+  /** Annotation of a joiner's own pod, set when its turn comes: the member ID that it joins as. Its agent waits for it. */
   member: `${group}/member`,
   /** Scheduling gate of a held own pod. */
   gate: `${group}/held`,

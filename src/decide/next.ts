@@ -6,7 +6,9 @@ import {decommission} from './steps/decommission.ts';
 import {endForce, force} from './steps/force.ts';
 import {hold} from './steps/hold.ts';
 import {inspect} from './steps/inspect.ts';
-import {join, keepHeld, mayRetry} from './steps/join.ts';
+import {keepHeld, mayRetry} from './steps/defer.ts';
+import {join} from './steps/join.ts';
+import {prepareJoins} from './steps/joinPod.ts';
 import {plan} from './steps/plan.ts';
 import {letGo, release} from './steps/release.ts';
 import {runIn} from './steps/common.ts';
@@ -55,7 +57,8 @@ export function nextStep(observation: Observation): NextStep | undefined {
   const joining = run.steps.find((step) => step.state === 'Running' && podOfJoinStep(step.name) !== undefined);
   const waiting = joining ?? run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || mayRetryStep(observation, step.name)));
   if (waiting === undefined) return undefined;
-  return {name: waiting.name, decision: keepDeferredHeld(observation) ?? decideStep(observation, waiting.name)};
+  const decision = keepDeferredHeld(observation) ?? decideStep(observation, waiting.name);
+  return {name: waiting.name, decision: (decision.kind === 'wait' ? prepareJoins(observation, waiting.name) : undefined) ?? decision};
 }
 
 /** The set that the plan was made for is not there any more: nothing is done to another one. */

@@ -3,7 +3,6 @@ import {marks} from '../api/types.ts';
 import type {Run} from '../api/types.ts';
 import {mountOf, overlayLaunch, withoutMembershipHooks} from '../etcd/launch/launch.ts';
 import type {Launch, Mount} from '../etcd/launch/launch.ts';
-import type {ListedMember} from '../etcd/types.ts';
 import {agentContainer} from '../observe/agentReport.ts';
 import {isLaunch} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
@@ -187,25 +186,30 @@ export function forcePod(options: HelperOptions & {attempt: number; members: Run
   }};
 }
 
-/** `--initial-cluster` of a joiner: exactly the members of the moment, itself under its own name. */
-export function initialCluster(members: readonly ListedMember[], joiner: ListedMember, name: string): string {
-  return members.flatMap((member) => member.peerURLs.map((url) => `${member.id === joiner.id ? name : member.name}=${url}`)).join(',');
-}
+const turnVolume = 'quorumrecovery-turn';
+const turnDirectory = '/quorumrecovery';
 
-/** A joiner's own pod: the controller's, with the launch overlay, and where its claim held data before, an agent that clears the way. */
-export function joinerPod(options: HelperOptions & {member: ListedMember; members: readonly ListedMember[]; prepare: boolean}): {pod: V1Pod} | {problem: string} {
-  const {view, source, run, member, members} = options;
+/** The annotation that gives a joiner its turn, as a file that the kubelet keeps fresh. */
+const turn: V1Volume = {
+  name: turnVolume, downwardAPI: {items: [{path: 'turn', fieldRef: {fieldPath: `metadata.annotations['${marks.member}']`}}]},
+};
+
+/**
+ * A joiner's own pod: the controller's, with the launch overlay, behind an agent that lets etcd start only in the member's turn, on a
+ * directory that is empty or its own. `cluster`: what `--initial-cluster` has to say then.
+ */
+export function joinerPod(options: HelperOptions & {cluster: string}): {pod: V1Pod} | {problem: string} {
+  const {view, source, run, cluster} = options;
   const own = ownPod(source, run, false);
   const launch = launchOf(view);
-  const changed = overlaid(options, own, {
-    'initial-cluster-state': 'existing', 'initial-cluster': initialCluster(members, member, launch.name),
-  });
+  const changed = overlaid(options, own, {'initial-cluster-state': 'existing', 'initial-cluster': cluster});
   if ('ok' in changed) return {problem: changed.message};
   const spec = withoutMembershipHooks(changed.podSpec, launch.container).podSpec;
-  const prepare = options.prepare ? agent(options, spec, ['prepare-join', '--member', member.id], false) : undefined;
+  const {container} = agent(options, spec, ['prepare-join', '--turn', `${turnDirectory}/turn`], false);
+  const prepare: V1Container = {...container, volumeMounts: [...(container.volumeMounts ?? []), {name: turnVolume, mountPath: turnDirectory, readOnly: true}]};
   return {pod: {
     ...own,
-    metadata: {...own.metadata, annotations: {...changed.annotations, [marks.run]: run, [marks.member]: member.id}},
-    spec: prepare === undefined ? spec : {...spec, initContainers: [prepare.container, ...(spec.initContainers ?? [])]},
+    metadata: {...own.metadata, annotations: {...changed.annotations, [marks.run]: run, [marks.cluster]: cluster}},
+    spec: {...spec, volumes: [...(spec.volumes ?? []), turn], initContainers: [prepare, ...(spec.initContainers ?? [])]},
   }};
 }

@@ -4,7 +4,7 @@ import {specSchema} from '../api/spec.ts';
 import {statusSchema} from '../api/status.ts';
 import {marks} from '../api/types.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../api/types.ts';
-import type {Decision, Outcome} from '../decide/decision.ts';
+import type {Action, Decision, Outcome} from '../decide/decision.ts';
 import {nextStep, reopens} from '../decide/next.ts';
 import type {NextStep} from '../decide/next.ts';
 import {podOfJoinStep} from '../decide/plan.ts';
@@ -182,6 +182,8 @@ export class Recoverer {
         return pass;
       }
       case 'act': {
+        // What changes nothing has no intent to write: its step was begun in the status before, and a write costs the critical path.
+        if (decision.record === undefined && isRunning(base, name) && decision.actions.every(asksOnly)) return await this.#act(base, observed, next);
         decision.record?.(status);
         markRunning(run, name, decision.why, observation.now);
         // The finalizer keeps the resource, and with it the policy's parameter, from the first act on a pod to the last.
@@ -208,7 +210,8 @@ export class Recoverer {
     if (retry.length > 0) {
       const waiting: Decision = {kind: 'wait', why: retry[0]?.why ?? '', ms: Math.min(...retry.map((outcome) => outcome.ms))};
       this.#options.reporter.decided(base, status.run?.id ?? '', name, waiting);
-      return {base, draft: undoPlan(status, name), requeueMs: waiting.ms};
+      if (status.run) markRunning(status.run, name, waiting.why, observation.now);
+      return {base: await this.#write(base, undoPlan(status, name), {at: 'step', step: name, decision: waiting}), draft: status, requeueMs: waiting.ms};
     }
     if (decision.completes && status.run) {
       const message = outcomes.map((outcome) => ('message' in outcome ? outcome.message : undefined)).find((text) => text !== undefined);
@@ -244,6 +247,11 @@ export class Recoverer {
 const hasFinalizer = (resource: QuorumRecovery) => (resource.metadata.finalizers ?? []).includes(marks.finalizer);
 
 const deferredSteps = (status: QuorumRecoveryStatus) => (status.run?.steps ?? []).filter((step) => step.state === 'Deferred').map((step) => step.name);
+
+/** Proofs by trying: a dry run, or a check of an etcd whose only write is the probe key. */
+const asksOnly = ({type}: Action) => type === 'ProveHold' || type === 'CheckForced' || type === 'ProveWrite' || type === 'VerifyMembers';
+
+const isRunning = ({status}: QuorumRecovery, step: string) => status?.run?.steps.find((candidate) => candidate.name === step)?.state === 'Running';
 
 /** A plan whose trial pods were refused is no plan: the next pass plans anew. */
 function undoPlan(status: QuorumRecoveryStatus, step: string): QuorumRecoveryStatus {

@@ -1,3 +1,4 @@
+import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
 import {recordJoin} from '../decide/steps/common.ts';
@@ -20,6 +21,13 @@ export const addLearner = async (acting: Acting, via: string, pod: string, peerU
     return finished(`${pod} is learner ${id}`, recordJoin(pod, {memberID: id}));
   });
 
+/** Tells the agent in a joiner's pod, by an annotation, that its member is in the list and under which ID. */
+export async function giveTurn({client}: Acting, pod: V1Pod, memberID: string): Promise<Outcome> {
+  const {namespace = 'default', name = '', uid} = pod.metadata ?? {};
+  await client.patch('Pod', namespace, name, {metadata: {uid, annotations: {[marks.member]: memberID}}});
+  return finished();
+}
+
 /** Removes a learner that cannot start. It has no vote: the quorum does not notice. */
 export const removeMember = async (acting: Acting, via: string, memberID: string, pod: string): Promise<Outcome> =>
   await through(acting, via, 150, async (member) => {
@@ -34,8 +42,12 @@ export const removeMember = async (acting: Acting, via: string, memberID: string
 /** A learner that joins by snapshot starves under an idle leader (facts: wal.md): a probe key keeps the log moving while it catches up. */
 export const promoteLearner = async (acting: Acting, via: string, memberID: string, pod: string): Promise<Outcome> =>
   await through(acting, via, 120, async (member) => {
-    await member.put(marks.probeKey, `run ${acting.observation.status.run?.id ?? ''} promotes ${pod}`);
-    await member.promote(memberID);
+    try {
+      await member.promote(memberID);
+    } catch (error) {
+      if (isEtcdError(error, 'NotReady')) await member.put(marks.probeKey, `run ${acting.observation.status.run?.id ?? ''} promotes ${pod}`);
+      throw error;
+    }
     return finished(`${pod} is a voter`);
   });
 

@@ -95,8 +95,10 @@ export class Invariants {
         this.#fail(`invariant 3: ${process.ordinal} is forced while ${running.map((other) => `${other.podName} on ${other.node}`).join(', ')} can still elect a leader`);
       }
     }
-    // Own pods that are bound to a node and not over could start again there, or run there unseen.
+    // Own pods that are bound to a node and not over could start again there, or run there unseen. In one that is being deleted nothing starts.
+    const runs = (pod: V1Pod) => [...this.#world.etcd.processes].some((other) => other.podUID === pod.metadata?.uid);
     const loose = this.#world.store.list('Pod', 'db').filter((pod) => pod.metadata?.labels?.['app'] === 'etcd' && pod.spec?.nodeName !== undefined)
+      .filter((pod) => pod.metadata?.deletionTimestamp === undefined || runs(pod))
       .filter((pod) => this.#world.machines.get(pod.spec?.nodeName ?? '')?.alive === true).map((pod) => pod.metadata?.name ?? '');
     if (loose.includes(process.ordinal)) this.#fail(`invariant 2: ${process.ordinal} is forced while its own pod can run`);
     if (loose.length >= quorumOf(votersOf(before).length)) this.#fail(`invariant 3: ${process.ordinal} is forced while ${loose.join(', ')} can run`);
@@ -122,8 +124,10 @@ export class Invariants {
     const named = (this.resource?.spec.lostMembers ?? []).map((lost) => lost.memberID);
     const intact = [...this.#world.disks.values()].filter((disk) => {
       const data = disk === process.disk ? before : dataOf(disk);
-      if (data === undefined || !voters.includes(data.memberID) || named.includes(data.memberID)) return false;
+      if (data === undefined || !voters.includes(data.memberID)) return false;
+      // A person's word gives up a disk that went with its node, not a volume that any node can attach.
       if (disk.node === undefined) return true;
+      if (named.includes(data.memberID)) return false;
       const node = this.#world.store.get('Node', undefined, disk.node);
       return node !== undefined && !(node.spec?.taints ?? []).some((taint) => taint.key === 'node.kubernetes.io/out-of-service');
     });
@@ -163,16 +167,17 @@ export class Invariants {
     }
     const helper = object?.metadata?.annotations?.[marks.step];
     const joins = [...this.status.run?.steps ?? []].map((step) => step.name).filter((step) => step.startsWith('Join '));
-    if (kind !== 'Pod') return joins;
+    if (kind !== 'Pod') return ['StartSurvivor', 'Decommission', ...joins];
     switch (helper) {
-      case 'Force': return ['Force', 'EndForce', 'Release', 'LetGo'];
+      case 'Force': return ['Force', 'EndForce', 'StartSurvivor', 'Release', 'LetGo'];
       case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
       case 'InspectHeld': return ['Inspect', 'Release', 'LetGo'];
       case 'Decommission': return ['Decommission', 'Release'];
       case undefined: default: break;
     }
-    if (verb === 'create') return object?.metadata?.annotations?.[marks.member] === undefined ? undefined : [`Join ${name}`];
-    return ['Stop', 'StartSurvivor', 'RestartProof', 'LetGo', ...joins];
+    if (verb === 'create') return object?.metadata?.annotations?.[marks.cluster] === undefined ? undefined : ['StartSurvivor', 'Decommission', ...joins];
+    const survivors = name === this.status.run?.plan?.survivor ? ['Force', 'EndForce'] : [];
+    return ['Stop', ...survivors, 'StartSurvivor', 'Decommission', 'RestartProof', 'LetGo', ...joins];
   }
 
   /** A pod of the set is only touched when its name is held, when it serves already, or when it is let go. */

@@ -107,7 +107,14 @@ export class Kubelet {
     const {pod} = sandbox;
     const disk = this.#diskOf(pod);
     if (disk === undefined) return;
-    const args = (container.args ?? []).map((word) => word.replaceAll('$(POD_UID)', pod.metadata?.uid ?? ''));
+    const words = (container.args ?? []).map((word) => word.replaceAll('$(POD_UID)', pod.metadata?.uid ?? ''));
+    const turn = pod.metadata?.annotations?.[marks.member];
+    if (words.includes('--turn') && turn === undefined) {
+      this.#waits(sandbox);
+      return;
+    }
+    const at = words.indexOf('--turn');
+    const args = at < 0 ? words : [...words.slice(0, at), '--member', turn ?? '', ...words.slice(at + 2)];
     const inUse = [...this.#world.etcd.processes].some((process) => process.disk === disk);
     const {report, args: parsed} = runAgent(args, disk, inUse);
     if (parsed) this.#world.onAgent(parsed, disk, pod);
@@ -120,6 +127,11 @@ export class Kubelet {
     } else {
       this.#backOff(sandbox);
     }
+  }
+
+  #waits(sandbox: Sandbox): void {
+    const status = sandbox.statuses[sandbox.next];
+    if (status) Object.assign(status, {containerID: `containerd://${sandbox.pod.metadata?.uid ?? ''}`, state: {running: {startedAt: sandbox.pod.metadata?.creationTimestamp}}});
   }
 
   #etcd(sandbox: Sandbox, container: V1Container): void {

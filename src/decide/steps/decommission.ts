@@ -5,6 +5,7 @@ import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {judgeProcess} from '../processes.ts';
+import {isJoiner} from './joinPod.ts';
 import {helperOf, joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf} from './common.ts';
 
 const step = 'Decommission';
@@ -12,7 +13,7 @@ const step = 'Decommission';
 /** Old data within reach, of a member whose process is proven stopped. What is on a lost node stays as it is, a guard in itself. */
 function reachable(observation: Observation, view: OrdinalView): boolean {
   const at = view.data?.place.at;
-  if (at !== 'Node' && at !== 'Anywhere') return false;
+  if ((at !== 'Node' && at !== 'Anywhere') || isJoiner(observation, view)) return false;
   const memberID = memberIDOf(observation, view.pod);
   const verdict = judgeProcess(observation, {memberID: memberID ?? '', pod: view.pod});
   return memberID === undefined || verdict.proven !== undefined;

@@ -2,7 +2,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {Run} from '../../api/types.ts';
 import {forcePod} from '../../kubernetes/helperPods.ts';
 import {agentReport} from '../../observe/agentReport.ts';
-import {hasFence, isTerminating} from '../../kubernetes/ownPods.ts';
+import {hasFence} from '../../kubernetes/ownPods.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Decision} from '../decision.ts';
@@ -10,6 +10,7 @@ import {act, blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
 import {endedByKubelet} from '../processes.ts';
 import {offlineFacts, recordOffline} from './inspect.ts';
+import {replaceEnded} from './stop.ts';
 import {helperOf, quorumCameBack, runIn, sourceOf, survivorOf} from './common.ts';
 
 /** A start that dies is tried again this often; the copy is there from the first. */
@@ -71,7 +72,10 @@ export function force(observation: Observation): Decision {
   if (helper.status?.podIP && helper.status.containerStatuses?.some((status) => status.state?.running)) {
     return {kind: 'act', actions: [{type: 'CheckForced', pod: helper}], why: 'checking the forced etcd: one member, its own leader, canary keys, a write', completes: true};
   }
-  return wait(`the forced start of ${survivor.pod} is coming up${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
+  // The old pod's object goes once this one has the volume, or if the scheduler may be waiting for it (ReadWriteOncePod).
+  const unscheduled = helper.status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False');
+  const meanwhile = helper.status?.podIP !== undefined || unscheduled ? replaceEnded(observation, survivor) : undefined;
+  return meanwhile ?? wait(`the forced start of ${survivor.pod} is coming up${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
 }
 
 /** What the agent before the forced etcd reported: recorded once, or a refusal. */
@@ -106,26 +110,27 @@ function retry(observation: Observation, attempt: number, helper: V1Pod): Decisi
   return act(`the forced start ended (${ended}): trying again`, {type: 'ReleasePod', pod: helper, force: true});
 }
 
-/** Ends the forced start; the survivor's own pod may only come up once the kubelet has told its end. */
+/** Ends the forced start. What counts is its proven end, not that its object is gone: docs/adr/0010. */
 export function endForce(observation: Observation): Decision {
-  const run = runIn(observation);
+  const {force: forced} = runIn(observation);
   const survivor = survivorOf(observation);
   const helper = helperOf(observation, 'Force', survivor.pod);
-  if (helper === undefined) {
-    if (run.force?.endedAt === undefined) return blocked('FencingUnproven', `pod ${run.force?.pod ?? ''} is gone and nobody saw its end: make sure that no etcd runs on the volume of ${survivor.pod}; docs/runbooks/blocked.md, FencingUnproven, says how to go on`);
-    return done('the forced start has ended');
-  }
-  const node = observation.nodes.find((candidate) => candidate.name === helper.spec?.nodeName);
-  if (endedByKubelet(helper) || node === undefined) {
-    if (run.force?.endedAt === undefined) {
-      return {kind: 'record', why: 'the kubelet told the end of the forced start', record: (draft) => {
-        if (draft.run?.force) draft.run.force.endedAt = new Date(observation.now).toISOString();
-      }};
-    }
-    // Its finalizer is off; the kubelet's own last delete takes the object away.
-    if (node !== undefined && isTerminating(helper) && !hasFence(helper)) return wait('the pod of the forced start is going', 50);
-    return act('taking the forced start away', {type: 'ReleasePod', pod: helper, force: node === undefined});
+  if (forced?.endedAt !== undefined) return done('the forced start has ended');
+  if (helper === undefined) return blocked('FencingUnproven', `pod ${forced?.pod ?? ''} is gone and nobody saw its end: make sure that no etcd runs on the volume of ${survivor.pod}; docs/runbooks/blocked.md, FencingUnproven, says how to go on`);
+  const onNode = observation.nodes.some((candidate) => candidate.name === helper.spec?.nodeName);
+  if (endedByKubelet(helper) || !onNode) {
+    return done(onNode ? 'the kubelet told the end of the forced start' : `the node of the forced start, ${helper.spec?.nodeName ?? ''}, is gone`, (draft) => {
+      if (draft.run?.force) draft.run.force.endedAt = new Date(observation.now).toISOString();
+    });
   }
   if (helper.metadata?.deletionTimestamp === undefined) return act('stopping the forced start', {type: 'StopPod', pod: helper});
-  return wait('the forced start is stopping');
+  return replaceEnded(observation, survivor) ?? wait('the forced start is stopping');
+}
+
+/** The object of the ended forced start is let go while there is nothing else to do. */
+export function dropForced(observation: Observation): Decision | undefined {
+  const helper = helperOf(observation, 'Force', survivorOf(observation).pod);
+  if (helper === undefined || !hasFence(helper)) return undefined;
+  const onNode = observation.nodes.some((candidate) => candidate.name === helper.spec?.nodeName);
+  return act('taking the forced start away', {type: 'ReleasePod', pod: helper, force: !onNode});
 }

@@ -4,7 +4,7 @@ import type {Observation} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
 import {endedByKubelet} from '../processes.ts';
 import {act, done, wait} from '../decision.ts';
-import {keepHeld} from './join.ts';
+import {keepHeld} from './defer.ts';
 import {runIn, survivorOf} from './common.ts';
 
 const deferredPods = (observation: Observation) =>

@@ -4,7 +4,7 @@ import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
-import {endOf, judgeProcess} from '../processes.ts';
+import {endOf, endedByKubelet, judgeProcess} from '../processes.ts';
 import {memberIDOf, quorumCameBack, runIn, sourceOf} from './common.ts';
 
 /** Writes a proof into the record of its member, so that it outlives the pod object. */
@@ -27,8 +27,18 @@ export interface Todo {
   waits: string[];
 }
 
-/** One ordinal on its way from its old pod to a gated own pod. */
-export function stopOne(observation: Observation, view: OrdinalView, todo: Todo): void {
+/**
+ * The old pod has ended, that is recorded, and its fence keeps the object: the name is taken as safely as by a gated pod. The kubelet
+ * starts nothing in a pod that is being deleted (Kubernetes pkg/kubelet/pod_workers.go).
+ */
+function endedBehindFence(observation: Observation, {pod, object}: OrdinalView): boolean {
+  const record = observation.status.members?.find((member) => member.pod === pod);
+  return object !== undefined && isTerminating(object) && hasFence(object) && endedByKubelet(object)
+    && record?.fenced?.by === 'KubeletConfirmed' && record.fenced.podUID === object.metadata?.uid;
+}
+
+/** One ordinal on its way from its old pod to a gated own pod. `keep`: an old pod that has ended may stay behind its fence for now. */
+export function stopOne(observation: Observation, view: OrdinalView, todo: Todo, keep = false): void {
   const run = runIn(observation);
   const pod = view.object;
   if (pod === undefined) {
@@ -36,6 +46,7 @@ export function stopOne(observation: Observation, view: OrdinalView, todo: Todo)
     return;
   }
   if (runOf(pod) === run.id && isGated(pod)) return;
+  if (keep && endedBehindFence(observation, view)) return;
   const record = observation.status.members?.find((member) => member.pod === view.pod);
   const memberID = memberIDOf(observation, view.pod);
   const named = observation.spec.lostMembers?.some((lost) => lost.pod === view.pod && lost.memberID === memberID) === true;
@@ -57,19 +68,19 @@ export function stopOne(observation: Observation, view: OrdinalView, todo: Todo)
   const votersOwn = verdict.proven?.podUID === fenced.podUID || named;
   if (votersOwn && record?.fenced?.podUID !== fenced.podUID) {
     todo.records.push(recordFence(view, memberID, fenced));
-    return;
+    if (keep && isTerminating(pod) && hasFence(pod)) return;
   }
   todo.actions.push({type: 'ReleasePod', pod, force: fenced.by !== 'KubeletConfirmed' || !hasFence(pod)});
 }
 
-/** Stops every pod of the set with proof, and takes each name with a gated own pod (DESIGN section 5). */
+/** Stops every pod of the set with proof, and takes each name (DESIGN section 5): with a gated own pod, a candidate's with its ended old one. */
 export function stop(observation: Observation): Decision {
   const back = quorumCameBack(observation);
   if (back) return back;
   const candidates = runIn(observation).plan?.candidates ?? [];
   const others = observation.ordinals.filter((view) => !candidates.includes(view.pod));
   // Candidates last: while a survivor answers, a wiped pod beside it cannot bootstrap an empty cluster and take writes.
-  const todo = stopAll(observation, others) ?? stopAll(observation, observation.ordinals);
+  const todo = stopAll(observation, others, []) ?? stopAll(observation, observation.ordinals, candidates);
   const decision = todo && stopDecision(todo);
   if (decision) return decision;
   const loose = notHeld(observation, candidates);
@@ -79,28 +90,39 @@ export function stop(observation: Observation): Decision {
   return done('every member is proven stopped, or not needed for it, and every name is held');
 }
 
-/** Nothing touches a candidate's disk while its own pod may still run on it. */
+/**
+ * Nothing touches a candidate's disk while its own pod may still run on it. An ended old pod stays until the pod that comes after it has its volume:
+ * the node's right to the claim hangs on a pod that is bound to it (Node authorizer), and the name needs no second holder meanwhile.
+ */
 function notHeld(observation: Observation, candidates: readonly string[]): Decision | undefined {
   const run = runIn(observation);
-  const view = observation.ordinals.find(({pod, object}) => candidates.includes(pod) && !(object && isGated(object) && runOf(object) === run.id));
+  const isHeld = (view: OrdinalView) => endedBehindFence(observation, view) || (view.object && isGated(view.object) && runOf(view.object) === run.id);
+  const view = observation.ordinals.find((candidate) => candidates.includes(candidate.pod) && !isHeld(candidate));
   if (view === undefined) return undefined;
   const waitsFor = judgeProcess(observation, {memberID: memberIDOf(observation, view.pod) ?? '', pod: view.pod}).waitsFor ?? 'its pod is still there';
   return blocked('FencingUnproven', `${view.pod} has data to start from, and it is not proven that nothing runs on it any more: ${waitsFor}. The run goes on when the proof is there`);
 }
 
-/** What is left to do for these ordinals; undefined: nothing. */
-function stopAll(observation: Observation, views: readonly OrdinalView[]): Todo | undefined {
+/** Takes an old pod that has ended out of the way, once the next pod on its volume runs: a gated own pod takes its name. */
+export function replaceEnded(observation: Observation, view: OrdinalView): Decision | undefined {
+  if (view.object !== undefined && runOf(view.object) === runIn(observation).id) return undefined;
   const todo: Todo = {actions: [], records: [], waits: []};
-  for (const view of views) stopOne(observation, view, todo);
+  stopOne(observation, view, todo);
+  return stopDecision(todo) ?? wait(`the old pod ${view.pod} is going`, 100);
+}
+
+/** What is left to do for these ordinals; undefined: nothing. */
+function stopAll(observation: Observation, views: readonly OrdinalView[], keep: readonly string[]): Todo | undefined {
+  const todo: Todo = {actions: [], records: [], waits: []};
+  for (const view of views) stopOne(observation, view, todo, keep.includes(view.pod));
   return todo.actions.length + todo.records.length + todo.waits.length > 0 ? todo : undefined;
 }
 
-/** Proofs are recorded before the objects that carry them go. */
+/** Proofs are recorded before the objects that carry them go: an act's record is written before it begins. */
 export function stopDecision(todo: Todo): Decision | undefined {
-  if (todo.records.length > 0) {
-    return {kind: 'record', why: 'recording the proven end of members', record: (draft) => { for (const record of todo.records) record(draft); }};
-  }
-  if (todo.actions.length > 0) return act('stopping the pods and taking their names', ...todo.actions);
+  const record: Transaction = (draft) => { for (const one of todo.records) one(draft); };
+  if (todo.actions.length > 0) return {...act('stopping the pods and taking their names', ...todo.actions), ...(todo.records.length > 0 && {record})} as Decision;
+  if (todo.records.length > 0) return {kind: 'record', why: 'recording the proven end of members', record};
   if (todo.waits.length > 0) return wait(todo.waits.join('; '), 500);
   return undefined;
 }

@@ -1,8 +1,10 @@
 import {isGated, runOf} from '../../kubernetes/ownPods.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
-import type {Decision} from '../decision.ts';
+import type {Decision, Transaction} from '../decision.ts';
 import {act, wait} from '../decision.ts';
+import {dropForced} from './force.ts';
+import {replaceEnded} from './stop.ts';
 import {runIn, survivorOf} from './common.ts';
 
 /** Lets the survivor's own pod start from the unchanged template, and proves that it takes writes as the only member. */
@@ -12,13 +14,16 @@ export function startSurvivor(observation: Observation): Decision {
   const pod = survivor.object;
   const held = observation.status.heldPods ?? [];
   if (held.includes(survivor.pod)) {
+    const old = replaceEnded(observation, survivor);
+    if (old) return old;
     // From here on its data is the cluster: the template may start on it, whoever makes the pod.
-    return {kind: 'record', why: `${survivor.pod} is no longer held`, record: (draft) => { draft.heldPods = held.filter((name) => name !== survivor.pod); }};
+    const record: Transaction = (draft) => { draft.heldPods = held.filter((name) => name !== survivor.pod); };
+    return {kind: 'act', why: `starting ${survivor.pod} from the unchanged template`, record, actions: [{type: 'UngatePod', pod: pod ?? {}}]};
   }
   if (pod === undefined) return wait(`the StatefulSet controller makes ${survivor.pod} again`);
   if (isGated(pod) && runOf(pod) === run.id) return act(`starting ${survivor.pod} from the unchanged template`, {type: 'UngatePod', pod});
   if (pod.status?.podIP && pod.status.containerStatuses?.some((status) => status.state?.running)) {
     return {kind: 'act', actions: [{type: 'ProveWrite', pod}], why: `${survivor.pod} has to take a write as the only member, without the force flag`, completes: true};
   }
-  return wait(`${survivor.pod} is coming up${podCause(pod) ? ` (${podCause(pod) ?? ''})` : ''}`);
+  return dropForced(observation) ?? wait(`${survivor.pod} is coming up${podCause(pod) ? ` (${podCause(pod) ?? ''})` : ''}`);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type {V1Pod} from '@kubernetes/client-node';
-import type {Run} from '../../../src/api/types.ts';
+import type {QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
 import {endForce, force} from '../../../src/decide/steps/force.ts';
@@ -9,6 +9,7 @@ import {inspect} from '../../../src/decide/steps/inspect.ts';
 import {plan as planning} from '../../../src/decide/steps/plan.ts';
 import {release} from '../../../src/decide/steps/release.ts';
 import {stop} from '../../../src/decide/steps/stop.ts';
+import {startSurvivor} from '../../../src/decide/steps/survivor.ts';
 import {restartProof} from '../../../src/decide/steps/verify.ts';
 import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, recordOf, runOf, waiting} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';
@@ -113,11 +114,19 @@ describe('Stop', () => {
     const one = ready(planned(), {ordinals: [{object: ownPodOf(0, {deleting: true, finalizers: ['quorumrecovery.io/fence']})}, held(1), held(2)]});
     assert.equal(told(stop(observationOf(one))), 'wait');
   });
-  it('records the proof before it lets the object go', () => {
-    const over = ownPodOf(0, {deleting: true, statuses: [ended()], finalizers: ['quorumrecovery.io/fence']});
-    const one = (status: ObservationOptions['status']) => stop(observationOf(ready(planned(), {ordinals: [{object: over}, held(1), held(2)], status: status ?? {}})));
+  const over = (ordinal: number) => ownPodOf(ordinal, {deleting: true, statuses: [ended()], finalizers: ['quorumrecovery.io/fence']});
+  it('records the proof of a candidate, whose ended pod then keeps the name behind its fence', () => {
+    const one = (status: ObservationOptions['status']) => stop(observationOf(ready(planned(), {ordinals: [{object: over(0)}, held(1), held(2)], status: status ?? {}})));
     assert.equal(told(one({members: [recordOf(0), recordOf(1), recordOf(2)], run: planned()})), 'record');
-    assert.equal(told(one({members: records, run: planned()})), 'ReleasePod');
+    assert.equal(told(one({members: records, run: planned()})), 'done');
+  });
+  it('lets the ended pod of any other member go, its proof recorded with the intent', () => {
+    const members = [recordOf(0), recordOf(1), recordOf(2)];
+    const decision = stop(observationOf(ready(planned(), {ordinals: [heldHere(0), {object: over(1), place: {at: 'Missing'}}, held(2)], nodes: [node('node-0'), node('node-1')], status: {members, run: planned()}})));
+    assert.equal(told(decision), 'ReleasePod');
+    const draft: QuorumRecoveryStatus = {members: structuredClone(members)};
+    if (decision.kind === 'act') decision.record?.(draft);
+    assert.equal(draft.members?.find((member) => member.pod === 'etcd-1')?.fenced?.by, 'KubeletConfirmed');
   });
   it('takes a free name with a gated own pod', () => {
     const decision = stop(observationOf(ready(planned(), {ordinals: [{object: undefined}, held(1), held(2)]})));
@@ -136,15 +145,30 @@ describe('after the force', () => {
   const over = {phase: 'Succeeded', containerStatuses: [ended()]};
   const endedAt = planned({force: {attempt: 1, pod: 'etcd-0-force-1', podUID: 'f', endedAt: new Date(now).toISOString()}});
 
-  it('EndForce stops the pod, waits for the kubelet, records its end, and then lets the object go', () => {
+  it('EndForce stops the pod, waits for the kubelet, and records its end', () => {
     assert.equal(end([helper(fence)]), 'StopPod');
     assert.equal(end([helper({...fence, deletionTimestamp: new Date(now)})]), 'wait');
-    assert.equal(end([helper({...fence, deletionTimestamp: new Date(now)}, over)]), 'record');
-    assert.equal(end([helper({...fence, deletionTimestamp: new Date(now)}, over)], endedAt), 'ReleasePod');
+    const decision = endForce(observationOf(ready(forced, {more: {helpers: [helper({...fence, deletionTimestamp: new Date(now)}, over)]}})));
+    const draft = {run: structuredClone(forced)};
+    if (decision.kind === 'done') decision.record?.(draft);
+    assert.equal(draft.run.force?.endedAt, new Date(now).toISOString());
     assert.equal(end([], endedAt), 'done');
   });
-  it('EndForce only waits once the fence is off: the kubelet\'s last delete takes the object', () => {
-    assert.equal(end([helper({deletionTimestamp: new Date(now)}, over)], endedAt), 'wait');
+  it('EndForce takes the old pod of the survivor out of the way while it waits', () => {
+    const old = ownPodOf(0, {deleting: true, statuses: [ended()], finalizers: ['quorumrecovery.io/fence']});
+    const waits = {ordinals: [{object: old}, held(1), held(2)], status: {members: records, run: forced}, more: {helpers: [helper({...fence, deletionTimestamp: new Date(now)})]}};
+    assert.equal(told(endForce(observationOf(ready(forced, waits)))), 'ReleasePod');
+  });
+  it('StartSurvivor lets the name go in the status with the intent, and the forced start while its own pod comes up', () => {
+    const decision = startSurvivor(observationOf(ready(endedAt, {status: {heldPods: ['etcd-0', 'etcd-1'], members: records, run: endedAt}})));
+    assert.equal(told(decision), 'UngatePod');
+    const draft: QuorumRecoveryStatus = {};
+    if (decision.kind === 'act') decision.record?.(draft);
+    assert.deepEqual(draft.heldPods, ['etcd-1']);
+    const own = ownPodOf(0, {uid: 'own', statuses: []});
+    const coming = {ordinals: [{object: own}, held(1), held(2)], status: {heldPods: ['etcd-1'], members: records, run: endedAt}, more: {helpers: [helper({...fence, deletionTimestamp: new Date(now)}, over)]}};
+    assert.equal(told(startSurvivor(observationOf(ready(endedAt, coming)))), 'ReleasePod');
+    assert.equal(told(startSurvivor(observationOf(ready(endedAt, {...coming, more: {helpers: []}})))), 'wait');
   });
   it('EndForce is blocked when the pod is gone and nobody saw its end', () => { assert.equal(end([]), 'blocked FencingUnproven'); });
   it('Release takes every helper away before it ends', () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type {V1Pod} from '@kubernetes/client-node';
-import {agentPod, forcePod, initialCluster, joinerPod} from '../../../src/kubernetes/helperPods.ts';
+import {agentPod, forcePod, joinerPod} from '../../../src/kubernetes/helperPods.ts';
 import {statefulSetPod} from '../../../src/kubernetes/ownPods.ts';
 import {carriesForceFlag} from '../../../src/phases/forcing.ts';
-import {members, newSet, observationOf, ownPodOf} from '../decide/observations.ts';
+import {newSet, observationOf, ownPodOf} from '../decide/observations.ts';
 
 const observation = observationOf({status: {members: [{pod: 'etcd-0', memberID: 'a0', role: 'Voter', health: 'Healthy'}]}});
 const set = newSet(3);
@@ -84,31 +84,32 @@ describe('a volume agent', () => {
 });
 
 describe('the pod of a joiner', () => {
-  const [survivor, joiner] = members(2);
-  if (survivor === undefined || joiner === undefined) throw new Error('no members');
-  const learner = {...joiner, id: 'b1', name: '', isLearner: true};
-  const made = (prepare: boolean): V1Pod => {
+  const cluster = 'etcd-0=http://etcd-0.etcd:2380,etcd-1=http://etcd-1.etcd:2380';
+  const made = (): V1Pod => {
     const one = observation.ordinals[1];
     if (one === undefined) throw new Error('no ordinal');
-    const result = joinerPod({...options, view: one, source: {...source, ordinal: 1}, member: learner, members: [survivor, learner], prepare});
+    const result = joinerPod({...options, view: one, source: {...source, ordinal: 1}, cluster});
     if ('problem' in result) throw new Error(result.problem);
     return result.pod;
   };
-  it('starts with existing and exactly the members of the moment, itself under its own name', () => {
-    assert.deepEqual(argsOf(made(false), 'etcd').slice(-2), ['--initial-cluster-state=existing', '--initial-cluster=etcd-0=http://etcd-0.etcd:2380,etcd-1=http://etcd-1.etcd:2380']);
-    assert.equal(initialCluster([survivor, learner], learner, 'x'), 'etcd-0=http://etcd-0.etcd:2380,x=http://etcd-1.etcd:2380');
+  it('starts with existing and exactly the members that it was made for', () => {
+    assert.deepEqual(argsOf(made(), 'etcd').slice(-2), ['--initial-cluster-state=existing', `--initial-cluster=${cluster}`]);
   });
-  it('is the set\'s own pod, not gated, and says for which member it was made', () => {
-    const pod = made(false);
+  it('is the set\'s own pod, not gated, and says for which member list it was made', () => {
+    const pod = made();
     assert.equal(pod.metadata?.name, 'etcd-1');
-    assert.deepEqual(pod.metadata.annotations, {'quorumrecovery.io/run': 'run-1a2b', 'quorumrecovery.io/member': 'b1'});
+    assert.deepEqual(pod.metadata.annotations, {'quorumrecovery.io/run': 'run-1a2b', 'quorumrecovery.io/initial-cluster': cluster});
     assert.deepEqual(pod.metadata.ownerReferences?.map(({kind}) => kind), ['StatefulSet']);
     assert.equal(pod.spec?.schedulingGates, undefined);
   });
-  it('never carries the force flag', () => { assert.equal(carriesForceFlag(made(true)), false); });
-  it('has the agent before etcd where its claim held data', () => {
-    assert.deepEqual(argsOf(made(true), 'volume-agent').slice(0, 3), ['prepare-join', '--member', 'b1']);
-    assert.equal(made(false).spec?.initContainers, undefined);
+  it('never carries the force flag', () => { assert.equal(carriesForceFlag(made()), false); });
+  it('has the agent before etcd, which waits for the turn that an annotation gives', () => {
+    const pod = made();
+    assert.deepEqual(argsOf(pod, 'volume-agent').slice(0, 3), ['prepare-join', '--turn', '/quorumrecovery/turn']);
+    const volume = pod.spec?.volumes?.find(({downwardAPI}) => downwardAPI !== undefined);
+    assert.deepEqual(volume?.downwardAPI?.items, [{path: 'turn', fieldRef: {fieldPath: "metadata.annotations['quorumrecovery.io/member']"}}]);
+    const [agent] = pod.spec?.initContainers ?? [];
+    assert.ok(agent?.volumeMounts?.some((mount) => mount.name === volume.name && mount.mountPath === '/quorumrecovery' && mount.readOnly === true));
   });
 });
 

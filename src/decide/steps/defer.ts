@@ -1,0 +1,45 @@
+import type {ListedMember} from '../../etcd/types.ts';
+import {isGated, ownPod, runOf} from '../../kubernetes/ownPods.ts';
+import type {Observation, OrdinalView} from '../../observe/observation.ts';
+import type {Action, Decision} from '../decision.ts';
+import {sha256} from '../plan.ts';
+import {judgeProcess} from '../processes.ts';
+import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf, viewOf} from './common.ts';
+
+/** Changes when a member that found no node may find one now. */
+const nodesSeen = (observation: Observation) =>
+  sha256(observation.nodes.filter((node) => node.ready && !node.unschedulable).map((node) => [node.name, node.uid, node.labels]));
+
+/** A member that cannot join now is taken out again; its name stays held, and it joins when the reason is gone. */
+export function defer(observation: Observation, view: OrdinalView, reason: string, message: string, member?: ListedMember): Decision {
+  const survivor = survivorOf(observation);
+  const actions: Action[] = [];
+  if (member?.isLearner) actions.push({type: 'RemoveMember', via: survivor.pod, memberID: member.id, pod: view.pod});
+  // Only a pod of this run: an old pod is never deleted without its proof.
+  if (view.object && runOf(view.object) === runIn(observation).id && !isGated(view.object)) actions.push({type: 'DeletePod', pod: view.object});
+  const attempt = (joinOf(runIn(observation), view.pod)?.attempt ?? 1) + (member ? 1 : 0);
+  return {kind: 'deferred', reason, message, actions, record: recordJoin(view.pod, {attempt, deferred: {reason, message, nodes: nodesSeen(observation)}})};
+}
+
+/** Whether a deferred join may go on: its member's end is proven now, or the nodes have changed. */
+export function mayRetry(observation: Observation, pod: string): boolean {
+  const deferred = joinOf(runIn(observation), pod)?.deferred;
+  if (deferred === undefined) return true;
+  if (deferred.reason === 'FencingUnproven') return waitsForProof(observation, viewOf(observation, pod)) === undefined;
+  return deferred.nodes !== nodesSeen(observation);
+}
+
+/** Why the last process of the old member cannot be proven stopped, nor be stopped now; undefined: it is, or can be. */
+export function waitsForProof(observation: Observation, view: OrdinalView): string | undefined {
+  const memberID = memberIDOf(observation, view.pod);
+  if (memberID === undefined) return undefined;
+  const verdict = judgeProcess(observation, {memberID, pod: view.pod});
+  return verdict.proven === undefined && !verdict.stoppable ? (verdict.waitsFor ?? `${view.pod} may still run`) : undefined;
+}
+
+/** A deferred joiner's name is kept by a gated own pod until its turn comes again. */
+export function keepHeld(observation: Observation, pod: string): Action | undefined {
+  const view = viewOf(observation, pod);
+  if (view.object !== undefined) return undefined;
+  return {type: 'CreatePod', pod: ownPod(sourceOf(observation, view), runIn(observation).id, true)};
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {awaitTurn} from '../../../src/agent/turn.ts';
+
+describe('the turn of a joiner', () => {
+  let directory = '';
+  before(() => { directory = mkdtempSync(join(tmpdir(), 'turn-')); });
+  after(() => { rmSync(directory, {recursive: true}); });
+  const argv = (path: string) => ['prepare-join', '--turn', path, '--run', 'run-1'];
+
+  it('goes on as the member that the file names', async () => {
+    const path = join(directory, 'given');
+    writeFileSync(path, '8e9e05c52164694d\n');
+    assert.deepEqual(await awaitTurn(argv(path)), ['prepare-join', '--member', '8e9e05c52164694d', '--run', 'run-1']);
+  });
+  it('waits while the file is missing, empty, or names no member ID', async () => {
+    const path = join(directory, 'late');
+    let looks = 0;
+    const waiting = awaitTurn(argv(path), {everyMs: 1, onLook: () => {
+      looks += 1;
+      if (looks === 2) writeFileSync(path, '');
+      if (looks === 3) writeFileSync(path, 'no member');
+      if (looks === 4) writeFileSync(path, 'b1');
+    }});
+    assert.deepEqual((await waiting).slice(0, 3), ['prepare-join', '--member', 'b1']);
+    assert.ok(looks >= 4);
+  });
+  it('leaves every other command line as it is', async () => {
+    for (const words of [['inspect', '--turn', '/x'], ['prepare-join', '--member', 'b1'], ['prepare-join', '--turn'], []]) assert.deepEqual(await awaitTurn(words), words);
+  });
+});

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import type {V1Pod} from '@kubernetes/client-node';
+import type {Run, StepRecord} from '../../../src/api/types.ts';
+import type {Decision} from '../../../src/decide/decision.ts';
+import {nextStep} from '../../../src/decide/next.ts';
+import {stepsFor} from '../../../src/decide/plan.ts';
+import {join} from '../../../src/decide/steps/join.ts';
+import {prepareJoins} from '../../../src/decide/steps/joinPod.ts';
+import type {ListedMember} from '../../../src/etcd/types.ts';
+import {answers, clusterID, members, node, now, observationOf, ownPodOf, recordOf, runOf} from './observations.ts';
+import type {ObservationOptions, OrdinalOptions} from './observations.ts';
+
+const mark = {'quorumrecovery.io/run': 'run-1'};
+const list = (...indexes: number[]) => indexes.map((index) => `etcd-${index}=http://etcd-${index}.etcd:2380`).join(',');
+const fenced = (index: number) => ({by: 'KubeletConfirmed' as const, podUID: `pod-uid-${index}`, at: new Date(now).toISOString()});
+const records = [0, 1, 2].map((index) => recordOf(index, {fenced: fenced(index)}));
+
+const runWith = (steps: StepRecord[], more: Partial<Run> = {}): Run => runOf({
+  steps, identity: {clusterID, version: '3.6.16', members: members(3), source: 'member list of etcd-0'},
+  plan: {hash: 'h', strategy: 'ForceNewCluster', survivor: 'etcd-0', candidates: ['etcd-0'], why: '', lost: [], steps: [], notes: [], setUID: 'set-uid', setSpecHash: '', revision: 'rev-1'},
+  force: {attempt: 1, pod: 'f', podUID: 'f', endedAt: new Date(now).toISOString()},
+  ...more,
+});
+
+const steps = (one: StepRecord['state'], two: StepRecord['state']): StepRecord[] =>
+  [{name: 'StartSurvivor', state: 'Done'}, {name: 'Join etcd-1', state: one}, {name: 'Join etcd-2', state: two}, {name: 'Verify', state: 'Pending'}];
+
+const [first, second] = members(3);
+if (first === undefined || second === undefined) throw new Error('no members');
+const learner: ListedMember = {...second, id: 'b1', name: '', isLearner: true};
+
+/** The survivor serves with these members; what the others' pods are is given. */
+const serving = (listed: ListedMember[], one: OrdinalOptions, two: OrdinalOptions, run = runWith(steps('Running', 'Pending'))): ObservationOptions => ({
+  ordinals: [{probe: {...answers(0, 3, {leader: 'a0'}), members: listed} as never}, one, two], nodes: [node('node-0'), node('node-1'), node('node-2')],
+  status: {members: records, run, heldPods: ['etcd-1', 'etcd-2']},
+});
+const gated = (index: number): OrdinalOptions => ({object: ownPodOf(index, {gated: true, node: '', uid: `held-${index}`, annotations: mark}), place: {at: 'Unbound'}});
+const joiner = (index: number, cluster: string, more: {status?: V1Pod['status']; node?: string; member?: string} = {}): OrdinalOptions => {
+  const object = ownPodOf(index, {uid: `joiner-${index}`, node: more.node ?? `node-${index}`, statuses: [], annotations: {...mark, 'quorumrecovery.io/initial-cluster': cluster, ...(more.member !== undefined && {'quorumrecovery.io/member': more.member})}});
+  return {object: {...object, status: more.status ?? {}}, place: {at: 'Unbound'}};
+};
+const told = (decision: Decision | undefined): string =>
+  decision === undefined ? 'nothing' : decision.kind === 'act' ? decision.actions.map((action) => action.type).join() : decision.kind;
+const started = {podIP: '10.0.0.1', initContainerStatuses: [{name: 'volume-agent', image: '', imageID: '', ready: true, restartCount: 0, state: {running: {}}}]};
+const agentDone = {...started, initContainerStatuses: [{name: 'volume-agent', image: '', imageID: '', ready: true, restartCount: 0, state: {terminated: {exitCode: 0}}}]};
+
+describe('Join', () => {
+  const decide = (options: ObservationOptions) => told(join(observationOf(options), 'etcd-1'));
+  it('puts a joiner in the place of the gated pod, for exactly the members of the moment', () => {
+    const decision = join(observationOf(serving([first], gated(1), gated(2))), 'etcd-1');
+    assert.equal(told(decision), 'ReplacePod');
+    if (decision.kind === 'act' && decision.actions[0]?.type === 'ReplacePod') assert.equal(decision.actions[0].by.metadata?.annotations?.['quorumrecovery.io/initial-cluster'], list(0, 1));
+  });
+  it('adds the learner only once the pod has its address', () => {
+    assert.equal(decide(serving([first], joiner(1, list(0, 1)), gated(2))), 'wait');
+    assert.equal(decide(serving([first], joiner(1, list(0, 1), {status: started}), gated(2))), 'AddLearner');
+  });
+  it('gives the pod its turn under the learner\'s ID, and promotes once its agent has ended', () => {
+    assert.equal(decide(serving([first, learner], joiner(1, list(0, 1), {status: started}), gated(2))), 'GiveTurn');
+    assert.equal(decide(serving([first, learner], joiner(1, list(0, 1), {status: started, member: 'b1'}), gated(2))), 'wait');
+    assert.equal(decide(serving([first, learner], joiner(1, list(0, 1), {status: agentDone, member: 'b1'}), gated(2))), 'PromoteLearner');
+  });
+  it('gives a turn anew where the member was taken out and added again', () => {
+    assert.equal(decide(serving([first, learner], joiner(1, list(0, 1), {status: started, member: 'b0'}), gated(2))), 'GiveTurn');
+  });
+  it('makes a pod anew that was made for another member list', () => {
+    assert.equal(decide(serving([first], joiner(1, list(0, 1, 2), {status: started}), gated(2))), 'DeletePod');
+  });
+  it('is done when the member votes, also before it published its name', () => {
+    assert.equal(decide(serving([first, {...learner, isLearner: false}], joiner(1, list(0, 1), {status: agentDone, member: 'b1'}), gated(2))), 'done');
+  });
+});
+
+describe('while a run waits, its joins', () => {
+  const starting = (one: OrdinalOptions, two: OrdinalOptions, more: Partial<Run> = {}) =>
+    observationOf(serving([first], one, two, runWith([{name: 'StartSurvivor', state: 'Running'}, ...steps('Pending', 'Pending').slice(1)], more)));
+  const prepare = (one: OrdinalOptions, two: OrdinalOptions, more: Partial<Run> = {}) => told(prepareJoins(starting(one, two, more), 'StartSurvivor'));
+  it('are not prepared before the forced start has ended', () => {
+    assert.equal(prepare(gated(1), gated(2), {force: {attempt: 1, pod: 'f', podUID: 'f'}}), 'nothing');
+  });
+  it('get their pods one after the other, each when the one before it has a node', () => {
+    assert.equal(prepare(gated(1), gated(2)), 'ReplacePod');
+    assert.equal(prepare(joiner(1, list(0, 1), {node: ''}), gated(2)), 'nothing');
+    const decision = prepareJoins(starting(joiner(1, list(0, 1)), gated(2)), 'StartSurvivor');
+    assert.equal(told(decision), 'ReplacePod');
+    if (decision?.kind === 'act' && decision.actions[0]?.type === 'ReplacePod') assert.equal(decision.actions[0].by.metadata?.annotations?.['quorumrecovery.io/initial-cluster'], list(0, 1, 2));
+    assert.equal(prepare(joiner(1, list(0, 1)), joiner(2, list(0, 1, 2))), 'nothing');
+  });
+  it('leave out a member that waits for a node', () => {
+    const run = runWith([{name: 'Verify', state: 'Running'}, {name: 'Join etcd-1', state: 'Deferred'}, {name: 'Join etcd-2', state: 'Pending'}]);
+    const decision = prepareJoins(observationOf(serving([first], gated(1), gated(2), run)), 'Verify');
+    if (decision?.kind === 'act' && decision.actions[0]?.type === 'ReplacePod') assert.equal(decision.actions[0].by.metadata?.annotations?.['quorumrecovery.io/initial-cluster'], list(0, 2));
+    else assert.fail(told(decision));
+  });
+  it('record a lost claim before it is made anew', () => {
+    const lost: OrdinalOptions = {...gated(1), place: {at: 'GoneNode', nodes: ['old']}};
+    assert.equal(prepare(lost, gated(2)), 'record');
+  });
+  it('leave old data within reach to Decommission', () => {
+    const here: OrdinalOptions = {...gated(1), place: {at: 'Node', nodes: ['node-1']} as never};
+    assert.equal(prepare(here, gated(2)), 'nothing');
+    assert.equal(prepare(here, gated(2), {joins: [{pod: 'etcd-1', attempt: 1, guarded: true}]}), 'ReplacePod');
+  });
+  it('take the place of a wait, and of nothing else', () => {
+    const waits = observationOf({...serving([first], gated(1), gated(2), runWith([{name: 'StartSurvivor', state: 'Running'}, ...steps('Pending', 'Pending').slice(1)])),
+      ordinals: [{object: ownPodOf(0, {uid: 'own', statuses: []})}, gated(1), gated(2)]});
+    const next = nextStep(waits);
+    assert.deepEqual([next?.name, told(next?.decision)], ['StartSurvivor', 'ReplacePod']);
+  });
+});
+
+describe('the order of the joins', () => {
+  it('begins with members whose volumes tie them to a node', () => {
+    const observation = observationOf({ordinals: [{}, {place: {at: 'Missing'}}, {place: {at: 'Node', nodes: ['node-2']} as never}], nodes: [node('node-2')]});
+    assert.deepEqual(stepsFor(observation, 'etcd-0', [], true).filter((name) => name.startsWith('Join')), ['Join etcd-2', 'Join etcd-1']);
+  });
+});
