@@ -2,29 +2,33 @@ import {readFileSync} from 'node:fs';
 import {setTimeout as delay} from 'node:timers/promises';
 
 const flag = '--turn';
-const memberID = /^[0-9a-f]{1,16}$/;
 
-function memberIn(path: string): string | undefined {
+/** What the file must say: a member ID, which `prepare-join` goes on with, or the attempt that `prepare-force` was made for. */
+function turnIn(path: string, argv: readonly string[]): string | undefined {
+  let text: string;
   try {
-    const text = readFileSync(path, 'utf8').trim();
-    return memberID.test(text) ? text : undefined;
+    text = readFileSync(path, 'utf8').trim();
   } catch {
     return undefined;
   }
+  if (argv[0] === 'prepare-join') return /^[0-9a-f]{1,16}$/.test(text) ? text : undefined;
+  return text !== '' && text === argv[argv.indexOf('--attempt') + 1] ? text : undefined;
 }
 
 /**
- * `prepare-join --turn FILE`: waits until the file names the member ID that this volume joins as, and goes on as `--member ID`. The file is
- * an annotation of the pod, which the kubelet writes anew soon after it changed (downward API). Without `--turn` the arguments are as they were.
+ * `prepare-join --turn FILE` and `prepare-force --turn FILE`: waits for the turn before anything on the volume is looked at, so that the
+ * pod can be started ahead of it. The file is an annotation of the pod, which the kubelet writes anew soon after it changed (downward API);
+ * it stays, so that an agent that runs again in its pod does not wait again. Other command lines are left as they are.
  */
 export async function awaitTurn(argv: readonly string[], {everyMs = 50, onLook}: {everyMs?: number; onLook?: () => void} = {}): Promise<string[]> {
   const at = argv.indexOf(flag);
   const path = argv[at + 1];
-  if (argv[0] !== 'prepare-join' || at < 0 || path === undefined) return [...argv];
+  if ((argv[0] !== 'prepare-join' && argv[0] !== 'prepare-force') || at < 0 || path === undefined) return [...argv];
+  const rest = [...argv.slice(0, at), ...argv.slice(at + 2)];
   for (;;) {
     onLook?.();
-    const member = memberIn(path);
-    if (member !== undefined) return [...argv.slice(0, at), '--member', member, ...argv.slice(at + 2)];
+    const turn = turnIn(path, argv);
+    if (turn !== undefined) return argv[0] === 'prepare-join' ? [...rest, '--member', turn] : rest;
     await delay(everyMs);
   }
 }

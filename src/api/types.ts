@@ -38,8 +38,8 @@ export const marks = {
   attempt: `${group}/attempt`,
   /** Annotation of a joiner's own pod: the member list that it was made for, as `--initial-cluster`. */
   cluster: `${group}/initial-cluster`,
-  /** Annotation of a joiner's own pod, set when its turn comes: the member ID that it joins as. Its agent waits for it. */
-  member: `${group}/member`,
+  /** Annotation of a pod whose agent waits, set when its turn comes: the member ID that a joiner joins as, the attempt of a forced start. */
+  turn: `${group}/turn`,
   /** Scheduling gate of a held own pod. */
   gate: `${group}/held`,
   /** Finalizer on pods that are stopped: their end is read before they go. */

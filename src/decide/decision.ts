@@ -13,9 +13,10 @@ export type Action =
   | {type: 'ReleasePod'; pod: V1Pod; force: boolean}
   | {type: 'CreatePod'; pod: V1Pod}
   | {type: 'DeletePod'; pod: V1Pod}
-  /** A pod that was never scheduled makes room for another of its name. */
+  /** A pod that no kubelet has a part in makes room for another of its name. */
   | {type: 'ReplacePod'; pod: V1Pod; by: V1Pod}
-  | {type: 'GiveTurn'; pod: V1Pod; memberID: string}
+  /** What the agent in that pod waits for. */
+  | {type: 'GiveTurn'; pod: V1Pod; turn: string}
   | {type: 'UngatePod'; pod: V1Pod}
   | {type: 'RetainVolume'; volume: V1PersistentVolume}
   | {type: 'DeleteClaim'; claim: V1PersistentVolumeClaim}

@@ -33,7 +33,7 @@ export function stepsFor(observation: Observation, survivor: string, candidates:
   const others = observation.ordinals.filter((view) => view.pod !== survivor).sort((a, b) => tied(a) - tied(b)).map((view) => view.pod);
   return [
     'Plan', 'Hold', 'Stop', ...(candidates.length > 1 ? ['Inspect'] : []), 'Force', 'EndForce', 'StartSurvivor', 'Decommission',
-    ...others.map(joinStep), 'Verify', ...(restartProof && others.length >= 2 ? ['RestartProof'] : []), 'Release',
+    ...others.map(joinStep), ...(restartProof && others.length >= 2 ? ['RestartProof'] : []), 'Verify', 'Release',
   ];
 }
 

@@ -115,19 +115,39 @@ function agent(options: HelperOptions, own: V1PodSpec, command: string[], readOn
   };
 }
 
+const turnVolume = 'quorumrecovery-turn';
+const turnDirectory = '/quorumrecovery';
+
+/** The annotation that gives a pod its turn, as a file that the kubelet keeps fresh. */
+const turn: V1Volume = {
+  name: turnVolume, downwardAPI: {items: [{path: 'turn', fieldRef: {fieldPath: `metadata.annotations['${marks.turn}']`}}]},
+};
+
+const waits = ['--turn', `${turnDirectory}/turn`];
+
+/** The agent with the file that it waits for. */
+const waiting = (container: V1Container): V1Container =>
+  ({...container, volumeMounts: [...(container.volumeMounts ?? []), {name: turnVolume, mountPath: turnDirectory, readOnly: true}]});
+
+/** A ReadWriteOnce volume that a pod uses can only be mounted on that pod's node. */
+function besideOldPod({observation, view}: HelperOptions): Record<string, string> {
+  const name = view.object?.spec?.nodeName;
+  if (name === undefined) return {};
+  return {'kubernetes.io/hostname': observation.nodes.find((node) => node.name === name)?.labels['kubernetes.io/hostname'] ?? name};
+}
+
 /** A volume agent on a member's claims. Read-only ones may run beside the member's pod, on its node. */
 export function agentPod(options: HelperOptions & {step: string; command: string[]; readOnly: boolean}): V1Pod {
   const own = statefulSetPod(options.source).spec ?? {containers: []};
   const {container, volumes} = agent(options, own, options.command, options.readOnly);
   const spec = helperSpec(own, [container], volumes);
-  const beside = options.view.object?.spec?.nodeName;
+  const beside = options.readOnly ? besideOldPod(options) : {};
   return {
     apiVersion: 'v1', kind: 'Pod',
     metadata: helperMetadata(options, options.step, 'Agent'),
     spec: {
       ...spec, activeDeadlineSeconds: 600, terminationGracePeriodSeconds: 1,
-      // A ReadWriteOnce volume that a pod uses can only be mounted on that pod's node.
-      ...(beside !== undefined && options.readOnly && {nodeSelector: {...spec.nodeSelector, 'kubernetes.io/hostname': beside}}),
+      nodeSelector: {...spec.nodeSelector, ...beside},
     },
   };
 }
@@ -150,7 +170,7 @@ const cleanLaunch = ({command, args}: {command?: string[] | undefined; args?: st
 
 /**
  * The one forced start: the template's etcd container with --force-new-cluster, without probes, sidecars and hooks, behind an agent
- * that reads the disk, copies it and spends the marker; it carries the fence finalizer from the beginning.
+ * that waits for its turn, reads the disk, copies it and spends the marker; it carries the fence finalizer from the beginning.
  */
 export function forcePod(options: HelperOptions & {attempt: number; members: Run['identity']}): {pod: V1Pod} | {problem: string} {
   const {observation, view, source, attempt} = options;
@@ -167,32 +187,26 @@ export function forcePod(options: HelperOptions & {attempt: number; members: Run
   if (etcd.env === undefined) delete forced.env;
   const memberID = observation.status.members?.find((member) => member.pod === view.pod)?.memberID;
   const prepare = agent(options, changed.podSpec, [
-    'prepare-force', '--attempt', String(attempt), '--pod', '$(POD_UID)',
+    'prepare-force', '--attempt', String(attempt), '--pod', '$(POD_UID)', ...waits,
     ...(memberID === undefined ? [] : ['--expect-member', memberID]),
     ...(options.members === undefined ? [] : ['--expect-cluster', options.members.clusterID]),
     observation.spec.preserve.mode === 'Copy' ? '--copy' : '--no-copy',
   ], false);
-  const volumes = new Map([...usedBy(forced, changed.podSpec.volumes ?? []), ...prepare.volumes].map((volume) => [volume.name, volume]));
+  const volumes = new Map([...usedBy(forced, changed.podSpec.volumes ?? []), ...prepare.volumes, turn].map((volume) => [volume.name, volume]));
+  const base = helperSpec(changed.podSpec, [forced], [...volumes.values()]);
   const metadata = helperMetadata(options, 'Force', 'Force', attempt);
   return {pod: {
     apiVersion: 'v1', kind: 'Pod',
     metadata: {...metadata, annotations: {...changed.annotations, ...metadata.annotations}, finalizers: [marks.fence]},
     spec: {
-      ...helperSpec(changed.podSpec, [forced], [...volumes.values()]),
+      ...base,
+      nodeSelector: {...base.nodeSelector, ...besideOldPod(options)},
       hostname: view.pod,
       activeDeadlineSeconds: 3600,
-      initContainers: [{...prepare.container, env: [{name: 'POD_UID', valueFrom: {fieldRef: {fieldPath: 'metadata.uid'}}}]}],
+      initContainers: [{...waiting(prepare.container), env: [{name: 'POD_UID', valueFrom: {fieldRef: {fieldPath: 'metadata.uid'}}}]}],
     },
   }};
 }
-
-const turnVolume = 'quorumrecovery-turn';
-const turnDirectory = '/quorumrecovery';
-
-/** The annotation that gives a joiner its turn, as a file that the kubelet keeps fresh. */
-const turn: V1Volume = {
-  name: turnVolume, downwardAPI: {items: [{path: 'turn', fieldRef: {fieldPath: `metadata.annotations['${marks.member}']`}}]},
-};
 
 /**
  * A joiner's own pod: the controller's, with the launch overlay, behind an agent that lets etcd start only in the member's turn, on a
@@ -205,8 +219,7 @@ export function joinerPod(options: HelperOptions & {cluster: string}): {pod: V1P
   const changed = overlaid(options, own, {'initial-cluster-state': 'existing', 'initial-cluster': cluster});
   if ('ok' in changed) return {problem: changed.message};
   const spec = withoutMembershipHooks(changed.podSpec, launch.container).podSpec;
-  const {container} = agent(options, spec, ['prepare-join', '--turn', `${turnDirectory}/turn`], false);
-  const prepare: V1Container = {...container, volumeMounts: [...(container.volumeMounts ?? []), {name: turnVolume, mountPath: turnDirectory, readOnly: true}]};
+  const prepare = waiting(agent(options, spec, ['prepare-join', ...waits], false).container);
   return {pod: {
     ...own,
     metadata: {...own.metadata, annotations: {...changed.annotations, [marks.run]: run, [marks.cluster]: cluster}},

@@ -6,6 +6,7 @@ import type {KubernetesClient} from '../kubernetes/client.ts';
 import {isAlreadyExists, isForbidden, isNotFound} from '../kubernetes/errors.ts';
 import type {Acting} from './context.ts';
 import {again, finished, refused} from './context.ts';
+import {createPod} from './objects.ts';
 
 /** How long the policy may take to see the new status, ms; after that it is not there, or does not work. */
 const proofTimeoutMs = 20_000;
@@ -83,6 +84,12 @@ export async function releasePod({client}: Acting, pod: V1Pod, force: boolean): 
   return finished();
 }
 
+/** The name is free between the two only for the policy, which denies it to the StatefulSet controller. */
+export async function replacePod(acting: Acting, pod: V1Pod, by: V1Pod): Promise<Outcome> {
+  await releasePod(acting, pod, true);
+  return await createPod(acting, by);
+}
+
 /** Takes the scheduling gate away: the one way in which a held pod starts. */
 export async function ungatePod({client}: Acting, pod: V1Pod): Promise<Outcome> {
   const [namespace, name] = key(pod);
@@ -90,5 +97,16 @@ export async function ungatePod({client}: Acting, pod: V1Pod): Promise<Outcome> 
   await client.patch('Pod', namespace, name, {
     metadata: {uid: pod.metadata?.uid, resourceVersion: pod.metadata?.resourceVersion}, spec: {schedulingGates: others.length > 0 ? others : null},
   });
+  return finished();
+}
+
+/** Tells the agent in a pod, by an annotation, that its turn has come. */
+export async function giveTurn({client}: Acting, pod: V1Pod, turn: string): Promise<Outcome> {
+  const [namespace, name] = key(pod);
+  try {
+    await client.patch('Pod', namespace, name, {metadata: {uid: pod.metadata?.uid, annotations: {[marks.turn]: turn}}});
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
   return finished();
 }

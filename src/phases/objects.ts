@@ -42,12 +42,6 @@ export async function deletePod({client}: Acting, pod: V1Pod): Promise<Outcome> 
   return finished();
 }
 
-/** The name is free between the two only for the policy, which denies it to the StatefulSet controller. */
-export async function replacePod(acting: Acting, pod: V1Pod, by: V1Pod): Promise<Outcome> {
-  await deletePod(acting, pod);
-  return await createPod(acting, by);
-}
-
 /** The volume of a lost node is kept, whatever its class says: its data may be wanted. */
 export async function retainVolume({client}: Acting, volume: V1PersistentVolume): Promise<Outcome> {
   const {name, uid} = place(volume);

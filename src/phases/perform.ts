@@ -2,9 +2,9 @@ import type {Action, Outcome} from '../decide/decision.ts';
 import type {Acting} from './context.ts';
 import {again} from './context.ts';
 import {checkForced, proveWrite} from './forcing.ts';
-import {proveHold, releasePod, stopPod, ungatePod} from './holding.ts';
-import {createClaim, createPod, deleteClaim, deletePod, dryRunPods, replacePod, retainVolume} from './objects.ts';
-import {addLearner, giveTurn, promoteLearner, removeMember, removeProbeKey} from './rejoining.ts';
+import {giveTurn, proveHold, releasePod, replacePod, stopPod, ungatePod} from './holding.ts';
+import {createClaim, createPod, deleteClaim, deletePod, dryRunPods, retainVolume} from './objects.ts';
+import {addLearner, promoteLearner, removeMember, removeProbeKey} from './rejoining.ts';
 import {verifyMembers} from './verifying.ts';
 
 /** Does one action. Errors of the API server and of etcd that a repeat cannot mend are thrown; the reconcile reports them. */
@@ -18,7 +18,7 @@ export async function perform(acting: Acting, action: Action): Promise<Outcome> 
     case 'CreatePod': return await createPod(acting, action.pod);
     case 'DeletePod': return await deletePod(acting, action.pod);
     case 'ReplacePod': return await replacePod(acting, action.pod, action.by);
-    case 'GiveTurn': return await giveTurn(acting, action.pod, action.memberID);
+    case 'GiveTurn': return await giveTurn(acting, action.pod, action.turn);
     case 'UngatePod': return await ungatePod(acting, action.pod);
     case 'RetainVolume': return await retainVolume(acting, action.volume);
     case 'DeleteClaim': return await deleteClaim(acting, action.claim);

@@ -8,6 +8,7 @@ import type {Action, Decision, Outcome} from '../decide/decision.ts';
 import {nextStep, reopens} from '../decide/next.ts';
 import type {NextStep} from '../decide/next.ts';
 import {podOfJoinStep} from '../decide/plan.ts';
+import {askedByProof} from '../decide/steps/verify.ts';
 import {ProcessLedger, refreshRecords} from '../decide/records.ts';
 import type {Standing} from '../decide/summary.ts';
 import {summarize} from '../decide/summary.ts';
@@ -183,9 +184,12 @@ export class Recoverer {
       }
       case 'act': {
         // What changes nothing has no intent to write: its step was begun in the status before, and a write costs the critical path.
-        if (decision.record === undefined && isRunning(base, name) && decision.actions.every(asksOnly)) return await this.#act(base, observed, next);
+        const asks = decision.actions.every(asksOnly);
+        if (asks && decision.record === undefined && isRunning(base, name)) return await this.#act(base, observed, next);
         decision.record?.(status);
         markRunning(run, name, decision.why, observation.now);
+        // A plan is written with the first thing that comes of it: the hold, or why there is none.
+        if (asks && name === 'Plan') return await this.#act(base, observed, next);
         // The finalizer keeps the resource, and with it the policy's parameter, from the first act on a pod to the last.
         const kept = name === 'Plan' ? base : await this.#addFinalizer(base);
         return await this.#act(await this.#write(kept, status, standing), observed, next);
@@ -249,7 +253,7 @@ const hasFinalizer = (resource: QuorumRecovery) => (resource.metadata.finalizers
 const deferredSteps = (status: QuorumRecoveryStatus) => (status.run?.steps ?? []).filter((step) => step.state === 'Deferred').map((step) => step.name);
 
 /** Proofs by trying: a dry run, or a check of an etcd whose only write is the probe key. */
-const asksOnly = ({type}: Action) => type === 'ProveHold' || type === 'CheckForced' || type === 'ProveWrite' || type === 'VerifyMembers';
+const asksOnly = ({type}: Action) => type === 'DryRunPods' || type === 'ProveHold' || type === 'CheckForced' || type === 'ProveWrite' || type === 'VerifyMembers';
 
 const isRunning = ({status}: QuorumRecovery, step: string) => status?.run?.steps.find((candidate) => candidate.name === step)?.state === 'Running';
 
@@ -264,7 +268,11 @@ function depthFor(status: QuorumRecoveryStatus): Depth {
   const {run} = status;
   if (run === undefined || run.finishedAt !== undefined || run.plan === undefined) return 'Members';
   const step = run.steps.find((candidate) => candidate.state !== 'Done' && candidate.state !== 'Deferred')?.name ?? 'Release';
-  if (step === 'Plan' || step === 'RestartProof') return 'Members';
+  if (step === 'Plan') return 'Members';
+  if (step === 'RestartProof') {
+    const only = askedByProof(status);
+    return only === undefined ? 'Members' : {only};
+  }
   if (podOfJoinStep(step) !== undefined) return {only: [run.plan.survivor]};
   return 'Kubernetes';
 }

@@ -1,4 +1,3 @@
-import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
 import {recordJoin} from '../decide/steps/common.ts';
@@ -20,13 +19,6 @@ export const addLearner = async (acting: Acting, via: string, pod: string, peerU
     const id = known?.id ?? (await member.addLearner(peerURLs)).id;
     return finished(`${pod} is learner ${id}`, recordJoin(pod, {memberID: id}));
   });
-
-/** Tells the agent in a joiner's pod, by an annotation, that its member is in the list and under which ID. */
-export async function giveTurn({client}: Acting, pod: V1Pod, memberID: string): Promise<Outcome> {
-  const {namespace = 'default', name = '', uid} = pod.metadata ?? {};
-  await client.patch('Pod', namespace, name, {metadata: {uid, annotations: {[marks.member]: memberID}}});
-  return finished();
-}
 
 /** Removes a learner that cannot start. It has no vote: the quorum does not notice. */
 export const removeMember = async (acting: Acting, via: string, memberID: string, pod: string): Promise<Outcome> =>

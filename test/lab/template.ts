@@ -63,7 +63,15 @@ function imageNames(images: readonly string[]): string[] {
 }
 
 function hashOf(images: readonly string[]): string {
-  return createHash('sha256').update(images.map((image) => basename(image)).join('\0')).digest('hex').slice(0, 12);
+  return createHash('sha256').update(images.map(contentName).join('\0')).digest('hex').slice(0, 12);
+}
+
+/** The cache's own names tell their content; any other file may be another one under the same name. */
+function contentName(image: string): string {
+  const name = basename(image);
+  if (/-[0-9a-f]{12}(\.tar)?$/.test(name) || !existsSync(image)) return name;
+  const {size, mtimeMs} = statSync(image);
+  return `${name} ${size} ${mtimeMs}`;
 }
 
 /** A copy of a template (or of a copy of one) that can be changed: what containerd never writes to again is hard links. */

@@ -167,16 +167,16 @@ export class Invariants {
     }
     const helper = object?.metadata?.annotations?.[marks.step];
     const joins = [...this.status.run?.steps ?? []].map((step) => step.name).filter((step) => step.startsWith('Join '));
-    if (kind !== 'Pod') return ['StartSurvivor', 'Decommission', ...joins];
+    if (kind !== 'Pod') return ['EndForce', 'StartSurvivor', 'Decommission', ...joins];
     switch (helper) {
-      case 'Force': return ['Force', 'EndForce', 'StartSurvivor', 'Release', 'LetGo'];
+      case 'Force': return ['Stop', 'Force', 'EndForce', 'StartSurvivor', 'Release', 'LetGo'];
       case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
       case 'InspectHeld': return ['Inspect', 'Release', 'LetGo'];
       case 'Decommission': return ['Decommission', 'Release'];
       case undefined: default: break;
     }
-    if (verb === 'create') return object?.metadata?.annotations?.[marks.cluster] === undefined ? undefined : ['StartSurvivor', 'Decommission', ...joins];
-    const survivors = name === this.status.run?.plan?.survivor ? ['Force', 'EndForce'] : [];
+    if (verb === 'create') return object?.metadata?.annotations?.[marks.cluster] === undefined ? undefined : ['EndForce', 'StartSurvivor', 'Decommission', ...joins];
+    const survivors = name === this.status.run?.plan?.survivor ? ['Force', 'EndForce'] : ['EndForce'];
     return ['Stop', ...survivors, 'StartSurvivor', 'Decommission', 'RestartProof', 'LetGo', ...joins];
   }
 

@@ -108,13 +108,13 @@ export class Kubelet {
     const disk = this.#diskOf(pod);
     if (disk === undefined) return;
     const words = (container.args ?? []).map((word) => word.replaceAll('$(POD_UID)', pod.metadata?.uid ?? ''));
-    const turn = pod.metadata?.annotations?.[marks.member];
+    const turn = pod.metadata?.annotations?.[marks.turn];
     if (words.includes('--turn') && turn === undefined) {
       this.#waits(sandbox);
       return;
     }
     const at = words.indexOf('--turn');
-    const args = at < 0 ? words : [...words.slice(0, at), '--member', turn ?? '', ...words.slice(at + 2)];
+    const args = at < 0 ? words : [...words.slice(0, at), ...words.slice(at + 2), ...(words[0] === 'prepare-join' ? ['--member', turn ?? ''] : [])];
     const inUse = [...this.#world.etcd.processes].some((process) => process.disk === disk);
     const {report, args: parsed} = runAgent(args, disk, inUse);
     if (parsed) this.#world.onAgent(parsed, disk, pod);

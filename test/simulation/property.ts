@@ -39,6 +39,8 @@ export function expected({fates: of, network, antiAffinity, spareNodes, backAfte
   const count = (...kinds: Fate[]) => of.filter((one) => kinds.includes(one)).length;
   const alive = count('Alive');
   if (backAfterMs !== undefined && count('CutOff', 'Registered again') > 0) return undefined;
+  // Volumes that any node can attach tie no member to the node of its number: one node may have run several.
+  if (network && !antiAffinity) return 'not forced';
   if (alive >= quorum) return 'NotNeeded';
   if (network) return 'not forced';
   if (alive === 0) return 'not forced';

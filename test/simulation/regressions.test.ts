@@ -25,6 +25,23 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
     scenario: {seed: 634_955, fates: ['Alive', 'CutOff', 'Named', 'Deleted', 'Deleted'], spareNodes: 1, ordered: true, liveness: true, policyLagMs: 300, beforeMs: 0, backAfterMs: 20_000, tail: 2},
     kills: [[78, 'before'], [63, 'after']], outcome: 'Degraded',
   },
+  {
+    title: 'a person\'s word does not outweigh volumes that any node can attach',
+    scenario: {seed: 545_436, fates: ['Named', 'Alive', 'Named'], spareNodes: 0, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, network: true}, blocked: 'QuorumOfDataIntact',
+  },
+  {
+    title: 'a joiner that may run anywhere does not take the survivor\'s node while the survivor has none',
+    scenario: {seed: 0, fates: ['Deleted', 'Deleted', 'Alive'], spareNodes: 0, policyLagMs: 0, watched: false, beforeMs: 0}, kills: [[0, 'before']], outcome: 'Degraded',
+  },
+  {
+    title: 'an agent on a node that does not answer any more does not keep the run from its end',
+    scenario: {seed: 769_556, fates: ['Named', 'Alive', 'Deleted', 'DeadNotReady', 'Deleted'], liveness: true, policyLagMs: 2_000, beforeMs: 0, backAfterMs: 90_000, tail: 3},
+    kills: [[43, 'after']], outcome: 'Degraded',
+  },
+  {
+    title: 'with OrderedReady no member is restarted while one of a lower ordinal waits for its proof',
+    scenario: {seed: 0, fates: ['CutOff', 'Alive', 'Deleted', 'OutOfService', 'Deleted'], spareNodes: 0, antiAffinity: false, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, backAfterMs: 20_000}, outcome: 'Degraded',
+  },
 ];
 
 describe('schedules that once went wrong', () => {

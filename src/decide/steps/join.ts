@@ -76,8 +76,8 @@ function enter(view: OrdinalView, via: string, peerURLs: string[]): Decision {
 
 function promote(view: OrdinalView, via: string, member: ListedMember): Decision {
   const {object, pod} = view;
-  if (object && object.metadata?.annotations?.[marks.member] !== member.id) {
-    return act(`it is the turn of ${pod}, as learner ${member.id}`, {type: 'GiveTurn', pod: object, memberID: member.id});
+  if (object && object.metadata?.annotations?.[marks.turn] !== member.id) {
+    return act(`it is the turn of ${pod}, as learner ${member.id}`, {type: 'GiveTurn', pod: object, turn: member.id});
   }
   const agentDone = object?.status?.initContainerStatuses?.every((status) => status.state?.terminated?.exitCode === 0) ?? false;
   if (!agentDone) return wait(`${pod} is coming up as learner${cause(view)}`, 150);

@@ -55,12 +55,12 @@ function mayPlace(observation: Observation, view: OrdinalView): boolean {
 
 /**
  * While the run waits for something else, the claims and pods of the members that join later are made: scheduling, provisioning and the
- * sandbox take most of a join's time. Each waits in its agent for its turn. One after the other is placed, so that a member whose volume
- * ties it to a node finds that node free.
+ * sandbox take most of a join's time. Each waits in its agent for its turn. One after the other is placed, and none before the survivor, so
+ * that a member whose volume ties it to a node finds that node free.
  */
 export function prepareJoins(observation: Observation, current: string): Decision | undefined {
   const run = runIn(observation);
-  if (run.force?.endedAt === undefined) return undefined;
+  if (run.steps.find((step) => step.name === 'Force')?.state !== 'Done') return undefined;
   const survivor = survivorOf(observation);
   if (!isLaunch(survivor.launch)) return undefined;
   const peers: NamedPeer[] = [peerOf(survivor)];
@@ -71,7 +71,9 @@ export function prepareJoins(observation: Observation, current: string): Decisio
     peers.push(peerOf(view));
     if (state === 'Done' || name === current) continue;
     if (!mayPlace(observation, view)) return undefined;
-    const decision = (isJoiner(observation, view) ? undefined : replaceClaims(observation, view)) ?? placePod(observation, view, clusterText(peers));
+    const claims = isJoiner(observation, view) ? undefined : replaceClaims(observation, view);
+    const bound = survivor.object !== undefined && !isTerminating(survivor.object) && survivor.object.spec?.nodeName !== undefined;
+    const decision = claims ?? (bound ? placePod(observation, view, clusterText(peers)) : wait(`${survivor.pod} has no node yet`));
     if (decision !== undefined) return decision.kind === 'act' || decision.kind === 'record' ? decision : undefined;
     if (view.object?.spec?.nodeName === undefined) return undefined;
   }

@@ -14,7 +14,9 @@ const deferredPods = (observation: Observation) =>
 function leftHelpers(observation: Observation): Action[] {
   return observation.helpers.flatMap((pod): Action[] => {
     if (hasFence(pod) && endedByKubelet(pod)) return [{type: 'ReleasePod', pod, force: false}];
-    if (isTerminating(pod)) return [];
+    // An agent runs no etcd: where its kubelet does not answer, its object need not wait for it.
+    const ready = observation.nodes.some((node) => node.name === pod.spec?.nodeName && node.ready);
+    if (isTerminating(pod)) return hasFence(pod) || ready || pod.spec?.nodeName === undefined ? [] : [{type: 'ReleasePod', pod, force: true}];
     return [hasFence(pod) ? {type: 'StopPod', pod} : {type: 'DeletePod', pod}];
   });
 }

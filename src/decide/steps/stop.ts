@@ -70,7 +70,8 @@ export function stopOne(observation: Observation, view: OrdinalView, todo: Todo,
     todo.records.push(recordFence(view, memberID, fenced));
     if (keep && isTerminating(pod) && hasFence(pod)) return;
   }
-  todo.actions.push({type: 'ReleasePod', pod, force: fenced.by !== 'KubeletConfirmed' || !hasFence(pod)});
+  if (fenced.by === 'KubeletConfirmed') todo.actions.push({type: 'ReleasePod', pod, force: !hasFence(pod)});
+  else todo.actions.push({type: 'ReplacePod', pod, by: ownPod(sourceOf(observation, view), run.id, true)});
 }
 
 /** Stops every pod of the set with proof, and takes each name (DESIGN section 5): with a gated own pod, a candidate's with its ended old one. */

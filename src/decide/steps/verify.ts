@@ -1,7 +1,9 @@
+import type {QuorumRecoveryStatus, Run} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
-import {isGated, runOf} from '../../kubernetes/ownPods.ts';
+import {runOf} from '../../kubernetes/ownPods.ts';
 import type {Decision} from '../decision.ts';
 import {act, done, wait} from '../decision.ts';
+import {podOfJoinStep} from '../plan.ts';
 import {joinOf, runIn, survivorOf} from './common.ts';
 
 /** Pods that are members by now: all but those whose join waits. */
@@ -17,8 +19,24 @@ export function verify(observation: Observation): Decision {
 }
 
 /** With OrderedReady the controller makes no pod while one of a lower ordinal is not Ready, and a held one never is. */
-const controllerMakes = ({set, ordinals}: Observation, view: OrdinalView) => set?.spec?.podManagementPolicy === 'Parallel'
-  || ordinals.every((other) => other.ordinal >= view.ordinal || (other.object !== undefined && !isGated(other.object)));
+const controllerMakes = ({set, ordinals}: Observation, members: readonly string[], view: OrdinalView) => set?.spec?.podManagementPolicy === 'Parallel'
+  || ordinals.every((other) => other.ordinal >= view.ordinal || members.includes(other.pod));
+
+/**
+ * The member that joined last is the best one to restart: one that joined by snapshot waits seven seconds for the answer to its first
+ * proposal, which the snapshot swallowed, before it serves any client (etcdserver, publishV3); started again it serves at once.
+ */
+const lastJoinedFirst = (run: Run): string[] =>
+  run.steps.filter((step) => step.state === 'Done').map((step) => podOfJoinStep(step.name)).filter((pod) => pod !== undefined).reverse();
+
+/** Whom the restart proof has to ask: not the member that it will restart, which may be silent, as long as nothing else comes in question. */
+export function askedByProof({run}: QuorumRecoveryStatus): string[] | undefined {
+  if (run?.plan === undefined || run.joins?.some((join) => join.deferred !== undefined)) return undefined;
+  const {survivor} = run.plan;
+  const [last, ...others] = lastJoinedFirst(run);
+  if (run.restart !== undefined) return [survivor, run.restart.pod];
+  return last === undefined ? undefined : [survivor, ...others];
+}
 
 /** One follower is restarted by the StatefulSet controller from the untouched template: the proof that nothing is left to hand over. */
 export function restartProof(observation: Observation): Decision {
@@ -27,19 +45,20 @@ export function restartProof(observation: Observation): Decision {
   const views = observation.ordinals.filter((view) => members.includes(view.pod));
   if (run.restart === undefined) {
     if (members.length < 3) return done(`skipped: with ${members.length} voters a restart would take the quorum away`);
-    const silent = views.find((view) => view.probe.kind !== 'Answered');
-    if (silent) return wait(`${silent.pod} does not answer: no member is restarted before all do`);
     const survivor = survivorOf(observation);
-    const leader = survivor.probe.kind === 'Answered' ? survivor.probe.status.leader : '';
-    const [follower] = views.filter((view) => view.pod !== survivor.pod && view.probe.kind === 'Answered' && view.probe.status.memberID !== leader
-      && controllerMakes(observation, view));
+    if (survivor.probe.kind !== 'Answered') return wait(`${survivor.pod} does not answer: no member is restarted before the others do`);
+    const {leader} = survivor.probe.status;
+    const follower = lastJoinedFirst(run).map((pod) => views.find((view) => view.pod === pod))
+      .find((view) => view?.object !== undefined && joinOf(run, view.pod)?.memberID !== leader && controllerMakes(observation, members, view));
     if (follower?.object === undefined) return done('skipped: the StatefulSet controller makes pods in order, and one of a lower ordinal than every follower is held');
+    const silent = views.find((view) => view !== follower && view.probe.kind !== 'Answered');
+    if (silent) return wait(`${silent.pod} does not answer: no member is restarted before the others do`);
     const {pod} = follower;
     const uid = follower.object.metadata?.uid ?? '';
     return {
-      ...act(`restarting ${pod} from the untouched template`, {type: 'DeletePod', pod: follower.object}),
+      kind: 'act', why: `restarting ${pod} from the untouched template`, actions: [{type: 'DeletePod', pod: follower.object}],
       record: (draft) => { if (draft.run) draft.run.restart = {pod, podUID: uid}; },
-    } as Decision;
+    };
   }
   const view = views.find((candidate) => candidate.pod === run.restart?.pod);
   const pod = view?.object;

@@ -23,7 +23,7 @@ const runWith = (steps: StepRecord[], more: Partial<Run> = {}): Run => runOf({
 });
 
 const steps = (one: StepRecord['state'], two: StepRecord['state']): StepRecord[] =>
-  [{name: 'StartSurvivor', state: 'Done'}, {name: 'Join etcd-1', state: one}, {name: 'Join etcd-2', state: two}, {name: 'Verify', state: 'Pending'}];
+  [{name: 'Force', state: 'Done'}, {name: 'StartSurvivor', state: 'Done'}, {name: 'Join etcd-1', state: one}, {name: 'Join etcd-2', state: two}, {name: 'Verify', state: 'Pending'}];
 
 const [first, second] = members(3);
 if (first === undefined || second === undefined) throw new Error('no members');
@@ -36,7 +36,7 @@ const serving = (listed: ListedMember[], one: OrdinalOptions, two: OrdinalOption
 });
 const gated = (index: number): OrdinalOptions => ({object: ownPodOf(index, {gated: true, node: '', uid: `held-${index}`, annotations: mark}), place: {at: 'Unbound'}});
 const joiner = (index: number, cluster: string, more: {status?: V1Pod['status']; node?: string; member?: string} = {}): OrdinalOptions => {
-  const object = ownPodOf(index, {uid: `joiner-${index}`, node: more.node ?? `node-${index}`, statuses: [], annotations: {...mark, 'quorumrecovery.io/initial-cluster': cluster, ...(more.member !== undefined && {'quorumrecovery.io/member': more.member})}});
+  const object = ownPodOf(index, {uid: `joiner-${index}`, node: more.node ?? `node-${index}`, statuses: [], annotations: {...mark, 'quorumrecovery.io/initial-cluster': cluster, ...(more.member !== undefined && {'quorumrecovery.io/turn': more.member})}});
   return {object: {...object, status: more.status ?? {}}, place: {at: 'Unbound'}};
 };
 const told = (decision: Decision | undefined): string =>
@@ -73,10 +73,11 @@ describe('Join', () => {
 
 describe('while a run waits, its joins', () => {
   const starting = (one: OrdinalOptions, two: OrdinalOptions, more: Partial<Run> = {}) =>
-    observationOf(serving([first], one, two, runWith([{name: 'StartSurvivor', state: 'Running'}, ...steps('Pending', 'Pending').slice(1)], more)));
+    observationOf(serving([first], one, two, runWith([{name: 'Force', state: 'Done'}, {name: 'StartSurvivor', state: 'Running'}, ...steps('Pending', 'Pending').slice(2)], more)));
   const prepare = (one: OrdinalOptions, two: OrdinalOptions, more: Partial<Run> = {}) => told(prepareJoins(starting(one, two, more), 'StartSurvivor'));
-  it('are not prepared before the forced start has ended', () => {
-    assert.equal(prepare(gated(1), gated(2), {force: {attempt: 1, pod: 'f', podUID: 'f'}}), 'nothing');
+  it('are not prepared before the forced etcd was checked', () => {
+    const run = runWith([{name: 'Force', state: 'Running'}, ...steps('Pending', 'Pending').slice(2)]);
+    assert.equal(told(prepareJoins(observationOf(serving([first], gated(1), gated(2), run)), 'Force')), 'nothing');
   });
   it('get their pods one after the other, each when the one before it has a node', () => {
     assert.equal(prepare(gated(1), gated(2)), 'ReplacePod');
@@ -87,10 +88,15 @@ describe('while a run waits, its joins', () => {
     assert.equal(prepare(joiner(1, list(0, 1)), joiner(2, list(0, 1, 2))), 'nothing');
   });
   it('leave out a member that waits for a node', () => {
-    const run = runWith([{name: 'Verify', state: 'Running'}, {name: 'Join etcd-1', state: 'Deferred'}, {name: 'Join etcd-2', state: 'Pending'}]);
+    const run = runWith([{name: 'Force', state: 'Done'}, {name: 'Verify', state: 'Running'}, {name: 'Join etcd-1', state: 'Deferred'}, {name: 'Join etcd-2', state: 'Pending'}]);
     const decision = prepareJoins(observationOf(serving([first], gated(1), gated(2), run)), 'Verify');
     if (decision?.kind === 'act' && decision.actions[0]?.type === 'ReplacePod') assert.equal(decision.actions[0].by.metadata?.annotations?.['quorumrecovery.io/initial-cluster'], list(0, 2));
     else assert.fail(told(decision));
+  });
+  it('are not placed before the survivor has its node, which one of them could take', () => {
+    const waits = (object: V1Pod) => told(prepareJoins(observationOf({...serving([first], gated(1), gated(2), runWith(steps('Pending', 'Pending'))), ordinals: [{object}, gated(1), gated(2)]}), 'StartSurvivor'));
+    assert.equal(waits(ownPodOf(0, {gated: true, node: '', uid: 'held-0', annotations: mark})), 'nothing');
+    assert.equal(waits(ownPodOf(0, {uid: 'own', statuses: []})), 'ReplacePod');
   });
   it('record a lost claim before it is made anew', () => {
     const lost: OrdinalOptions = {...gated(1), place: {at: 'GoneNode', nodes: ['old']}};
@@ -102,7 +108,7 @@ describe('while a run waits, its joins', () => {
     assert.equal(prepare(here, gated(2), {joins: [{pod: 'etcd-1', attempt: 1, guarded: true}]}), 'ReplacePod');
   });
   it('take the place of a wait, and of nothing else', () => {
-    const waits = observationOf({...serving([first], gated(1), gated(2), runWith([{name: 'StartSurvivor', state: 'Running'}, ...steps('Pending', 'Pending').slice(1)])),
+    const waits = observationOf({...serving([first], gated(1), gated(2), runWith([{name: 'Force', state: 'Done'}, {name: 'StartSurvivor', state: 'Running'}, ...steps('Pending', 'Pending').slice(2)])),
       ordinals: [{object: ownPodOf(0, {uid: 'own', statuses: []})}, gated(1), gated(2)]});
     const next = nextStep(waits);
     assert.deepEqual([next?.name, told(next?.decision)], ['StartSurvivor', 'ReplacePod']);

@@ -3,14 +3,14 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
-import {endForce, force} from '../../../src/decide/steps/force.ts';
+import {endForce, force, forceMayHaveBegun} from '../../../src/decide/steps/force.ts';
 import {hold} from '../../../src/decide/steps/hold.ts';
 import {inspect} from '../../../src/decide/steps/inspect.ts';
 import {plan as planning} from '../../../src/decide/steps/plan.ts';
 import {release} from '../../../src/decide/steps/release.ts';
 import {stop} from '../../../src/decide/steps/stop.ts';
 import {startSurvivor} from '../../../src/decide/steps/survivor.ts';
-import {restartProof} from '../../../src/decide/steps/verify.ts';
+import {askedByProof, restartProof} from '../../../src/decide/steps/verify.ts';
 import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, recordOf, runOf, waiting} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';
 
@@ -71,7 +71,7 @@ describe('Planning', () => {
     if ('record' in decision) decision.record(draft);
     const run = draft.run;
     assert.deepEqual([run.plan?.survivor, run.identity?.clusterID, run.plan?.lost.map(({pod, fenced: by}) => `${pod} ${by}`)], ['etcd-0', clusterID, ['etcd-1 NodeDeleted', 'etcd-2 NodeDeleted']]);
-    assert.deepEqual(run.steps.map(({name}) => name), ['Plan', 'Hold', 'Stop', 'Force', 'EndForce', 'StartSurvivor', 'Decommission', 'Join etcd-1', 'Join etcd-2', 'Verify', 'RestartProof', 'Release']);
+    assert.deepEqual(run.steps.map(({name}) => name), ['Plan', 'Hold', 'Stop', 'Force', 'EndForce', 'StartSurvivor', 'Decommission', 'Join etcd-1', 'Join etcd-2', 'RestartProof', 'Verify', 'Release']);
   });
   it('is blocked when nobody can prove the survivor stopped, although the rule could do without it', () => {
     const again = {...base, nodes: [node('node-0', {uid: 'again'})], status: {...base.status, run: runOf({offline: [facts(0)]})}, ordinals: [{object: ownPodOf(0, {statuses: [waiting]})}, ...(base.ordinals ?? []).slice(1)]};
@@ -183,13 +183,69 @@ describe('after the force', () => {
     const pending = steps.map((step) => (step.name === 'Join etcd-2' ? {...step, state: 'Done' as const} : step));
     assert.equal(nextStep(observationOf(ready(planned({steps: pending, joins}))))?.name, 'Join etcd-1');
   });
+  const joinedSteps = (...pods: string[]): Run['steps'] => pods.map((pod) => ({name: `Join ${pod}`, state: 'Done'}));
+  it('the restart proof takes the member that joined last, which may not serve yet, once all others answer', () => {
+    const run = planned({steps: joinedSteps('etcd-2', 'etcd-1')});
+    const proof = (two: OrdinalOptions) => restartProof(observationOf({ordinals: [{probe: answers(0, 3, {leader: 'a0'})}, {object: ownPodOf(1)}, two], status: {run, members: records}}));
+    const decision = proof({probe: answers(2, 3, {leader: 'a0'})});
+    assert.ok(decision.kind === 'act' && decision.actions[0]?.type === 'DeletePod' && decision.actions[0].pod.metadata?.name === 'etcd-1', told(decision));
+    assert.equal(told(proof({object: ownPodOf(2)})), 'wait');
+    assert.deepEqual(askedByProof({run}), ['etcd-0', 'etcd-2']);
+    assert.deepEqual(askedByProof({run: {...run, restart: {pod: 'etcd-1', podUID: 'u'}}}), ['etcd-0', 'etcd-1']);
+  });
+  it('the restart proof leaves the leader alone', () => {
+    const run = planned({steps: joinedSteps('etcd-1', 'etcd-2'), joins: [{pod: 'etcd-1', attempt: 1, memberID: 'b1'}, {pod: 'etcd-2', attempt: 1, memberID: 'b2'}]});
+    const views: OrdinalOptions[] = [0, 1, 2].map((index) => ({probe: answers(index, 3, {leader: 'b2'})}));
+    const decision = restartProof(observationOf({ordinals: views, status: {run, members: records}}));
+    assert.ok(decision.kind === 'act' && decision.actions[0]?.type === 'DeletePod' && decision.actions[0].pod.metadata?.name === 'etcd-1', told(decision));
+  });
   it('the restart proof takes no pod that the controller could not make again', () => {
     const proof = (policy: string) => {
       const views: OrdinalOptions[] = [0, 1, 2, 3].map((index) => (index === 1 ? heldHere(1) : {probe: answers(index, 4, {leader: 'a0'})}));
-      const run = planned({joins: [{pod: 'etcd-1', attempt: 1, deferred: {reason: 'Unschedulable', message: ''}}]});
+      const run = planned({steps: joinedSteps('etcd-2', 'etcd-3'), joins: [{pod: 'etcd-1', attempt: 1, deferred: {reason: 'Unschedulable', message: ''}}]});
       return told(restartProof(observationOf({set: newSet(4, {podManagementPolicy: policy}), ordinals: views, status: {run, members: records}})));
     };
     assert.equal(proof('Parallel'), 'DeletePod');
     assert.equal(proof('OrderedReady'), 'done');
+  });
+});
+
+describe('the turn of the forced start', () => {
+  const made = (more: Partial<V1Pod['metadata'] & object> = {}, rest: Partial<V1Pod> = {}): V1Pod => ({
+    metadata: {name: 'etcd-0-force-1', uid: 'f', finalizers: ['quorumrecovery.io/fence'], ...more, annotations: {...mark, 'quorumrecovery.io/step': 'Force', 'quorumrecovery.io/pod': 'etcd-0', 'quorumrecovery.io/attempt': '1', ...more.annotations}},
+    spec: {containers: [], nodeName: 'node-0', restartPolicy: 'Never'}, status: {containerStatuses: []}, ...rest,
+  });
+  const begun = planned({force: {attempt: 1, pod: 'etcd-0-force-1'}});
+  const old = ownPodOf(0, {deleting: true, finalizers: ['quorumrecovery.io/fence']});
+  const stopping = (candidates: string[], force?: Run['force']): string | undefined => {
+    const run = planned({steps: [{name: 'Stop', state: 'Running'}], ...(force && {force})}, candidates);
+    const next = nextStep(observationOf(ready(run, {ordinals: [{object: old}, held(1), held(2)]})));
+    return next && told(next.decision);
+  };
+  it('the pod is made while the old pod of the only candidate stops, and once', () => {
+    assert.equal(stopping(['etcd-0']), 'CreatePod');
+    assert.equal(stopping(['etcd-0', 'etcd-1']), 'wait');
+    assert.equal(stopping(['etcd-0'], {attempt: 1, pod: 'etcd-0-force-1'}), 'wait');
+  });
+  it('comes only while the fencing rule holds, and is intended before it is given', () => {
+    const decision = force(observationOf(ready(begun, {more: {helpers: [made()]}})));
+    assert.equal(told(decision), 'GiveTurn');
+    const draft = {run: structuredClone(begun)};
+    if (decision.kind === 'act') decision.record?.(draft);
+    assert.equal(draft.run.force?.turnGiven, true);
+    const again = [node('node-0'), node('node-1', {uid: 'again'}), node('node-2', {uid: 'again'})];
+    assert.equal(told(force(observationOf(ready(begun, {nodes: again, more: {helpers: [made()]}})))), 'blocked FencingUnproven');
+  });
+  it('before it the run can still let everything go; from its intent on it cannot', () => {
+    const may = (run: Run, helpers: V1Pod[]) => forceMayHaveBegun(observationOf(ready(run, {more: {helpers}})));
+    assert.equal(may(begun, [made()]), false);
+    assert.equal(may(planned({force: {attempt: 1, pod: 'etcd-0-force-1', turnGiven: true}}), [made()]), true);
+    assert.equal(may(begun, [made({annotations: {'quorumrecovery.io/turn': '1'}})]), true);
+    assert.equal(may(planned({force: {attempt: 1, pod: 'etcd-0-force-1', turnGiven: true}}), []), true);
+  });
+  it('is not given to a pod that ended before it, or whose node is gone: another takes its place', () => {
+    const ofForce = (helper: V1Pod) => told(force(observationOf(ready(begun, {more: {helpers: [helper]}}))));
+    assert.equal(ofForce(made({}, {status: {phase: 'Failed', containerStatuses: [ended()]}})), 'ReleasePod');
+    assert.equal(ofForce(made({}, {spec: {containers: [], nodeName: 'gone', restartPolicy: 'Never'}})), 'ReleasePod');
   });
 });

@@ -44,7 +44,7 @@ describe('the pod of the forced start', () => {
   });
   it('copies first, and expects this member of this cluster on the disk', () => {
     const args = argsOf(forced(), 'volume-agent').join(' ');
-    assert.match(args, /^prepare-force --attempt 1 --pod \$\(POD_UID\) --expect-member a0 --expect-cluster c1 --copy --root \/data --data-dir \/data --run run-1a2b$/);
+    assert.match(args, /^prepare-force --attempt 1 --pod \$\(POD_UID\) --turn \/quorumrecovery\/turn --expect-member a0 --expect-cluster c1 --copy --root \/data --data-dir \/data --run run-1a2b$/);
     assert.equal(forced().spec?.initContainers?.[0]?.name, 'volume-agent');
   });
   it('skips the copy only where preserve.mode says so', () => {
@@ -66,7 +66,7 @@ describe('a volume agent', () => {
   it('goes where the volume is when no pod holds it', () => {
     const held = {...view, object: ownPodOf(0, {gated: true})};
     const pod = agentPod({...options, view: held, step: 'Decommission', command: ['set-aside'], readOnly: false});
-    assert.equal(pod.spec?.nodeSelector, undefined);
+    assert.deepEqual(pod.spec?.nodeSelector, {});
     assert.deepEqual(pod.spec?.containers[0]?.args, ['set-aside', '--root', '/data', '--data-dir', '/data', '--run', 'run-1a2b']);
   });
   it('carries the run, its step and its pod, by which it is found again', () => {
@@ -107,7 +107,7 @@ describe('the pod of a joiner', () => {
     const pod = made();
     assert.deepEqual(argsOf(pod, 'volume-agent').slice(0, 3), ['prepare-join', '--turn', '/quorumrecovery/turn']);
     const volume = pod.spec?.volumes?.find(({downwardAPI}) => downwardAPI !== undefined);
-    assert.deepEqual(volume?.downwardAPI?.items, [{path: 'turn', fieldRef: {fieldPath: "metadata.annotations['quorumrecovery.io/member']"}}]);
+    assert.deepEqual(volume?.downwardAPI?.items, [{path: 'turn', fieldRef: {fieldPath: "metadata.annotations['quorumrecovery.io/turn']"}}]);
     const [agent] = pod.spec?.initContainers ?? [];
     assert.ok(agent?.volumeMounts?.some((mount) => mount.name === volume.name && mount.mountPath === '/quorumrecovery' && mount.readOnly === true));
   });
