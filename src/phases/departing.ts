@@ -1,4 +1,4 @@
-import {forceMayHaveBegun} from '../decide/steps/force.ts';
+import {forceMayHaveBegun} from '../decide/steps/forceHelper.ts';
 import type {Observation} from '../observe/observation.ts';
 
 /**

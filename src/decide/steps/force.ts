@@ -1,23 +1,18 @@
 import type {V1Pod} from '@kubernetes/client-node';
-import {marks} from '../../api/types.ts';
-import type {Run} from '../../api/types.ts';
-import {forcePod} from '../../kubernetes/helperPods.ts';
 import {agentReport} from '../../observe/agentReport.ts';
-import {hasFence, isTerminating} from '../../kubernetes/ownPods.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
 import {endedByKubelet} from '../processes.ts';
+import {helperOf, quorumCameBack, runIn, survivorOf} from './common.ts';
+import {giveTurn, makeHelper, replaceOldPod, turnOf} from './forceHelper.ts';
 import {offlineFacts, recordOffline} from './inspect.ts';
 import {replaceEnded} from './stop.ts';
-import {helperOf, quorumCameBack, runIn, sourceOf, survivorOf} from './common.ts';
 
 /** A start that dies is tried again this often; the copy is there from the first. */
 const maxAttempts = 3;
-/** A helper that was bound to its old pod's node is made anew for any node when it finds no place there for so long, ms. */
-const unscheduledMs = 5_000;
 /** A disk that the agent refused is looked at again after this time, ms: space may have been made. */
 const agentRetryMs = 30_000;
 
@@ -41,51 +36,6 @@ function guard(observation: Observation): Decision | undefined {
 /** When the agent in a helper pod ended, ms since the epoch. */
 const endOfAgent = (helper: V1Pod) => new Date(helper.status?.initContainerStatuses?.[0]?.state?.terminated?.finishedAt ?? helper.metadata?.creationTimestamp ?? 0).getTime();
 
-/**
- * The forced etcd may have run: from here on the run can only be finished. A helper without its turn, or whose agent refused, never
- * started it. The turn is intended in the status before it is given.
- */
-export function forceMayHaveBegun(observation: Observation): boolean {
-  const {force: forced, plan} = observation.status.run ?? {};
-  if (forced?.podUID !== undefined) return true;
-  const helper = plan === undefined ? undefined : helperOf(observation, 'Force', plan.survivor);
-  if (helper !== undefined && agentReport(helper)?.ok === false) return false;
-  return forced?.turnGiven === true || (helper !== undefined && turnOf(helper) !== undefined);
-}
-
-const turnOf = (helper: V1Pod) => helper.metadata?.annotations?.[marks.turn];
-
-const startAttempt = (attempt: number, pod: string) => (draft: {run?: Run | undefined}) => {
-  if (draft.run) draft.run.force = {attempt, pod, ...(draft.run.force?.turnGiven && {turnGiven: true})};
-};
-
-/** Makes the helper of an attempt. Its agent waits for its turn: until then it touches nothing, and the run can still let everything go. */
-function makeHelper(observation: Observation, attempt: number): Decision {
-  const survivor = survivorOf(observation);
-  const pod = forcePod({observation, view: survivor, source: sourceOf(observation, survivor), run: runIn(observation).id, attempt, members: runIn(observation).identity});
-  if ('problem' in pod) return blocked('ForceFailed', pod.problem);
-  return {kind: 'act', why: `making the pod that starts ${survivor.pod}'s data once with --force-new-cluster; it waits for its turn`, actions: [{type: 'CreatePod', pod: pod.pod}], record: startAttempt(attempt, pod.pod.metadata?.name ?? '')};
-}
-
-/** The helper's pod is made while the old pod of the only candidate stops, so that nothing but its turn is left to wait for. */
-export function makeHelperEarly(observation: Observation): Decision | undefined {
-  const {plan, force: forced} = runIn(observation);
-  const old = survivorOf(observation).object;
-  if (plan?.candidates.length !== 1 || forced !== undefined || old?.spec?.nodeName === undefined || !isTerminating(old)) return undefined;
-  const made = makeHelper(observation, 1);
-  return made.kind === 'act' ? made : undefined;
-}
-
-/** A helper that ended before its turn, or cannot come up where it was bound to: another takes its place. */
-function misplaced(observation: Observation, helper: V1Pod): boolean {
-  if (endedByKubelet(helper)) return true;
-  const {nodeName} = helper.spec ?? {};
-  if (nodeName !== undefined) return !observation.nodes.some((node) => node.name === nodeName);
-  const refused = helper.status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False');
-  const age = observation.now - new Date(helper.metadata?.creationTimestamp ?? observation.now).getTime();
-  return helper.spec?.nodeSelector?.['kubernetes.io/hostname'] !== undefined && refused === true && age > unscheduledMs;
-}
-
 /** Starts the survivor's data once with --force-new-cluster, in a helper pod outside every Service, and checks what came of it. */
 export function force(observation: Observation): Decision {
   const run = runIn(observation);
@@ -93,25 +43,14 @@ export function force(observation: Observation): Decision {
   const attempt = run.force?.attempt ?? 1;
   const helper = helperOf(observation, 'Force', survivor.pod);
   if (helper === undefined) return guard(observation) ?? makeHelper(observation, run.force?.podUID === undefined ? attempt : attempt + 1);
-  if (turnOf(helper) === undefined && helper.metadata?.deletionTimestamp === undefined) {
-    const refusal = guard(observation);
-    if (refusal) return refusal;
-    // The old pod's object first: while it is there the next helper would be bound to its node again.
-    if (misplaced(observation, helper)) return replaceEnded(observation, survivor) ?? act('the pod of the forced start cannot come up: another takes its place', {type: 'ReleasePod', pod: helper, force: true});
-    const turn = helper.metadata?.annotations?.[marks.attempt] ?? String(attempt);
-    return {kind: 'act', why: `starting ${survivor.pod}'s data once with --force-new-cluster`, actions: [{type: 'GiveTurn', pod: helper, turn}],
-      record: (draft) => { if (draft.run?.force) draft.run.force.turnGiven = true; }};
-  }
+  if (turnOf(helper) === undefined && helper.metadata?.deletionTimestamp === undefined) return guard(observation) ?? giveTurn(observation, helper, attempt);
   const prepared = agentSaid(observation, helper, attempt);
   if (prepared) return prepared;
   if (endedByKubelet(helper)) return retry(observation, attempt, helper);
   if (helper.status?.podIP && helper.status.containerStatuses?.some((status) => status.state?.running)) {
     return {kind: 'act', actions: [{type: 'CheckForced', pod: helper}], why: 'checking the forced etcd: one member, its own leader, canary keys, a write', completes: true};
   }
-  // The old pod's object goes once this one has the volume, or if the scheduler may be waiting for it (ReadWriteOncePod).
-  const unscheduled = helper.status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False');
-  const meanwhile = helper.status?.podIP !== undefined || unscheduled ? replaceEnded(observation, survivor) : undefined;
-  return meanwhile ?? wait(`the forced start of ${survivor.pod} is coming up${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
+  return replaceOldPod(observation, helper) ?? wait(`the forced start of ${survivor.pod} is coming up${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
 }
 
 /** What the agent before the forced etcd reported: recorded once, or a refusal. */
@@ -161,12 +100,4 @@ export function endForce(observation: Observation): Decision {
   }
   if (helper.metadata?.deletionTimestamp === undefined) return act('stopping the forced start', {type: 'StopPod', pod: helper});
   return replaceEnded(observation, survivor) ?? wait('the forced start is stopping');
-}
-
-/** The object of the ended forced start is let go while there is nothing else to do. */
-export function dropForced(observation: Observation): Decision | undefined {
-  const helper = helperOf(observation, 'Force', survivorOf(observation).pod);
-  if (helper === undefined || !hasFence(helper)) return undefined;
-  const onNode = observation.nodes.some((candidate) => candidate.name === helper.spec?.nodeName);
-  return act('taking the forced start away', {type: 'ReleasePod', pod: helper, force: !onNode});
 }

@@ -1,8 +1,9 @@
+import type {V1Pod} from '@kubernetes/client-node';
 import type {Fenced, MemberRecord} from '../../api/types.ts';
 import {hasFence, isGated, isTerminating, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
-import {act, blocked, done, wait} from '../decision.ts';
+import {blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
 import {endOf, endedByKubelet, judgeProcess} from '../processes.ts';
 import {memberIDOf, quorumCameBack, runIn, sourceOf} from './common.ts';
@@ -57,21 +58,28 @@ export function stopOne(observation: Observation, view: OrdinalView, todo: Todo,
     return;
   }
   if ('waitsFor' in end && !named) return;
-  const fenced: Fenced = 'fenced' in end ? end.fenced
-    : {by: 'LostMembers', podUID: pod.metadata?.uid ?? '', at: new Date(observation.now).toISOString(), message: 'spec.lostMembers names it'};
+  takeName(observation, view, todo, {
+    pod, keep, named, memberID,
+    fenced: 'fenced' in end ? end.fenced : {by: 'LostMembers', podUID: pod.metadata?.uid ?? '', at: new Date(observation.now).toISOString(), message: 'spec.lostMembers names it'},
+  });
+}
+
+/** The old pod has ended: its proof is recorded, and its name taken. */
+function takeName(observation: Observation, view: OrdinalView, todo: Todo, old: {pod: V1Pod; fenced: Fenced; keep: boolean; named: boolean; memberID: string | undefined}): void {
+  const {pod, fenced, keep, named, memberID} = old;
   // A pod that never ran says nothing of the process before it: it goes, and leaves the record alone.
   if (fenced.by === 'NeverStarted') {
     todo.actions.push({type: 'ReleasePod', pod, force: true});
     return;
   }
   const verdict = judgeProcess(observation, {memberID: memberID ?? '', pod: view.pod});
-  const votersOwn = verdict.proven?.podUID === fenced.podUID || named;
-  if (votersOwn && record?.fenced?.podUID !== fenced.podUID) {
+  const recorded = observation.status.members?.find((member) => member.pod === view.pod)?.fenced?.podUID;
+  if ((verdict.proven?.podUID === fenced.podUID || named) && recorded !== fenced.podUID) {
     todo.records.push(recordFence(view, memberID, fenced));
     if (keep && isTerminating(pod) && hasFence(pod)) return;
   }
   if (fenced.by === 'KubeletConfirmed') todo.actions.push({type: 'ReleasePod', pod, force: !hasFence(pod)});
-  else todo.actions.push({type: 'ReplacePod', pod, by: ownPod(sourceOf(observation, view), run.id, true)});
+  else todo.actions.push({type: 'ReplacePod', pod, by: ownPod(sourceOf(observation, view), runIn(observation).id, true)});
 }
 
 /** Stops every pod of the set with proof, and takes each name (DESIGN section 5): with a gated own pod, a candidate's with its ended old one. */
@@ -122,7 +130,8 @@ function stopAll(observation: Observation, views: readonly OrdinalView[], keep: 
 /** Proofs are recorded before the objects that carry them go: an act's record is written before it begins. */
 export function stopDecision(todo: Todo): Decision | undefined {
   const record: Transaction = (draft) => { for (const one of todo.records) one(draft); };
-  if (todo.actions.length > 0) return {...act('stopping the pods and taking their names', ...todo.actions), ...(todo.records.length > 0 && {record})} as Decision;
+  const why = 'stopping the pods and taking their names';
+  if (todo.actions.length > 0) return {kind: 'act', why, actions: todo.actions, ...(todo.records.length > 0 && {record})};
   if (todo.records.length > 0) return {kind: 'record', why: 'recording the proven end of members', record};
   if (todo.waits.length > 0) return wait(todo.waits.join('; '), 500);
   return undefined;

@@ -3,7 +3,7 @@ import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Decision, Transaction} from '../decision.ts';
 import {act, wait} from '../decision.ts';
-import {dropForced} from './force.ts';
+import {dropForced} from './forceHelper.ts';
 import {replaceEnded} from './stop.ts';
 import {runIn, survivorOf} from './common.ts';
 

@@ -67,7 +67,7 @@ describe('a volume agent', () => {
     const held = {...view, object: ownPodOf(0, {gated: true})};
     const pod = agentPod({...options, view: held, step: 'Decommission', command: ['set-aside'], readOnly: false});
     assert.deepEqual(pod.spec?.nodeSelector, {});
-    assert.deepEqual(pod.spec?.containers[0]?.args, ['set-aside', '--root', '/data', '--data-dir', '/data', '--run', 'run-1a2b']);
+    assert.deepEqual(pod.spec.containers[0]?.args, ['set-aside', '--root', '/data', '--data-dir', '/data', '--run', 'run-1a2b']);
   });
   it('carries the run, its step and its pod, by which it is found again', () => {
     const pod = agentPod({...options, step: 'Decommission', command: ['set-aside'], readOnly: false});

@@ -1,0 +1,86 @@
+import type {V1Pod} from '@kubernetes/client-node';
+import {marks} from '../../api/types.ts';
+import type {Run} from '../../api/types.ts';
+import {forcePod} from '../../kubernetes/helperPods.ts';
+import {hasFence, isTerminating} from '../../kubernetes/ownPods.ts';
+import {agentReport} from '../../observe/agentReport.ts';
+import type {Observation} from '../../observe/observation.ts';
+import type {Decision} from '../decision.ts';
+import {act, blocked} from '../decision.ts';
+import {endedByKubelet} from '../processes.ts';
+import {helperOf, runIn, sourceOf, survivorOf} from './common.ts';
+import {replaceEnded} from './stop.ts';
+
+/** A helper that was bound to its old pod's node is made anew for any node when it finds no place there for so long, ms. */
+const unscheduledMs = 5_000;
+
+/**
+ * The forced etcd may have run: from here on the run can only be finished. A helper without its turn, or whose agent refused, never
+ * started it. The turn is intended in the status before it is given.
+ */
+export function forceMayHaveBegun(observation: Observation): boolean {
+  const {force: forced, plan} = observation.status.run ?? {};
+  if (forced?.podUID !== undefined) return true;
+  const helper = plan === undefined ? undefined : helperOf(observation, 'Force', plan.survivor);
+  if (helper !== undefined && agentReport(helper)?.ok === false) return false;
+  return forced?.turnGiven === true || (helper !== undefined && turnOf(helper) !== undefined);
+}
+
+export const turnOf = (helper: V1Pod) => helper.metadata?.annotations?.[marks.turn];
+
+const startAttempt = (attempt: number, pod: string) => (draft: {run?: Run | undefined}) => {
+  if (draft.run) draft.run.force = {attempt, pod, ...(draft.run.force?.turnGiven && {turnGiven: true})};
+};
+
+/** Makes the helper of an attempt. Its agent waits for its turn: until then it touches nothing, and the run can still let everything go. */
+export function makeHelper(observation: Observation, attempt: number): Decision {
+  const survivor = survivorOf(observation);
+  const pod = forcePod({observation, view: survivor, source: sourceOf(observation, survivor), run: runIn(observation).id, attempt, members: runIn(observation).identity});
+  if ('problem' in pod) return blocked('ForceFailed', pod.problem);
+  return {kind: 'act', why: `making the pod that starts ${survivor.pod}'s data once with --force-new-cluster; it waits for its turn`, actions: [{type: 'CreatePod', pod: pod.pod}], record: startAttempt(attempt, pod.pod.metadata?.name ?? '')};
+}
+
+/** The helper's pod is made while the old pod of the only candidate stops, so that nothing but its turn is left to wait for. */
+export function makeHelperEarly(observation: Observation): Decision | undefined {
+  const {plan, force: forced} = runIn(observation);
+  const old = survivorOf(observation).object;
+  if (plan?.candidates.length !== 1 || forced !== undefined || old?.spec?.nodeName === undefined || !isTerminating(old)) return undefined;
+  const made = makeHelper(observation, 1);
+  return made.kind === 'act' ? made : undefined;
+}
+
+/** A helper that ended before its turn, or cannot come up where it was bound to: another takes its place. */
+function misplaced(observation: Observation, helper: V1Pod): boolean {
+  if (endedByKubelet(helper)) return true;
+  const {nodeName} = helper.spec ?? {};
+  if (nodeName !== undefined) return !observation.nodes.some((node) => node.name === nodeName);
+  const refused = helper.status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False');
+  const age = observation.now - new Date(helper.metadata?.creationTimestamp ?? observation.now).getTime();
+  return helper.spec?.nodeSelector?.['kubernetes.io/hostname'] !== undefined && refused === true && age > unscheduledMs;
+}
+
+/** Gives the helper its turn; what is asked before is the caller's. */
+export function giveTurn(observation: Observation, helper: V1Pod, attempt: number): Decision {
+  const survivor = survivorOf(observation);
+  // The old pod's object first: while it is there the next helper would be bound to its node again.
+  if (misplaced(observation, helper)) return replaceEnded(observation, survivor) ?? act('the pod of the forced start cannot come up: another takes its place', {type: 'ReleasePod', pod: helper, force: true});
+  const turn = helper.metadata?.annotations?.[marks.attempt] ?? String(attempt);
+  return {
+    kind: 'act', why: `starting ${survivor.pod}'s data once with --force-new-cluster`, actions: [{type: 'GiveTurn', pod: helper, turn}],
+    record: (draft) => { if (draft.run?.force) draft.run.force.turnGiven = true; },
+  };
+}
+
+/** The old pod's object goes once the helper has the volume, or if the scheduler may be waiting for it (ReadWriteOncePod). */
+export function replaceOldPod(observation: Observation, helper: V1Pod): Decision | undefined {
+  const unscheduled = helper.status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False');
+  return helper.status?.podIP !== undefined || unscheduled ? replaceEnded(observation, survivorOf(observation)) : undefined;
+}
+
+/** The object of the ended forced start is let go while there is nothing else to do. */
+export function dropForced(observation: Observation): Decision | undefined {
+  const helper = helperOf(observation, 'Force', survivorOf(observation).pod);
+  if (helper === undefined || !hasFence(helper)) return undefined;
+  const onNode = observation.nodes.some((candidate) => candidate.name === helper.spec?.nodeName);
+  return act('taking the forced start away', {type: 'ReleasePod', pod: helper, force: !onNode});
+}
