@@ -14,7 +14,7 @@ export type BlockedReason =
   | 'FencingUnproven' | 'QuorumOfDataIntact' | 'RolloutInProgress' | 'ForeignMember' | 'NoSurvivor' | 'SurvivorNotEligible'
   | 'TwoLineages' | 'ClusterUnknown' | 'VersionNotForceable' | 'HoldNotEnforced' | 'PodRefused' | 'AuthRequired'
   | 'CanaryMissing' | 'ForceFailed' | 'AgentFailed' | 'NamesNotPublished' | 'PlanChanged' | 'VerificationFailed' | 'TemplateForces'
-  | 'AgentImageMissing';
+  | 'AgentImageMissing' | 'AlarmRaised';
 
 /** Reasons of Ready, Complete and Succeeded. */
 export type OutcomeReason = 'Recovered' | 'Degraded' | 'NotNeeded' | 'Failed' | 'Released' | 'Progressing' | 'Blocked' | 'Stalled';

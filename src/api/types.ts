@@ -22,6 +22,9 @@ export interface QuorumRecovery {
   status?: QuorumRecoveryStatus;
 }
 
+/** How the policy's denial of a held name begins: by it the operator knows its own policy from any other 403. */
+export const heldMessageStart = (resource: string) => `held by QuorumRecovery ${resource} `;
+
 /** Names on objects in the API server: annotations, labels, gates, finalizers. */
 export const marks = {
   /** On every pod that the operator makes: the id of its run. The admission policy asks for it. */

@@ -75,6 +75,23 @@ export function hookNotes(observation: Observation): string[] {
     `container ${container}: its ${where} changes the membership (${what}); it is left out of the run's own pods, and still runs when an old pod is stopped`);
 }
 
+/** A raised alarm is settled in the forced start (phases/alarms.ts): what will be done is said beforehand. */
+export function alarmNotes({probe}: OrdinalView): string[] {
+  if (probe.kind !== 'Answered' || !probe.status.errors.some((error) => error.includes('NOSPACE'))) return [];
+  return ['etcd says that its database fills its quota (alarm NOSPACE): before any client can write, the history is compacted to the newest revision, the database defragmented and the alarm disarmed'];
+}
+
+/** Members that get a new volume need a class that exists. The survivor needs none, so this is told and stops nobody. */
+export function storageNotes({ordinals, storage: {classes}}: Observation, survivor: string): string[] {
+  const others = ordinals.filter((view) => view.pod !== survivor).flatMap((view) => view.claims)
+    .filter((claim) => claim.place.at === 'GoneNode' || claim.place.at === 'Missing' || claim.place.at === 'Unbound');
+  return others.flatMap(({name, template}) => {
+    const wanted = template.spec?.storageClassName;
+    if (wanted === '' || classes.some((one) => (wanted === undefined ? one.isDefault : one.name === wanted))) return [];
+    return [`claim ${name} needs a new volume, and ${wanted === undefined ? 'no StorageClass is the default' : `StorageClass ${wanted} does not exist`}: unless a volume is there for it, its member stays held`];
+  });
+}
+
 /** The run's pods under other names, to be created as a dry run: quota, Pod Security and other policies speak now, not half-way. */
 export function trialPods(observation: Observation, survivor: OrdinalView, run: string): V1Pod[] {
   const source = sourceOf(observation, survivor);

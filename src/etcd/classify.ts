@@ -33,6 +33,7 @@ const serverTexts: readonly (readonly [string, EtcdErrorKind])[] = [
   ['Peer URLs already exists', 'MemberExists'],
   ['member not found', 'NotFound'],
   ['rpc not supported for learner', 'LearnerRefused'],
+  ['database space exceeded', 'NoSpace'],
   ['required revision has been compacted', 'Compacted'],
   ['user name is empty', 'Unauthenticated'],
   ['authentication failed', 'Unauthenticated'],

@@ -9,6 +9,8 @@ import type {AlarmResponse, HashResponse, Header, MemberListResponse, RangeRespo
 import type {ConnectMember, EtcdEndpoint, EtcdMember, ListedMember, MemberAlarm, MemberStatus} from './types.ts';
 
 const defaultDeadlineMs = 5_000;
+/** For what takes as long as the database is large. */
+const longDeadlineMs = 300_000;
 
 /** Nothing listens or nothing can be found there, so that there is nobody to shake hands with. */
 const noRoute = /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|Name resolution failed/;
@@ -19,6 +21,8 @@ interface Call {
   payload?: object;
   /** The member answers it alone: asked without a token first, because Authenticate needs a quorum. */
   local?: boolean;
+  /** In the place of the client's own. */
+  deadlineMs?: number;
 }
 
 class Client implements EtcdMember {
@@ -101,6 +105,14 @@ class Client implements EtcdMember {
     await this.#call({service: 'Maintenance', method: 'Alarm', payload});
   }
 
+  async compact(revision: number): Promise<void> {
+    await this.#call({service: 'KV', method: 'Compact', payload: {revision: String(revision), physical: true}, deadlineMs: longDeadlineMs});
+  }
+
+  async defragment(): Promise<void> {
+    await this.#call({service: 'Maintenance', method: 'Defragment', deadlineMs: longDeadlineMs});
+  }
+
   /**
    * A serializable read without a token is answered without quorum, and refused where authentication is on. With a
    * client certificate it may pass as the certificate's user, so that only AuthStatus tells (etcd 3.5, needs quorum).
@@ -123,7 +135,7 @@ class Client implements EtcdMember {
   }
 
   async #call<T>(call: Call): Promise<T> {
-    const deadline = Date.now() + this.#deadlineMs;
+    const deadline = Date.now() + (call.deadlineMs ?? this.#deadlineMs);
     const {auth} = this.#endpoint;
     if (auth !== undefined && this.#token === undefined && call.local !== true) await this.#authenticate(auth, deadline);
     let outcome = await this.#once(call, this.#token, deadline);

@@ -11,11 +11,12 @@
  * - `NotFound`: no such member.
  * - `Certificate`: TLS failed; the message says which of unknown CA, expired, name, missing client certificate.
  * - `LearnerRefused`: the call reached a learner, which does not serve it.
+ * - `NoSpace`: the database fills its quota, or an alarm that says so is raised.
  * - `Compacted`: the revision is compacted, or not reached yet.
  */
 export const etcdErrorKinds = [
   'Unreachable', 'Timeout', 'NoLeader', 'Unhealthy', 'NotReady', 'TooManyLearners', 'MemberExists', 'NotFound',
-  'PermissionDenied', 'Unauthenticated', 'Certificate', 'LearnerRefused', 'Compacted', 'Other',
+  'PermissionDenied', 'Unauthenticated', 'Certificate', 'LearnerRefused', 'NoSpace', 'Compacted', 'Other',
 ] as const;
 
 export type EtcdErrorKind = (typeof etcdErrorKinds)[number];

@@ -58,6 +58,8 @@ export class MemberPool {
       removeMember: id => use(member => member.removeMember(id)),
       alarms: () => use(member => member.alarms()),
       disarm: alarm => use(member => member.disarm(alarm)),
+      compact: revision => use(member => member.compact(revision)),
+      defragment: () => use(member => member.defragment()),
       authEnabled: () => use(member => member.authEnabled()),
       close: () => undefined,
     };

@@ -69,6 +69,10 @@ export interface EtcdMember {
   /** Needs quorum, as even listing alarms goes through raft. */
   alarms(): Promise<MemberAlarm[]>;
   disarm(alarm: MemberAlarm): Promise<void>;
+  /** Forgets the history before this revision, and returns when that is on disk. `Compacted` where it is forgotten already. */
+  compact(revision: number): Promise<void>;
+  /** Writes this member's database anew without its holes. It serves nothing meanwhile; deadline five minutes. */
+  defragment(): Promise<void>;
   /** undefined: cannot be known here (no quorum, no right to ask, too old a server). */
   authEnabled(): Promise<boolean | undefined>;
   close(): void;

@@ -3,9 +3,6 @@ import {apiVersion, kind, marks} from '../api/types.ts';
 /** Name of the policy and of its binding. */
 export const policyName = 'quorumrecovery-hold';
 
-/** How the denial of a held name begins: by it the operator knows its own policy from any other 403. */
-export const heldMessageStart = (resource: string) => `held by QuorumRecovery ${resource} `;
-
 /** CEL for a map that may be absent: the value of a key, or the empty string. */
 const valueIn = (map: string, key: string) => `has(object.metadata.${map}) && '${key}' in object.metadata.${map} ? object.metadata.${map}['${key}'] : ''`;
 

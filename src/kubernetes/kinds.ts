@@ -1,6 +1,6 @@
 import type {
   V1ConfigMap, V1ControllerRevision, V1EndpointSlice, V1Lease, V1Node, V1PersistentVolume,
-  V1PersistentVolumeClaim, V1Pod, V1Secret, V1Service, V1StatefulSet,
+  V1PersistentVolumeClaim, V1Pod, V1Secret, V1Service, V1StatefulSet, V1StorageClass, V1VolumeAttachment,
   EventsV1Event,
 } from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../api/types.ts';
@@ -41,6 +41,8 @@ export const kinds = {
     verbs: ['get', 'create', 'delete'],
   },
   'PersistentVolume': {apiVersion: 'v1', kind: 'PersistentVolume', plural: 'persistentvolumes', namespaced: false, verbs: ['get', 'patch']},
+  'VolumeAttachment': {apiVersion: 'storage.k8s.io/v1', kind: 'VolumeAttachment', plural: 'volumeattachments', namespaced: false, verbs: ['list']},
+  'StorageClass': {apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', plural: 'storageclasses', namespaced: false, verbs: ['list']},
   'Node': {apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false, verbs: ['list', 'watch']},
   'ConfigMap': {apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true, verbs: ['get']},
   'Secret': {apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true, verbs: ['get']},
@@ -69,6 +71,8 @@ interface Objects {
   'Pod/log': never;
   'PersistentVolumeClaim': V1PersistentVolumeClaim;
   'PersistentVolume': V1PersistentVolume;
+  'VolumeAttachment': V1VolumeAttachment;
+  'StorageClass': V1StorageClass;
   'Node': V1Node;
   'ConfigMap': V1ConfigMap;
   'Secret': V1Secret;

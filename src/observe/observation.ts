@@ -4,6 +4,7 @@ import type {Launch, LaunchProblem} from '../etcd/launch/types.ts';
 import type {EtcdErrorKind} from '../etcd/errors.ts';
 import type {ListedMember, MemberStatus} from '../etcd/types.ts';
 import type {SetTemplates} from '../kubernetes/revisions.ts';
+import type {StorageView} from './storage.ts';
 
 /** A Node, as far as fencing and scheduling ask. */
 export interface NodeView {
@@ -74,6 +75,7 @@ export interface Observation {
   /** Helper pods of this resource: volume agents and the forced start. */
   helpers: V1Pod[];
   nodes: NodeView[];
+  storage: StorageView;
   /** Pods of the set's selector beyond its ordinals do not matter; other QuorumRecovery of the same set do. */
   duplicateOf: string | undefined;
   /** Why the Secrets that the spec names cannot be used. */

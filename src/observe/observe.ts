@@ -15,6 +15,7 @@ import type {Credentials} from './credentials.ts';
 import type {ClaimView, NodeView, Observation, OrdinalView} from './observation.ts';
 import {isLaunch} from './observation.ts';
 import {nodeView, placeOf} from './places.ts';
+import {loadStorage} from './storage.ts';
 
 /** Which etcd members to ask: none where the step does not need it, because a silent one costs a deadline. */
 export type Depth = 'Kubernetes' | 'Members' | {only: string[]};
@@ -117,17 +118,18 @@ export async function observe(observer: Observer, resource: QuorumRecovery, dept
   const {client} = observer;
   const namespace = resource.metadata.namespace ?? 'default';
   const spec = specSchema.parse(resource.spec);
-  const [set, nodeObjects, siblings, helpers, credentials] = await Promise.all([
+  const [set, nodeObjects, siblings, helpers, credentials, storage] = await Promise.all([
     client.get('StatefulSet', namespace, spec.target.statefulSet),
     client.list('Node'),
     client.list('QuorumRecovery', namespace),
     client.list('Pod', namespace, {labelSelector: `${marks.resource}=${resource.metadata.name ?? ''}`}),
     loadCredentials(client, namespace, spec, observer.now()),
+    loadStorage(client, resource.status ?? {}),
   ]);
   const nodes = nodeObjects.map(nodeView);
   const base: Observation = {
     now: observer.now(), resource: {...resource, spec}, spec, status: structuredClone(resource.status ?? {}),
-    set, templates: undefined, ordinals: [], helpers, nodes, linearizable: false, service: undefined, authEnabled: undefined,
+    set, templates: undefined, ordinals: [], helpers, nodes, storage, linearizable: false, service: undefined, authEnabled: undefined,
     duplicateOf: olderFor(resource, siblings), secretProblem: credentials.problem, agentImage: observer.agentImage ?? '', configMaps: () => undefined,
   };
   if (set === undefined) return {observation: base, credentials};

@@ -15,6 +15,8 @@ export interface Acting {
   etcd: EtcdAccess;
   credentials: Credentials;
   observation: Observation;
+  /** Wall clock, ms since the epoch. */
+  now: () => number;
   /** Aborted when the lease is lost: no further act is begun. */
   signal: AbortSignal;
 }

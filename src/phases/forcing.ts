@@ -1,8 +1,10 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
+import {isEtcdError} from '../etcd/errors.ts';
 import type {EtcdMember} from '../etcd/types.ts';
 import {isLaunch} from '../observe/observation.ts';
+import {settleAlarms, stillFull} from './alarms.ts';
 import type {Acting} from './context.ts';
 import {again, finished, memberIn, refused, untilReady} from './context.ts';
 
@@ -29,6 +31,16 @@ async function aloneAndLeading(member: EtcdMember): Promise<string | undefined> 
   return others.length > 0 ? `${others.length} old members were left in its list and were removed` : undefined;
 }
 
+/** undefined: the database is full. */
+async function probeWrite(member: EtcdMember, value: string): Promise<number | undefined> {
+  try {
+    return (await member.put(marks.probeKey, value)).revision;
+  } catch (error) {
+    if (isEtcdError(error, 'NoSpace')) return undefined;
+    throw error;
+  }
+}
+
 /** The checks of the forced etcd, before any client or other member can reach it. */
 export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> {
   const {observation} = acting;
@@ -41,7 +53,10 @@ export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> 
     if (canary !== undefined) {
       return refused('CanaryMissing', `canary key ${canary} (spec.verification.canaryKeys) is not in the data of ${survivor}. No client has reached it and every name is held. If this data is what you want all the same, take the key out of spec.verification.canaryKeys: the run goes on`);
     }
-    const {revision} = await member.put(marks.probeKey, `run ${observation.status.run?.id ?? ''}`);
+    const alarm = await settleAlarms(survivor, member, await member.status());
+    if (alarm) return alarm;
+    const revision = await probeWrite(member, `run ${observation.status.run?.id ?? ''}`);
+    if (revision === undefined) return stillFull(survivor);
     const container = pod.spec?.containers[0]?.name ?? 'etcd';
     const log = await acting.client.podLog(pod.metadata?.namespace ?? 'default', pod.metadata?.name ?? '', {container, limitBytes: 262_144});
     const discarded = discardedEntries(log);
@@ -73,7 +88,7 @@ export async function proveWrite(acting: Acting, pod: V1Pod): Promise<Outcome> {
     if (status.leader !== status.memberID) return again(`${survivor.pod} does not lead itself yet`, 60);
     await member.put(marks.probeKey, `run ${observation.status.run?.id ?? ''} in its own pod`);
     return finished(`${survivor.pod} serves alone and accepts writes`, (draft) => {
-      if (draft.run) draft.run.writableAt ??= new Date(Date.now()).toISOString();
+      if (draft.run) draft.run.writableAt ??= new Date(acting.now()).toISOString();
     });
   });
 }

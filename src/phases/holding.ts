@@ -1,5 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
-import {marks} from '../api/types.ts';
+import {heldMessageStart, marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
 import {hasFence, isTerminating} from '../kubernetes/ownPods.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
@@ -33,7 +33,7 @@ async function denied(client: KubernetesClient, pod: V1Pod, resource: string): P
     // Admission speaks before the name is looked up: an answer that the name is taken is no denial.
     if (isAlreadyExists(error)) return {held: false};
     if (!isForbidden(error)) throw error;
-    return error.message.includes(`held by QuorumRecovery ${resource} `) ? {held: true} : {held: false, otherDenial: error.message};
+    return error.message.includes(heldMessageStart(resource)) ? {held: true} : {held: false, otherDenial: error.message};
   }
 }
 

@@ -8,6 +8,7 @@ import type {Action, Decision, Outcome} from '../decide/decision.ts';
 import {nextStep, reopens} from '../decide/next.ts';
 import type {NextStep} from '../decide/next.ts';
 import {podOfJoinStep} from '../decide/plan.ts';
+import {leftHelpers} from '../decide/steps/release.ts';
 import {askedByProof} from '../decide/steps/verify.ts';
 import {ProcessLedger, refreshRecords} from '../decide/records.ts';
 import type {Standing} from '../decide/summary.ts';
@@ -128,13 +129,23 @@ export class Recoverer {
   }
 
   /** No run in flight: the records and the witness are kept fresh, and the resource is free to go. */
-  async #watch(base: QuorumRecovery, {observation}: Observed): Promise<Pass> {
+  async #watch(base: QuorumRecovery, {observation, credentials}: Observed): Promise<Pass> {
     const status = observation.status;
+    // A call of an operator that ended in between can come after the end of the run.
+    const left = leftHelpers(observation).filter((action) => isOfFinishedRun(status, action));
+    if (left.length > 0) return await this.#clear(base, {observation, credentials}, left);
     if (observation.set !== undefined && observation.ordinals.some((view) => view.probe.kind !== 'NotAsked')) refreshRecords(status, observation);
     const written = await this.#write(base, status, {at: 'watching'});
     if ((status.heldPods ?? []).length === 0 && hasFinalizer(written)) return await this.#dropFinalizer(written, status);
     const silent = observation.ordinals.some((view) => view.probe.kind === 'Failed' || view.probe.kind === 'PeerOnly');
     return {base: written, draft: status, requeueMs: silent ? watchSilentMs : watchMs};
+  }
+
+  async #clear(base: QuorumRecovery, {observation, credentials}: Observed, actions: readonly Action[]): Promise<Pass> {
+    const {client, etcd, now, signal} = this.#options;
+    this.#options.reporter.decided(base, observation.status.run?.id ?? '', 'Release', {kind: 'act', why: 'taking helper pods away that came after the end of their run', actions: [...actions]});
+    await Promise.all(actions.map(async (action) => await perform({client, etcd, credentials, observation, now, signal}, action)));
+    return {base, draft: observation.status, requeueMs: 1_000};
   }
 
   async #step(base: QuorumRecovery, observed: Observed, next: NextStep): Promise<Pass> {
@@ -201,8 +212,8 @@ export class Recoverer {
     if (decision.kind !== 'act') throw new Error(`nothing to act on in ${decision.kind}`);
     const {observation, credentials} = observed;
     const status = observation.status;
-    const {client, etcd, signal} = this.#options;
-    const outcomes = await Promise.all(decision.actions.map(async (action) => await perform({client, etcd, credentials, observation, signal}, action)));
+    const {client, etcd, now, signal} = this.#options;
+    const outcomes = await Promise.all(decision.actions.map(async (action) => await perform({client, etcd, credentials, observation, now, signal}, action)));
     for (const outcome of outcomes) outcome.record?.(status);
     const refusal = outcomes.find((outcome) => outcome.kind === 'blocked');
     if (refusal) {
@@ -247,6 +258,10 @@ export class Recoverer {
     return {...base, metadata: patched.metadata};
   }
 }
+
+/** A Degraded run may still want its agents. */
+const isOfFinishedRun = ({run}: QuorumRecoveryStatus, action: Action) =>
+  run?.finishedAt !== undefined && 'pod' in action && typeof action.pod !== 'string' && action.pod.metadata?.annotations?.[marks.step] !== undefined;
 
 const hasFinalizer = (resource: QuorumRecovery) => (resource.metadata.finalizers ?? []).includes(marks.finalizer);
 

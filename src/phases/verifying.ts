@@ -100,6 +100,6 @@ export async function verifyMembers(acting: Acting, pods: readonly string[], via
   const canaryCount = observation.spec.verification.canaryKeys.length;
   const all = pods.length === observation.ordinals.length;
   return finished(`${pods.length} members: one list, one cluster ID, a linearizable write, equal hashes${canaryCount > 0 ? `, ${canaryCount} canary key${canaryCount > 1 ? 's' : ''} on each` : ''}, no alarm, no flag, ${setWords(acting)}`, (draft) => {
-    if (draft.run && all) draft.run.redundantAt ??= new Date(Date.now()).toISOString();
+    if (draft.run && all) draft.run.redundantAt ??= new Date(acting.now()).toISOString();
   });
 }

@@ -1,6 +1,6 @@
 import {parseArgs} from 'node:util';
 import {availableParallelism, loadavg} from 'node:os';
-import {installOperator, operatorNamespace} from '../demo/install.ts';
+import {installInLab, operatorNamespace} from '../e2e/install.ts';
 import {bold, heading, say, show, timed} from '../demo/terminal.ts';
 import {Lab, endLab} from '../lab/lab.ts';
 import {operatorImage} from '../lab/operator-image.ts';
@@ -39,7 +39,7 @@ async function bench(): Promise<void> {
   if (labNames().includes(name)) await timed(`the lab ${name} of an earlier time is ended`, () => endLab(name));
   const image = await operatorImage(say);
   const lab = await Lab.up({name, nodes: 2, images: [image], say});
-  await timed('the operator is installed', () => installOperator(lab));
+  await timed('the operator is installed', () => installInLab(lab));
   const environment = {kubeconfig: lab.kubeconfig, lab, output: '', operatorNamespace, operatorLog: undefined};
   const runs: Run[] = [];
   for (let number = 1; number <= count; number += 1) {

@@ -1,7 +1,7 @@
 import {Lab, endLab} from '../lab/lab.ts';
 import {operatorImage} from '../lab/operator-image.ts';
 import {labNames} from '../lab/state.ts';
-import {installOperator} from './install.ts';
+import {installInLab} from '../e2e/install.ts';
 import {Story, etcdNodes, spareLabel, spareNodes} from './story.ts';
 import type {DemoResult} from './story.ts';
 import {bold, green, heading, red, say, seconds, show, timed} from './terminal.ts';
@@ -18,7 +18,7 @@ async function startLab(): Promise<Lab> {
     await Promise.all([...etcdNodes.map((node) => lab.addNode(node)), ...spareNodes.map((node) => lab.addNode(node, {labels: spareLabel}))]);
   });
   heading('The operator is installed by its chart');
-  await timed('helm install: two replicas are ready', () => installOperator(lab, spareLabel));
+  await timed('helm install: two replicas are ready', () => installInLab(lab, spareLabel));
   say(`they run on ${spareNodes.join(' and ')}, which do not burn, so that what is timed is the recovery and not a change of the leading replica`);
   return lab;
 }

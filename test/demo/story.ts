@@ -9,7 +9,7 @@ import {Scenario, seedCount} from '../e2e/scenario.ts';
 import type {WriterReport} from '../e2e/tool-protocol.ts';
 import {until} from '../e2e/wait.ts';
 import type {Lab} from '../lab/lab.ts';
-import {operatorNamespace} from './install.ts';
+import {operatorNamespace} from '../e2e/install.ts';
 import {tell, watchRun} from './live.ts';
 import {bold, dim, green, heading, say, seconds, show, timed} from './terminal.ts';
 

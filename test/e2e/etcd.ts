@@ -14,6 +14,8 @@ export interface EtcdOptions {
   /** inside: /data/wal, as the prototype; claim: a claim of its own at /wal; none: in the data directory. */
   wal?: 'inside' | 'claim' | 'none';
   podSecurityContext?: V1PodSecurityContext;
+  /** --quota-backend-bytes. */
+  quotaBytes?: number;
   /** More containers beside etcd and before it. */
   sidecars?: V1Container[];
   initContainers?: V1Container[];

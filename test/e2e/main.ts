@@ -2,8 +2,8 @@ import {mkdtempSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {Lab, endLab} from '../lab/lab.ts';
-import {operatorImage, operatorImageReference} from '../lab/operator-image.ts';
-import {installOperator, operatorNamespace} from './install.ts';
+import {operatorImage} from '../lab/operator-image.ts';
+import {installInLab, installOperator, operatorNamespace} from './install.ts';
 import {caseFiles, caseName, runCases} from './run-cases.ts';
 import type {CaseResult, PoolOptions} from './run-cases.ts';
 
@@ -35,7 +35,7 @@ async function ownLab(): Promise<Cluster> {
   try {
     // The operator runs on these two; each case adds the nodes that it breaks.
     const lab = await Lab.up({name, nodes: 2, images: [image], say});
-    await installOperator({kubeconfig: lab.kubeconfig, helm: join(lab.bin, 'helm'), image: operatorImageReference});
+    await installInLab(lab);
     say('the operator is installed by its chart, with two replicas');
     return {environment: {E2E_LAB: name, E2E_OPERATOR_NAMESPACE: operatorNamespace}, end};
   } catch (error) {

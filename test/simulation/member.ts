@@ -119,6 +119,14 @@ export class SimMemberClient implements EtcdMember {
     });
   }
 
+  async compact(): Promise<void> {
+    await this.#ask('compact', true, () => undefined);
+  }
+
+  async defragment(): Promise<void> {
+    await this.#ask('defragment', true, () => undefined);
+  }
+
   async disarm(): Promise<void> {
     await this.#ask('disarm', true, () => undefined);
   }

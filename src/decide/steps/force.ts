@@ -30,7 +30,16 @@ function guard(observation: Observation): Decision | undefined {
   if (record?.fenced?.by === 'LostMembers') {
     return blocked('SurvivorNotEligible', `${run.plan?.survivor ?? ''} cannot be the survivor: only spec.lostMembers says that its process has ended`);
   }
-  return undefined;
+  return stillAttached(observation);
+}
+
+/** A node that is proven gone may still have the survivor's network volume: nothing else writes to it before it is detached. */
+function stillAttached(observation: Observation): Decision | undefined {
+  const {pod, data, wal} = survivorOf(observation);
+  const volumes = [data, wal].map((claim) => claim?.volume?.metadata?.name);
+  const held = observation.storage.attachments.find(({volume}) => volumes.includes(volume));
+  if (held === undefined) return undefined;
+  return blocked('FencingUnproven', `volume ${held.volume} of ${pod} is still attached to node ${held.node}, which is gone: the run goes on once it is detached (kubectl get volumeattachments). Every name is held`);
 }
 
 /** When the agent in a helper pod ended, ms since the epoch. */

@@ -5,7 +5,7 @@ import {assess} from '../assess.ts';
 import type {Action, Decision} from '../decision.ts';
 import {act, blocked, stalled, wait} from '../decision.ts';
 import {makePlan} from '../plan.ts';
-import {hookNotes, preflight, trialPods, versionOf} from '../preflight.ts';
+import {alarmNotes, hookNotes, preflight, storageNotes, trialPods, versionOf} from '../preflight.ts';
 import {runIn, viewOf} from './common.ts';
 import {inspectDisks} from './inspect.ts';
 
@@ -38,7 +38,7 @@ function planFor(observation: Observation, lost: Extract<Assessment, {kind: 'los
   if (refusal) return blocked(refusal.reason, refusal.message);
   const identity = identityOf(observation, survivor.pod);
   if (identity === undefined) return blocked('ClusterUnknown', `the membership cannot be read from the data of ${survivor.pod}`);
-  const plan = makePlan(observation, lost, survivor, hookNotes(observation));
+  const plan = makePlan(observation, lost, survivor, [...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod)]);
   return {
     kind: 'act', actions: [{type: 'DryRunPods', pods: trialPods(observation, view, runIn(observation).id)}], completes: true,
     why: `plan: force ${survivor.pod}; ${plan.why}`,

@@ -11,7 +11,7 @@ const deferredPods = (observation: Observation) =>
   (runIn(observation).joins ?? []).filter((join) => join.deferred !== undefined).map((join) => join.pod);
 
 /** Takes helper pods away; one that may run etcd carries the fence finalizer, and its end is read first. */
-function leftHelpers(observation: Observation): Action[] {
+export function leftHelpers(observation: Observation): Action[] {
   return observation.helpers.flatMap((pod): Action[] => {
     if (hasFence(pod) && endedByKubelet(pod)) return [{type: 'ReleasePod', pod, force: false}];
     // An agent runs no etcd: where its kubelet does not answer, its object need not wait for it.

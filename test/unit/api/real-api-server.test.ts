@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {specSchema} from '../../../src/api/spec.ts';
 import {statusSchema} from '../../../src/api/status.ts';
 import {apiVersion, kind, marks} from '../../../src/api/types.ts';
-import {heldMessageStart} from '../../../src/generate/policy.ts';
+import {heldMessageStart} from '../../../src/api/types.ts';
 import {kinds} from '../../../src/kubernetes/kinds.ts';
 import type {KindEntry} from '../../../src/kubernetes/kinds.ts';
 import {installed, only} from '../generate/repository.ts';

@@ -5,6 +5,7 @@ import type {MemberRecord, QuorumRecoveryStatus, Run} from '../../../src/api/typ
 import {readLaunch} from '../../../src/etcd/launch/launch.ts';
 import type {ListedMember, MemberStatus} from '../../../src/etcd/types.ts';
 import {templatesOf} from '../../../src/kubernetes/revisions.ts';
+import {noStorage} from '../../../src/observe/storage.ts';
 import type {ClaimView, NodeView, Observation, OrdinalView, Place, Probe} from '../../../src/observe/observation.ts';
 
 export const now = Date.UTC(2026, 0, 1);
@@ -129,7 +130,7 @@ export function observationOf(options: ObservationOptions = {}): Observation {
     resource: {apiVersion, kind: 'QuorumRecovery', metadata: {name: 'etcd', namespace: 'db', uid: 'qr-uid'}, spec},
     ordinals: Array.from({length: count}, (_, index) => ordinal(set, index, options.ordinals?.[index])),
     nodes: options.nodes ?? Array.from({length: count}, (_, index) => node(`node-${index}`)),
-    linearizable: false, helpers: [], duplicateOf: undefined, secretProblem: undefined, authEnabled: undefined, agentImage: 'operator:1',
+    linearizable: false, storage: noStorage, helpers: [], duplicateOf: undefined, secretProblem: undefined, authEnabled: undefined, agentImage: 'operator:1',
     service: {metadata: {name: 'etcd'}, spec: {publishNotReadyAddresses: true}}, configMaps: () => undefined, ...options.more,
   };
 }

@@ -3,6 +3,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
+import {storageNotes} from '../../../src/decide/preflight.ts';
 import {endForce, force} from '../../../src/decide/steps/force.ts';
 import {forceMayHaveBegun} from '../../../src/decide/steps/forceHelper.ts';
 import {hold} from '../../../src/decide/steps/hold.ts';
@@ -208,6 +209,30 @@ describe('after the force', () => {
     };
     assert.equal(proof('Parallel'), 'DeletePod');
     assert.equal(proof('OrderedReady'), 'done');
+  });
+});
+
+describe('storage', () => {
+  it('the forced start waits while a node that is gone still has the survivor\'s volume', () => {
+    const volume = {metadata: {name: 'pv-0'}};
+    const observation = observationOf(ready());
+    const [first] = observation.ordinals;
+    if (first?.data === undefined) throw new Error('no claim');
+    Object.assign(first.data, {volume});
+    const attached = (name: string) => told(force({...observation, storage: {classes: [], attachments: [{volume: name, node: 'old'}]}}));
+    assert.equal(attached('pv-0'), 'blocked FencingUnproven');
+    assert.equal(attached('pv-1'), 'CreatePod');
+  });
+  it('a class that new volumes need and that does not exist is told in the plan', () => {
+    const notes = (storageClassName: string | undefined, classes: {name: string; isDefault: boolean}[]) => {
+      const set = newSet(3, {volumeClaimTemplates: [{metadata: {name: 'data'}, spec: {...(storageClassName !== undefined && {storageClassName})}}]});
+      return storageNotes(observationOf({set, ordinals: [{}, {place: {at: 'Missing'}}, held(2)], more: {storage: {classes, attachments: []}}}), 'etcd-0').length;
+    };
+    assert.equal(notes('fast', [{name: 'fast', isDefault: false}]), 0);
+    assert.equal(notes('fast', [{name: 'slow', isDefault: true}]), 2);
+    assert.equal(notes(undefined, [{name: 'slow', isDefault: true}]), 0);
+    assert.equal(notes(undefined, [{name: 'slow', isDefault: false}]), 2);
+    assert.equal(notes('', []), 0);
   });
 });
 

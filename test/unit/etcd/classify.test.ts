@@ -39,7 +39,8 @@ describe('classify', () => {
     [14, noConnection('Hostname/IP does not match certificate\'s altnames: Host: a. is not in the cert\'s altnames'), 'Certificate'],
     [14, noConnection('00:error:0A000418:SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca:SSL alert number 48'), 'Certificate'],
     [14, noConnection('Failed to connect'), 'Unreachable'],
-    [8, 'etcdserver: mvcc: database space exceeded', 'Other'],
+    [8, 'etcdserver: mvcc: database space exceeded', 'NoSpace'],
+    [8, 'etcdserver: too many requests', 'Other'],
     [12, 'unknown service', 'Other'],
   ];
   for (const [code, details, kind] of cases) {

@@ -83,6 +83,16 @@ describe('a real etcd', function () {
       await failsAs('NotReady', member.hashKV(revision + 1000), /future revision/);
     });
 
+    it('forgets its history up to a revision, once, and writes its database anew', async () => {
+      const member = connect(local(client));
+      await member.put('history', 'old');
+      const {revision} = await member.put('history', 'new');
+      await member.compact(revision);
+      await failsAs('Compacted', member.compact(revision), /compacted/);
+      await member.defragment();
+      assert.equal((await member.get('history')).value?.toString(), 'new');
+    });
+
     it('has no alarms, and disarming one that is not there does no harm', async () => {
       const member = connect(local(client));
       assert.deepEqual(await member.alarms(), []);
