@@ -171,7 +171,7 @@ export class Invariants {
     switch (helper) {
       case 'Force': return ['Stop', 'Force', 'EndForce', 'StartSurvivor', 'Release', 'LetGo'];
       case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
-      case 'InspectHeld': return ['Inspect', 'Release', 'LetGo'];
+      case 'InspectHeld': return ['Inspect', ...joins, 'Release', 'LetGo'];
       case 'Decommission': return ['Decommission', 'Release'];
       case undefined: default: break;
     }

@@ -3,7 +3,7 @@ import {isGated, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
 import {sha256} from '../plan.ts';
-import {judgeProcess} from '../processes.ts';
+import {endedByKubelet, judgeProcess} from '../processes.ts';
 import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf, viewOf} from './common.ts';
 
 /** Changes when a member that found no node may find one now. */
@@ -25,8 +25,19 @@ export function defer(observation: Observation, view: OrdinalView, reason: strin
 export function mayRetry(observation: Observation, pod: string): boolean {
   const deferred = joinOf(runIn(observation), pod)?.deferred;
   if (deferred === undefined) return true;
-  if (deferred.reason === 'FencingUnproven') return waitsForProof(observation, viewOf(observation, pod)) === undefined;
+  if (deferred.reason === 'FencingUnproven') return waitsForProof(observation, viewOf(observation, pod)) === undefined || unreadEnd(observation, viewOf(observation, pod));
   return deferred.nodes !== nodesSeen(observation);
+}
+
+/**
+ * The old pod has ended by the kubelet's own report, and nobody ever heard which member ran in it: its disk, which is within reach,
+ * tells, and makes that end the proof.
+ */
+export function unreadEnd(observation: Observation, {pod, object, data}: OrdinalView): boolean {
+  const {id, offline} = runIn(observation);
+  const inReach = data?.place.at === 'Node' || data?.place.at === 'Anywhere';
+  const known = offline?.some((facts) => facts.pod === pod && facts.stage === 'Held');
+  return object !== undefined && runOf(object) !== id && endedByKubelet(object) && inReach && known !== true;
 }
 
 /** Why the last process of the old member cannot be proven stopped, nor be stopped now; undefined: it is, or can be. */

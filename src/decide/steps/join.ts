@@ -8,8 +8,9 @@ import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {durationMs} from '../durations.ts';
 import {countVoters} from '../records.ts';
-import {recordJoin, runIn, survivorOf, viewOf} from './common.ts';
-import {defer, waitsForProof} from './defer.ts';
+import {helperOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
+import {defer, unreadEnd, waitsForProof} from './defer.ts';
+import {inspectDisks} from './inspect.ts';
 import {replaceClaims} from './joinClaims.ts';
 import {clusterText, peerOf, placePod} from './joinPod.ts';
 import {replaceEnded} from './stop.ts';
@@ -46,6 +47,8 @@ export function join(observation: Observation, pod: string): Decision {
   const view = viewOf(observation, pod);
   const survivor = survivorOf(observation);
   const waitsFor = waitsForProof(observation, view);
+  const reading = waitsFor !== undefined && (unreadEnd(observation, view) || helperOf(observation, 'InspectHeld', pod) !== undefined) ? inspectDisks(observation, [pod], 'Held') : undefined;
+  if (reading) return reading;
   if (waitsFor !== undefined) return defer(observation, view, 'FencingUnproven', `${pod} stays held: ${waitsFor}`);
   // An old pod that was out of reach while the others were stopped, or that ended behind its fence, goes before its member joins anew.
   const retiring = view.object && replaceEnded(observation, view);

@@ -7,7 +7,7 @@ import {stepsFor} from '../../../src/decide/plan.ts';
 import {join} from '../../../src/decide/steps/join.ts';
 import {prepareJoins} from '../../../src/decide/steps/joinPod.ts';
 import type {ListedMember} from '../../../src/etcd/types.ts';
-import {answers, clusterID, members, node, now, observationOf, ownPodOf, recordOf, runOf} from './observations.ts';
+import {answers, clusterID, ended, members, node, now, observationOf, ownPodOf, recordOf, runOf} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';
 
 const mark = {'quorumrecovery.io/run': 'run-1'};
@@ -68,6 +68,22 @@ describe('Join', () => {
   });
   it('is done when the member votes, also before it published its name', () => {
     assert.equal(decide(serving([first, {...learner, isLearner: false}], joiner(1, list(0, 1), {status: agentDone, member: 'b1'}), gated(2))), 'done');
+  });
+});
+
+describe('a member that nobody ever heard from, whose old pod was stopped late', () => {
+  const over = ownPodOf(1, {uid: 'late', deleting: true, statuses: [ended()], finalizers: ['quorumrecovery.io/fence']});
+  const decide = (offline: NonNullable<Run['offline']>) => {
+    const run = runWith(steps('Running', 'Pending'), {offline});
+    const options = serving([first], {object: over, place: {at: 'Node', nodes: ['node-1']} as never}, gated(2), run);
+    return told(join(observationOf({...options, status: {...options.status, members: [{pod: 'etcd-1', role: 'Unknown', health: 'Unknown'}]}}), 'etcd-1'));
+  };
+  it('has its disk read', () => { assert.equal(decide([]), 'CreatePod'); });
+  it('is proven ended where the disk holds that voter', () => {
+    assert.equal(decide([{pod: 'etcd-1', stage: 'Held', data: 'Present', memberID: 'a1', clusterID}]), 'ReleasePod');
+  });
+  it('stays held where the disk tells nothing', () => {
+    assert.equal(decide([{pod: 'etcd-1', stage: 'Held', data: 'Unreadable', message: 'torn'}]), 'deferred');
   });
 });
 
