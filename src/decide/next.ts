@@ -4,7 +4,7 @@ import {act, blocked, done, stalled} from './decision.ts';
 import {podOfJoinStep} from './plan.ts';
 import {decommission} from './steps/decommission.ts';
 import {endForce, force} from './steps/force.ts';
-import {makeHelperEarly} from './steps/forceHelper.ts';
+import {withHelper} from './steps/forceHelper.ts';
 import {hold} from './steps/hold.ts';
 import {inspect} from './steps/inspect.ts';
 import {keepHeld, mayRetry} from './steps/defer.ts';
@@ -59,12 +59,14 @@ export function nextStep(observation: Observation): NextStep | undefined {
   const waiting = joining ?? run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || mayRetryStep(observation, step.name)));
   if (waiting === undefined) return undefined;
   const decision = keepDeferredHeld(observation) ?? decideStep(observation, waiting.name);
-  return {name: waiting.name, decision: (decision.kind === 'wait' ? meanwhile(observation, waiting.name) : undefined) ?? decision};
+  return {name: waiting.name, decision: meanwhile(observation, waiting.name, decision)};
 }
 
 /** What later steps need and nothing speaks against now: a wait is time to make it. */
-const meanwhile = (observation: Observation, step: string): Decision | undefined =>
-  (step === 'Stop' ? makeHelperEarly(observation) : prepareJoins(observation, step));
+function meanwhile(observation: Observation, step: string, decision: Decision): Decision {
+  if (step === 'Stop') return withHelper(observation, decision);
+  return (decision.kind === 'wait' ? prepareJoins(observation, step) : undefined) ?? decision;
+}
 
 /** The set that the plan was made for is not there any more: nothing is done to another one. */
 function setChanged(observation: Observation): Decision | undefined {

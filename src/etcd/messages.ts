@@ -78,11 +78,16 @@ export function toListedMember(message: MemberMessage): ListedMember {
   return {id: hexID(ID), name, peerURLs, clientURLs, isLearner};
 }
 
+/** etcd3's own description of the API spells the types its own way: Nospace, Corrupt. */
 const alarmTypes: Readonly<Record<string, AlarmType>> = {NOSPACE: 'NOSPACE', 1: 'NOSPACE', CORRUPT: 'CORRUPT', 2: 'CORRUPT'};
 
+/** @throws {RangeError} on a type that is not known: an alarm that nobody hears of would be the worst of all answers */
 export function toAlarms(response: AlarmResponse): MemberAlarm[] {
   return response.alarms.flatMap(({memberID, alarm}) => {
-    const type = alarmTypes[String(alarm)];
-    return type === undefined ? [] : [{memberID: hexID(memberID), alarm: type}];
+    const name = String(alarm).toUpperCase();
+    if (name === 'NONE' || name === '0') return [];
+    const type = alarmTypes[name];
+    if (type === undefined) throw new RangeError(`etcd raised an alarm of an unknown type: ${name}`);
+    return [{memberID: hexID(memberID), alarm: type}];
   });
 }

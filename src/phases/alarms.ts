@@ -13,7 +13,8 @@ export async function settleAlarms(survivor: string, member: EtcdMember, {member
   if (alarms.some((alarm) => alarm.alarm === 'CORRUPT' && alarm.memberID === memberID)) {
     return refused('AlarmRaised', `etcd found the data of ${survivor} corrupt (alarm CORRUPT) and serves nobody from it. No client has reached it and every name is held. Choose another member (spec.survivor in a new QuorumRecovery), or restore a snapshot`);
   }
-  if (alarms.some((alarm) => alarm.alarm === 'NOSPACE' && alarm.memberID === memberID)) {
+  // Whoever was the first to say so: all members hold the same, and this one would raise it with its next write.
+  if (alarms.some((alarm) => alarm.alarm === 'NOSPACE')) {
     await compact(member, revision);
     await member.defragment();
   }

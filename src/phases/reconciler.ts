@@ -48,6 +48,8 @@ interface Pass {
   draft: QuorumRecoveryStatus;
   /** undefined: at once again. */
   requeueMs: number | undefined;
+  /** Something was recorded in `draft` that is not written yet: whatever comes next writes it first. */
+  unwritten?: true;
 }
 
 /** observe → decide → act → record, one step at a time, from what is there: nothing is remembered but the ends of processes. */
@@ -102,7 +104,7 @@ export class Recoverer {
     return broken.length > 0 ? broken.join('; ') : undefined;
   }
 
-  async #pass({base, draft}: Pass): Promise<Pass> {
+  async #pass({base, draft, unwritten}: Pass): Promise<Pass> {
     const observed = await observe(this.#options, {...base, status: draft}, depthFor(draft));
     const {observation} = observed;
     const status = observation.status;
@@ -125,7 +127,7 @@ export class Recoverer {
       finishRun(last.observation.status, (status.heldPods ?? []).length > 0 ? 'Degraded' : 'Recovered', last.observation.now);
       return await this.#watch(base, last);
     }
-    return await this.#step(base, observed, next);
+    return await this.#step(base, observed, next, unwritten === true);
   }
 
   /** No run in flight: the records and the witness are kept fresh, and the resource is free to go. */
@@ -148,7 +150,7 @@ export class Recoverer {
     return {base, draft: observation.status, requeueMs: 1_000};
   }
 
-  async #step(base: QuorumRecovery, observed: Observed, next: NextStep): Promise<Pass> {
+  async #step(base: QuorumRecovery, observed: Observed, next: NextStep, unwritten: boolean): Promise<Pass> {
     const {observation} = observed;
     const status = observation.status;
     const run = status.run;
@@ -165,11 +167,12 @@ export class Recoverer {
           return {base: await this.#write(base, status, {at: 'watching'}), draft: status, requeueMs: undefined};
         }
         markEnded(run, name, 'Done', decision.message, observation.now);
-        return {base, draft: status, requeueMs: undefined};
+        return {base, draft: status, requeueMs: undefined, ...(unwritten && {unwritten})};
       case 'record':
+        // Written with what is done next, before it is done.
         decision.record(status);
         markRunning(run, name, decision.why, observation.now);
-        return {base: await this.#write(base, status, standing), draft: status, requeueMs: undefined};
+        return {base, draft: status, requeueMs: undefined, unwritten: true};
       case 'wait':
         markRunning(run, name, decision.why, observation.now);
         return {base: await this.#write(base, status, standing), draft: status, requeueMs: decision.ms};
@@ -196,11 +199,11 @@ export class Recoverer {
       case 'act': {
         // What changes nothing has no intent to write: its step was begun in the status before, and a write costs the critical path.
         const asks = decision.actions.every(asksOnly);
-        if (asks && decision.record === undefined && isRunning(base, name)) return await this.#act(base, observed, next);
+        if (asks && !unwritten && decision.record === undefined && isRunning(base, name)) return await this.#act(base, observed, next);
         decision.record?.(status);
         markRunning(run, name, decision.why, observation.now);
         // A plan is written with the first thing that comes of it: the hold, or why there is none.
-        if (asks && name === 'Plan') return await this.#act(base, observed, next);
+        if (asks && name === 'Plan') return {...await this.#act(base, observed, next), unwritten: true};
         // The finalizer keeps the resource, and with it the policy's parameter, from the first act on a pod to the last.
         const kept = name === 'Plan' ? base : await this.#addFinalizer(base);
         return await this.#act(await this.#write(kept, status, standing), observed, next);

@@ -2,7 +2,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../api/types.ts';
 import type {Run} from '../../api/types.ts';
 import {forcePod} from '../../kubernetes/helperPods.ts';
-import {hasFence, isTerminating} from '../../kubernetes/ownPods.ts';
+import {hasFence} from '../../kubernetes/ownPods.ts';
 import {agentReport} from '../../observe/agentReport.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Decision} from '../decision.ts';
@@ -40,13 +40,23 @@ export function makeHelper(observation: Observation, attempt: number): Decision 
   return {kind: 'act', why: `making the pod that starts ${survivor.pod}'s data once with --force-new-cluster; it waits for its turn`, actions: [{type: 'CreatePod', pod: pod.pod}], record: startAttempt(attempt, pod.pod.metadata?.name ?? '')};
 }
 
-/** The helper's pod is made while the old pod of the only candidate stops, so that nothing but its turn is left to wait for. */
-export function makeHelperEarly(observation: Observation): Decision | undefined {
+/**
+ * The helper's pod is made while pods are stopped, where there is one candidate only, so that nothing but its turn is left to wait for.
+ * @param decision what Stop does or waits for meanwhile
+ */
+export function withHelper(observation: Observation, decision: Decision): Decision {
+  if (decision.kind !== 'act' && decision.kind !== 'wait') return decision;
   const {plan, force: forced} = runIn(observation);
-  const old = survivorOf(observation).object;
-  if (plan?.candidates.length !== 1 || forced !== undefined || old?.spec?.nodeName === undefined || !isTerminating(old)) return undefined;
+  if (plan?.candidates.length !== 1 || forced !== undefined || survivorOf(observation).object?.spec?.nodeName === undefined) return decision;
   const made = makeHelper(observation, 1);
-  return made.kind === 'act' ? made : undefined;
+  if (made.kind !== 'act' || decision.kind === 'wait') return made.kind === 'act' ? made : decision;
+  return {
+    ...decision, actions: [...decision.actions, ...made.actions],
+    record: (draft) => {
+      decision.record?.(draft);
+      made.record?.(draft);
+    },
+  };
 }
 
 /** A helper that ended before its turn, or cannot come up where it was bound to: another takes its place. */

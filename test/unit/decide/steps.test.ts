@@ -248,8 +248,14 @@ describe('the turn of the forced start', () => {
     const next = nextStep(observationOf(ready(run, {ordinals: [{object: old}, held(1), held(2)]})));
     return next && told(next.decision);
   };
-  it('the pod is made while the old pod of the only candidate stops, and once', () => {
+  it('the pod is made while pods are stopped, with one candidate only, and once', () => {
     assert.equal(stopping(['etcd-0']), 'CreatePod');
+    const run = planned({steps: [{name: 'Stop', state: 'Running'}]});
+    const next = nextStep(observationOf(ready(run, {ordinals: [{object: ownPodOf(0)}, held(1), held(2)]})));
+    assert.equal(next && told(next.decision), 'StopPod,CreatePod');
+    const draft = {run: structuredClone(run)};
+    if (next?.decision.kind === 'act') next.decision.record?.(draft);
+    assert.deepEqual(draft.run.force, {attempt: 1, pod: 'etcd-0-force-1'});
     assert.equal(stopping(['etcd-0', 'etcd-1']), 'wait');
     assert.equal(stopping(['etcd-0'], {attempt: 1, pod: 'etcd-0-force-1'}), 'wait');
   });

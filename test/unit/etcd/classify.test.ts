@@ -71,7 +71,8 @@ describe('etcd\'s messages', () => {
     const header = {cluster_id: '1', member_id: '2', revision: '3', raft_term: '4'};
     const status = toMemberStatus({header, version: '3.6.16', dbSize: '1', leader: '0', raftIndex: '5', raftTerm: '6', raftAppliedIndex: '7', errors: [], isLearner: false});
     assert.equal(status.leader, '');
-    assert.deepEqual(toAlarms({alarms: [{memberID: '17', alarm: 'NOSPACE'}, {memberID: '18', alarm: 2}, {memberID: '19', alarm: 'NONE'}]}),
+    assert.throws(() => toAlarms({alarms: [{memberID: '17', alarm: 'Other'}]}), /unknown type: OTHER/);
+    assert.deepEqual(toAlarms({alarms: [{memberID: '17', alarm: 'Nospace'}, {memberID: '18', alarm: 2}, {memberID: '19', alarm: 'None'}]}),
       [{memberID: '11', alarm: 'NOSPACE'}, {memberID: '12', alarm: 'CORRUPT'}]);
   });
 });

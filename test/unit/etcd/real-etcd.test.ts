@@ -100,6 +100,25 @@ describe('a real etcd', function () {
       assert.equal(await member.authEnabled(), false);
     });
 
+    it('says that its database is full, and takes writes again once it is compacted, defragmented and disarmed', async () => {
+      const [client = 0, peer = 0] = await processes.ports(2);
+      processes.start('full', {client, peer}, `full=http://127.0.0.1:${peer}`, {args: ['--quota-backend-bytes=4194304']});
+      const member = await eventually(async () => {
+        const candidate = connect(local(client), 2_000);
+        await candidate.put('first', 'write');
+        return candidate;
+      });
+      const value = 'x'.repeat(400_000);
+      await failsAs('NoSpace', (async () => { for (let round = 0; round < 30; round += 1) await member.put('big', `${round}${value}`); })(), /space exceeded/);
+      const {memberID, revision} = await member.status();
+      assert.deepEqual(await member.alarms(), [{memberID, alarm: 'NOSPACE'}]);
+      await member.compact(revision);
+      await member.defragment();
+      await member.disarm({memberID, alarm: 'NOSPACE'});
+      assert.deepEqual(await member.alarms(), []);
+      await member.put('after', 'it');
+    });
+
     it('refuses what cannot be with the right kinds', async () => {
       const member = connect(local(client));
       const {memberID} = await member.status();
