@@ -56,11 +56,16 @@ export function force(observation: Observation): Decision {
   const prepared = agentSaid(observation, helper, attempt);
   if (prepared) return prepared;
   if (endedByKubelet(helper)) return retry(observation, attempt, helper);
-  if (helper.status?.podIP && helper.status.containerStatuses?.some((status) => status.state?.running)) {
+  // The agent has ended well, so etcd is starting: the kubelet tells of it up to a second later than its port does.
+  if (helper.status?.podIP && run.force?.podUID === helper.metadata?.uid && !cannotStart(helper)) {
     return {kind: 'act', actions: [{type: 'CheckForced', pod: helper}], why: 'checking the forced etcd: one member, its own leader, canary keys, a write', completes: true};
   }
   return replaceOldPod(observation, helper) ?? wait(`the forced start of ${survivor.pod} is coming up${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
 }
+
+/** E.g. an image that cannot be pulled: the kubelet's words say more than a port that refuses. */
+const cannotStart = (helper: V1Pod) => helper.status?.containerStatuses?.some(({state}) =>
+  state?.waiting?.reason !== undefined && !['PodInitializing', 'ContainerCreating'].includes(state.waiting.reason)) === true;
 
 /** What the agent before the forced etcd reported: recorded once, or a refusal. */
 function agentSaid(observation: Observation, helper: V1Pod, attempt: number): Decision | undefined {

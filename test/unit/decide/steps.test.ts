@@ -275,6 +275,16 @@ describe('the turn of the forced start', () => {
     assert.equal(may(begun, [made({annotations: {'quorumrecovery.io/turn': '1'}})]), true);
     assert.equal(may(planned({force: {attempt: 1, pod: 'etcd-0-force-1', turnGiven: true}}), []), true);
   });
+  it('is followed by the check as soon as the agent has ended well, unless etcd cannot start', () => {
+    const read = planned({force: {attempt: 1, pod: 'etcd-0-force-1', podUID: 'f', turnGiven: true}});
+    const reason = (text: string) => {
+      const etcd = {...waiting, state: {waiting: {reason: text}}};
+      const helper = made({annotations: {'quorumrecovery.io/turn': '1'}}, {status: {podIP: '10.0.0.9', containerStatuses: [etcd]}});
+      return told(force(observationOf(ready(read, {more: {helpers: [helper]}}))));
+    };
+    assert.equal(reason('PodInitializing'), 'CheckForced');
+    assert.equal(reason('ImagePullBackOff'), 'wait');
+  });
   it('is not given to a pod that ended before it, or whose node is gone: another takes its place', () => {
     const ofForce = (helper: V1Pod) => told(force(observationOf(ready(begun, {more: {helpers: [helper]}}))));
     assert.equal(ofForce(made({}, {status: {phase: 'Failed', containerStatuses: [ended()]}})), 'ReleasePod');
