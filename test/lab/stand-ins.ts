@@ -8,11 +8,11 @@ import {run} from './shell.ts';
 
 /**
  * Images that stand in for the Dockerfile's base images, where no registry is asked: made of Debian's packages, the Node
- * that the project is developed with, and the machine's npm. They test the Dockerfile's steps, not the real bases' content.
+ * that the project is developed with, and npm. They test the Dockerfile's steps, not the real bases' content.
  */
 
 /** To be raised when the content changes. */
-const standInsVersion = '1';
+const standInsVersion = '2';
 
 const nodeBinary = join(projectDirectory, 'node_modules', 'node', 'bin', 'node');
 
@@ -88,12 +88,24 @@ async function installTools(root: string): Promise<void> {
     mkdirSync(dirname(link), {recursive: true});
     symlinkSync('/bin/busybox', link);
   }
-  const npm = join(root, 'usr/local/lib/node_modules/npm');
-  const globalModules = (await run('npm', ['root', '--global'], {directory: '/'})).trim();
-  cpSync(realpathSync(join(globalModules, 'npm')), npm, {recursive: true});
+  await installNpm(root);
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));
   mkdirSync(join(root, 'usr/local/etc'), {recursive: true});
   writeFileSync(join(root, 'usr/local/etc/npmrc'), `cafile=${certificates}\nupdate-notifier=false\n`);
+}
+
+/** npm as its own registry has it, in the machine's version: a distribution's keeps its parts elsewhere, and its prefix depends on the Node that runs it. */
+async function installNpm(root: string): Promise<void> {
+  const version = (await run('npm', ['--version'], {directory: '/'})).trim();
+  const packed = mkdtempSync(join(tmpdir(), 'lab-'));
+  try {
+    const file = (await run('npm', ['pack', `npm@${version}`, '--silent'], {directory: packed})).trim().split('\n').at(-1) ?? '';
+    const target = join(root, 'usr/local/lib/node_modules/npm');
+    mkdirSync(target, {recursive: true});
+    await run('tar', ['-xzf', join(packed, file), '--strip-components=1', '-C', target]);
+  } finally {
+    rmSync(packed, {recursive: true, force: true});
+  }
 }
 
 async function makeImage(storage: string, work: string, name: string, fill: () => void | Promise<void>): Promise<void> {
