@@ -14,6 +14,8 @@ export interface Arguments {
   /** Mount point of the WAL's own volume. */
   walRoot?: string;
   member?: string;
+  /** Bytes that have to be free for what comes. */
+  needs?: number;
   attempt?: number;
   pod?: string;
   expectMember?: string;
@@ -30,6 +32,7 @@ const flags = {
   'wal-dir': {type: 'string'},
   'wal-root': {type: 'string'},
   member: {type: 'string'},
+  needs: {type: 'string'},
   attempt: {type: 'string'},
   pod: {type: 'string'},
   'expect-member': {type: 'string'},
@@ -47,7 +50,7 @@ const rules: Record<AgentCommand, {needs: readonly Flag[]; takes: readonly Flag[
   spend: {needs: ['attempt', 'pod'], takes: []},
   seal: {needs: [], takes: []},
   'set-aside': {needs: ['data-dir'], takes: []},
-  'prepare-join': {needs: ['data-dir', 'member'], takes: []},
+  'prepare-join': {needs: ['data-dir', 'member'], takes: ['needs']},
   'prepare-force': {needs: ['data-dir', 'attempt', 'pod'], takes: ['expect-member', 'expect-cluster', 'copy']},
 };
 
@@ -57,6 +60,7 @@ const formats: Partial<Record<Flag, {pattern: RegExp; what: string}>> = {
   member: {pattern: memberID, what: 'a member ID in lower-case hex'},
   'expect-member': {pattern: memberID, what: 'a member ID in lower-case hex'},
   'expect-cluster': {pattern: memberID, what: 'a cluster ID in lower-case hex'},
+  needs: {pattern: /^[1-9][0-9]{0,14}$/, what: 'a number of bytes'},
   attempt: {pattern: /^[1-9][0-9]{0,5}$/, what: 'a number from 1'},
   pod: {pattern: /^[0-9A-Za-z-]{1,64}$/, what: 'the UID of a pod'},
 };
@@ -92,6 +96,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     ...optional('walDir', pathOf(values, 'wal-dir')),
     ...optional('walRoot', pathOf(values, 'wal-root')),
     ...optional('member', text(values.member)),
+    ...optional('needs', values.needs === undefined ? undefined : Number(values.needs)),
     ...optional('attempt', values.attempt === undefined ? undefined : Number(values.attempt)),
     ...optional('pod', text(values.pod)),
     ...optional('expectMember', text(values['expect-member'])),

@@ -113,7 +113,7 @@ export const runSchema = z.object({
   offline: z.array(offlineSchema).optional(),
   force: z.object({
     attempt: count, pod: text, podUID: text.optional(), revision: count.optional(), discardedEntries: count.optional(), copy: text.optional(),
-    turnGiven: z.boolean().optional().describe('The forced start may have begun: from here on the run is finished, whatever comes.'), endedAt: time.optional(),
+    dataBytes: count.optional().describe('Size of the survivor\'s database on its disk.'), turnGiven: z.boolean().optional().describe('The forced start may have begun: from here on the run is finished, whatever comes.'), endedAt: time.optional(),
   }).optional(),
   joins: z.array(joinSchema).optional(),
   restart: z.object({pod: text, podUID: text}).optional(),

@@ -123,6 +123,9 @@ const turn: V1Volume = {
   name: turnVolume, downwardAPI: {items: [{path: 'turn', fieldRef: {fieldPath: `metadata.annotations['${marks.turn}']`}}]},
 };
 
+/** A new member has two preallocated segments of the WAL beside its database (server/storage/wal: SegmentSizeBytes and the file pipeline). */
+const walBytes = 2 * 64 * 1024 * 1024;
+
 const waits = ['--turn', `${turnDirectory}/turn`];
 
 /** The agent with the file that it waits for. */
@@ -219,7 +222,9 @@ export function joinerPod(options: HelperOptions & {cluster: string}): {pod: V1P
   const changed = overlaid(options, own, {'initial-cluster-state': 'existing', 'initial-cluster': cluster});
   if ('ok' in changed) return {problem: changed.message};
   const spec = withoutMembershipHooks(changed.podSpec, launch.container).podSpec;
-  const prepare = waiting(agent(options, spec, ['prepare-join', ...waits], false).container);
+  const data = options.observation.status.run?.force?.dataBytes;
+  const needs = data === undefined ? [] : ['--needs', String(data + (view.wal === undefined ? walBytes : 0))];
+  const prepare = waiting(agent(options, spec, ['prepare-join', ...waits, ...needs], false).container);
   return {pod: {
     ...own,
     metadata: {...own.metadata, annotations: {...changed.annotations, [marks.run]: run, [marks.cluster]: cluster}},

@@ -2,6 +2,7 @@ import {join} from 'node:path';
 import {readIdentity} from '../../etcd/wal/wal.ts';
 import type {Arguments} from '../arguments.ts';
 import {movedSoFar, setAside, unblock} from '../aside.ts';
+import {freeBytes} from '../facts.ts';
 import {Refusal} from '../failure.ts';
 import {refuseRunningEtcd} from '../locks.ts';
 import {locateData, memberKind} from '../place.ts';
@@ -22,10 +23,22 @@ export function prepareJoin(args: Arguments, onStep?: OnStep): PrepareJoinReport
   if (start === 'Restart') {
     unblock(place);
   } else {
+    requireSpace(place, args.needs);
     setAside(place, 'nothing');
     rememberJoin(place, member);
   }
   return {ok: true, command: 'prepare-join', run: args.run, member, start, moved: movedSoFar(place)};
+}
+
+/** Before anything is changed: a member that runs out of space while it joins would have to be taken out again. */
+function requireSpace(place: DataPlace, needed: number | undefined): void {
+  const free = freeBytes(place.root);
+  if (needed === undefined || free >= needed) return;
+  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+  throw new Refusal(
+    'NoSpace', `the volume has ${megabytes(free)} free, and the cluster's data with its log takes ${megabytes(needed)}: enlarge the volume, or remove old data that was set aside on it (.quorumrecovery)`,
+    {neededBytes: needed, freeBytes: free},
+  );
 }
 
 function isOwnData(place: DataPlace, member: string): boolean {

@@ -2,9 +2,12 @@ import type {ListedMember} from '../../etcd/types.ts';
 import {isGated, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
-import {sha256} from '../plan.ts';
+import {joinStep, sha256} from '../plan.ts';
 import {endedByKubelet, judgeProcess} from '../processes.ts';
 import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf, viewOf} from './common.ts';
+
+/** How soon a volume that was too small is looked at again, ms: nothing else tells that it has grown. */
+const spaceRetryMs = 300_000;
 
 /** Changes when a member that found no node may find one now. */
 const nodesSeen = (observation: Observation) =>
@@ -26,6 +29,8 @@ export function mayRetry(observation: Observation, pod: string): boolean {
   const deferred = joinOf(runIn(observation), pod)?.deferred;
   if (deferred === undefined) return true;
   if (deferred.reason === 'FencingUnproven') return waitsForProof(observation, viewOf(observation, pod)) === undefined || unreadEnd(observation, viewOf(observation, pod));
+  const ended = runIn(observation).steps.find((step) => step.name === joinStep(pod))?.finishedAt;
+  if (deferred.reason === 'NoSpace' && ended !== undefined && observation.now - Date.parse(ended) > spaceRetryMs) return true;
   return deferred.nodes !== nodesSeen(observation);
 }
 

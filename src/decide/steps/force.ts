@@ -85,7 +85,7 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
     record: (draft) => {
       recordOffline(facts, observation.now)(draft);
       if (!draft.run) return;
-      draft.run.force = {...(draft.run.force ?? {attempt, pod: ''}), podUID: uid, ...(report.copy && {copy: report.copy.path})};
+      draft.run.force = {...(draft.run.force ?? {attempt, pod: ''}), podUID: uid, ...('dataBytes' in report.inspect && {dataBytes: report.inspect.dataBytes}), ...(report.copy && {copy: report.copy.path})};
       draft.dataLoss = {...draft.dataLoss, ...(facts.revision !== undefined && {survivorRevision: facts.revision})};
     },
   };

@@ -1,6 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../api/types.ts';
 import type {ListedMember} from '../../etcd/types.ts';
+import {agentReport} from '../../observe/agentReport.ts';
 import {isLaunch} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
@@ -64,10 +65,21 @@ export function join(observation: Observation, pod: string): Decision {
   if (claims) return claims;
   const placed = placePod(observation, view, clusterOf(observation, view, probe.members));
   if (placed) return placed;
-  if (view.object && unschedulable(observation, view.object)) {
-    return defer(observation, view, 'Unschedulable', `no node takes ${pod}: ${podCause(view.object) ?? ''}. It stays held and joins when a node is there`, member);
-  }
+  const hopeless = cannotComeUp(observation, view, member);
+  if (hopeless) return hopeless;
   return member === undefined ? enter(view, survivor.pod, peerURLs) : promote(view, survivor.pod, member);
+}
+
+/** The joiner's pod has no place, or its volume has no room: the others go on without it for now. */
+function cannotComeUp(observation: Observation, view: OrdinalView, member: ListedMember | undefined): Decision | undefined {
+  const {object, pod} = view;
+  if (object === undefined) return undefined;
+  if (unschedulable(observation, object)) {
+    return defer(observation, view, 'Unschedulable', `no node takes ${pod}: ${podCause(object) ?? ''}. It stays held and joins when a node is there`, member);
+  }
+  const report = agentReport(object);
+  if (report?.ok !== false || report.reason !== 'NoSpace') return undefined;
+  return defer(observation, view, 'NoSpace', `${pod} has no room for the data: ${report.message}. It stays held and is tried again every five minutes`, member);
 }
 
 const cause = ({object}: OrdinalView) => (podCause(object) ? ` (${podCause(object) ?? ''})` : '');

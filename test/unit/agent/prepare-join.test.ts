@@ -26,6 +26,20 @@ describe('agent prepare-join', () => {
     assert.deepEqual(prepare(root, 'abc'), report);
   });
 
+  it('refuses a volume without room for the data, says how much is missing, and changes nothing', () => {
+    const root = newVolume();
+    writeData(join(root, 'data'));
+    const before = snapshotOf(root);
+    const report = refuse(...flags(root, 'abc'), '--needs', '900000000000000');
+    assert.equal(report.reason, 'NoSpace');
+    assert.equal(report.neededBytes, 900_000_000_000_000);
+    assert.ok((report.freeBytes ?? 0) > 0);
+    assert.match(report.message, /^the volume has \d+ MB free, and .* takes 900000000 MB: enlarge/);
+    assert.deepEqual(snapshotOf(root), before);
+    assert.equal(succeed(...flags(root, memberID), '--needs', '900000000000000').command, 'prepare-join', 'its own data is there already');
+    assert.equal(succeed(...flags(newVolume(), 'abc'), '--needs', '1000').command, 'prepare-join');
+  });
+
   it('removes the guard, and reports what was set aside before', () => {
     const root = newVolume();
     writeData(join(root, 'data'));

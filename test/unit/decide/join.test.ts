@@ -4,6 +4,7 @@ import type {Run, StepRecord} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
 import {stepsFor} from '../../../src/decide/plan.ts';
+import {mayRetry} from '../../../src/decide/steps/defer.ts';
 import {join} from '../../../src/decide/steps/join.ts';
 import {prepareJoins} from '../../../src/decide/steps/joinPod.ts';
 import type {ListedMember} from '../../../src/etcd/types.ts';
@@ -65,6 +66,20 @@ describe('Join', () => {
   });
   it('makes a pod anew that was made for another member list', () => {
     assert.equal(decide(serving([first], joiner(1, list(0, 1, 2), {status: started}), gated(2))), 'DeletePod');
+  });
+  it('stays held where its volume has no room, with its learner taken out, and is tried again after five minutes', () => {
+    const message = JSON.stringify({ok: false, command: 'prepare-join', run: 'run-1', reason: 'NoSpace', message: 'the volume has 1 MB free'});
+    const full = {...started, initContainerStatuses: [{name: 'volume-agent', image: '', imageID: '', ready: false, restartCount: 1, state: {waiting: {reason: 'CrashLoopBackOff'}}, lastState: {terminated: {exitCode: 1, message}}}]};
+    const decision = join(observationOf(serving([first, learner], joiner(1, list(0, 1), {status: full, member: 'b1'}), gated(2))), 'etcd-1');
+    assert.ok(decision.kind === 'deferred' && decision.reason === 'NoSpace', told(decision));
+    assert.deepEqual(decision.actions?.map(({type}) => type), ['RemoveMember', 'DeletePod']);
+    const draft = {run: runWith(steps('Running', 'Pending'))};
+    decision.record(draft);
+    const after = (ms: number) => {
+      const deferred: StepRecord = {name: 'Join etcd-1', state: 'Deferred', finishedAt: new Date(now - ms).toISOString()};
+      return mayRetry(observationOf(serving([first], gated(1), gated(2), {...draft.run, steps: [deferred]})), 'etcd-1');
+    };
+    assert.deepEqual([after(10_000), after(301_000)], [false, true]);
   });
   it('is done when the member votes, also before it published its name', () => {
     assert.equal(decide(serving([first, {...learner, isLearner: false}], joiner(1, list(0, 1), {status: agentDone, member: 'b1'}), gated(2))), 'done');

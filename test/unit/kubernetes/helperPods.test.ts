@@ -103,6 +103,13 @@ describe('the pod of a joiner', () => {
     assert.equal(pod.spec?.schedulingGates, undefined);
   });
   it('never carries the force flag', () => { assert.equal(carriesForceFlag(made()), false); });
+  it('asks for room for the survivor\'s database and a log of its own', () => {
+    const [one] = observation.ordinals.slice(1);
+    if (one === undefined) throw new Error('no ordinal');
+    const run = {id: 'run-1', attempt: 1, startedAt: '', steps: [], force: {attempt: 1, pod: 'f', dataBytes: 1_000_000}};
+    const result = joinerPod({...options, observation: {...observation, status: {run}}, view: one, source: {...source, ordinal: 1}, cluster});
+    assert.ok('pod' in result && argsOf(result.pod, 'volume-agent').join(' ').includes('--needs 135217728'), JSON.stringify(result));
+  });
   it('has the agent before etcd, which waits for the turn that an annotation gives', () => {
     const pod = made();
     assert.deepEqual(argsOf(pod, 'volume-agent').slice(0, 3), ['prepare-join', '--turn', '/quorumrecovery/turn']);
