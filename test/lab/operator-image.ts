@@ -56,11 +56,18 @@ async function ensureStandIns(storage: string, key: string, say: (line: string) 
   const marker = join(storage, `stand-ins-${key}`);
   if (existsSync(marker) && Date.now() - statSync(marker).mtimeMs < maximumStorageAge) return;
   const begin = Date.now();
+  await unmountBelow(storage);
   rmSync(storage, {recursive: true, force: true});
   mkdirSync(storage, {recursive: true});
   await makeStandIns(storage, readDockerfile());
   writeFileSync(marker, '');
   say(`made stand-ins for the base images in ${secondsSince(begin)} s`);
+}
+
+/** buildah leaves its overlay directory mounted upon itself, and what is mounted cannot be removed. */
+async function unmountBelow(directory: string): Promise<void> {
+  const mounted = readFileSync('/proc/self/mounts', 'utf8').split('\n').map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(`${directory}/`));
+  for (const path of mounted.reverse()) await run('umount', [path]);
 }
 
 async function buildInto(layout: string, storage: string, context: string, say: (line: string) => void): Promise<void> {
