@@ -1,6 +1,7 @@
 import type {OfflineFacts} from '../api/types.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {describePlace} from '../observe/places.ts';
+import {isNamedLost} from './membership.ts';
 import type {Voter} from './membership.ts';
 
 /**
@@ -58,10 +59,9 @@ function byWord(view: OrdinalView | undefined, voter: Voter): DataVerdict {
 /** Judges the data of one voter of a membership. */
 export function judgeData(observation: Observation, voter: Voter): DataVerdict {
   const view = observation.ordinals.find((candidate) => candidate.pod === voter.pod);
-  const named = observation.spec.lostMembers?.some((lost) => lost.pod === voter.pod && lost.memberID === voter.memberID) === true;
   // An etcd that answers is no matter of opinion.
   if (view?.probe.kind === 'Answered' && view.probe.status.memberID === voter.memberID) return {voter, state: 'Running', why: 'its etcd answers'};
-  if (named) return byWord(view, voter);
+  if (isNamedLost(observation, voter.pod, voter.memberID)) return byWord(view, voter);
   if (view === undefined) return {voter, state: 'MayReturn', why: 'no pod of the StatefulSet runs it'};
   if (view.probe.kind === 'Answered') return {voter, state: 'Gone', why: `its pod runs member ${view.probe.status.memberID} now`};
   return byDisk(observation, view, voter);

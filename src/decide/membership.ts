@@ -14,6 +14,10 @@ export interface Membership {
   voters: Voter[];
 }
 
+/** A person's word on this pod's member, good for that member ID only. */
+export const isNamedLost = ({spec}: Observation, pod: string | undefined, memberID: string | undefined): boolean =>
+  spec.lostMembers?.some((lost) => lost.pod === pod && lost.memberID === memberID) === true;
+
 export const quorumOf = (voters: number) => Math.floor(voters / 2) + 1;
 
 /** A member's pod: by its name, else by the first label of a peer URL's host (etcd names are free text). */

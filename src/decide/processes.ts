@@ -2,6 +2,7 @@ import type {V1ContainerStatus, V1Pod} from '@kubernetes/client-node';
 import type {Fenced, MemberRecord} from '../api/types.ts';
 import type {NodeView, Observation, OrdinalView} from '../observe/observation.ts';
 import {isGated, isTerminating, runOf} from '../kubernetes/ownPods.ts';
+import {isNamedLost} from './membership.ts';
 import type {Voter} from './membership.ts';
 
 /** What is known of the last process that ran a member. */
@@ -132,7 +133,7 @@ export function judgeProcess(observation: Observation, voter: Voter): ProcessVer
   }
   const record = observation.status.members?.find((member) => member.pod === view.pod);
   const verdict = {pod: view.pod, memberID: voter.memberID, proven: undefined, stoppable: false, waitsFor: undefined};
-  const named = observation.spec.lostMembers?.some((lost) => lost.pod === view.pod && lost.memberID === voter.memberID);
+  const named = isNamedLost(observation, view.pod, voter.memberID);
   // A pod that this run made is no old process: held it never started, and let go it runs a member of the new cluster.
   const old = view.object !== undefined && !ofThisRun(observation, view.object) ? view.object : undefined;
   const present = old && endOf(observation, old, record);

@@ -128,15 +128,19 @@ const walBytes = 2 * 64 * 1024 * 1024;
 
 const waits = ['--turn', `${turnDirectory}/turn`];
 
+/** Beside the template's own variables, which a subPathExpr may need. */
+const podUID = 'QUORUMRECOVERY_POD_UID';
+
 /** The agent with the file that it waits for. */
 const waiting = (container: V1Container): V1Container =>
   ({...container, volumeMounts: [...(container.volumeMounts ?? []), {name: turnVolume, mountPath: turnDirectory, readOnly: true}]});
 
 /** A ReadWriteOnce volume that a pod uses can only be mounted on that pod's node. */
-function besideOldPod({observation, view}: HelperOptions): Record<string, string> {
+function besideOldPod({observation, view}: HelperOptions, spec: V1PodSpec): V1PodSpec {
   const name = view.object?.spec?.nodeName;
-  if (name === undefined) return {};
-  return {'kubernetes.io/hostname': observation.nodes.find((node) => node.name === name)?.labels['kubernetes.io/hostname'] ?? name};
+  if (name === undefined) return spec;
+  const hostname = observation.nodes.find((node) => node.name === name)?.labels['kubernetes.io/hostname'] ?? name;
+  return {...spec, nodeSelector: {...spec.nodeSelector, 'kubernetes.io/hostname': hostname}};
 }
 
 /** A volume agent on a member's claims. Read-only ones may run beside the member's pod, on its node. */
@@ -144,14 +148,10 @@ export function agentPod(options: HelperOptions & {step: string; command: string
   const own = statefulSetPod(options.source).spec ?? {containers: []};
   const {container, volumes} = agent(options, own, options.command, options.readOnly);
   const spec = helperSpec(own, [container], volumes);
-  const beside = options.readOnly ? besideOldPod(options) : {};
   return {
     apiVersion: 'v1', kind: 'Pod',
     metadata: helperMetadata(options, options.step, 'Agent'),
-    spec: {
-      ...spec, activeDeadlineSeconds: 600, terminationGracePeriodSeconds: 1,
-      nodeSelector: {...spec.nodeSelector, ...beside},
-    },
+    spec: {...(options.readOnly ? besideOldPod(options, spec) : spec), activeDeadlineSeconds: 600, terminationGracePeriodSeconds: 1},
   };
 }
 
@@ -190,23 +190,21 @@ export function forcePod(options: HelperOptions & {attempt: number; members: Run
   if (etcd.env === undefined) delete forced.env;
   const memberID = observation.status.members?.find((member) => member.pod === view.pod)?.memberID;
   const prepare = agent(options, changed.podSpec, [
-    'prepare-force', '--attempt', String(attempt), '--pod', '$(POD_UID)', ...waits,
+    'prepare-force', '--attempt', String(attempt), '--pod', `$(${podUID})`, ...waits,
     ...(memberID === undefined ? [] : ['--expect-member', memberID]),
     ...(options.members === undefined ? [] : ['--expect-cluster', options.members.clusterID]),
     observation.spec.preserve.mode === 'Copy' ? '--copy' : '--no-copy',
   ], false);
   const volumes = new Map([...usedBy(forced, changed.podSpec.volumes ?? []), ...prepare.volumes, turn].map((volume) => [volume.name, volume]));
-  const base = helperSpec(changed.podSpec, [forced], [...volumes.values()]);
   const metadata = helperMetadata(options, 'Force', 'Force', attempt);
   return {pod: {
     apiVersion: 'v1', kind: 'Pod',
     metadata: {...metadata, annotations: {...changed.annotations, ...metadata.annotations}, finalizers: [marks.fence]},
     spec: {
-      ...base,
-      nodeSelector: {...base.nodeSelector, ...besideOldPod(options)},
+      ...besideOldPod(options, helperSpec(changed.podSpec, [forced], [...volumes.values()])),
       hostname: view.pod,
       activeDeadlineSeconds: 3600,
-      initContainers: [{...waiting(prepare.container), env: [{name: 'POD_UID', valueFrom: {fieldRef: {fieldPath: 'metadata.uid'}}}]}],
+      initContainers: [{...waiting(prepare.container), env: [...(prepare.container.env ?? []), {name: podUID, valueFrom: {fieldRef: {fieldPath: 'metadata.uid'}}}]}],
     },
   }};
 }

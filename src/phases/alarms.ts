@@ -11,7 +11,7 @@ import {refused} from './context.ts';
 export async function settleAlarms(survivor: string, member: EtcdMember, {memberID, revision}: MemberStatus): Promise<Outcome | undefined> {
   const alarms = await member.alarms();
   if (alarms.some((alarm) => alarm.alarm === 'CORRUPT' && alarm.memberID === memberID)) {
-    return refused('AlarmRaised', `etcd found the data of ${survivor} corrupt (alarm CORRUPT) and serves nobody from it. No client has reached it and every name is held. Choose another member (spec.survivor in a new QuorumRecovery), or restore a snapshot`);
+    return refused('AlarmRaised', `etcd found the data of ${survivor} corrupt (alarm CORRUPT) and serves nobody from it. No client has reached it and every name is held. Restore a snapshot; docs/runbooks/blocked.md, AlarmRaised, says how to end this run`);
   }
   // Whoever was the first to say so: all members hold the same, and this one would raise it with its next write.
   if (alarms.some((alarm) => alarm.alarm === 'NOSPACE')) {

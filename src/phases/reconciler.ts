@@ -131,11 +131,12 @@ export class Recoverer {
   }
 
   /** No run in flight: the records and the witness are kept fresh, and the resource is free to go. */
-  async #watch(base: QuorumRecovery, {observation, credentials}: Observed): Promise<Pass> {
+  async #watch(base: QuorumRecovery, observed: Observed): Promise<Pass> {
+    const {observation} = observed;
     const status = observation.status;
     // A call of an operator that ended in between can come after the end of the run.
-    const left = leftHelpers(observation).filter((action) => isOfFinishedRun(status, action));
-    if (left.length > 0) return await this.#clear(base, {observation, credentials}, left);
+    const left = status.run?.finishedAt === undefined ? [] : leftHelpers(observation);
+    if (left.length > 0) return await this.#clear(base, observed, left);
     if (observation.set !== undefined && observation.ordinals.some((view) => view.probe.kind !== 'NotAsked')) refreshRecords(status, observation);
     const written = await this.#write(base, status, {at: 'watching'});
     if ((status.heldPods ?? []).length === 0 && hasFinalizer(written)) return await this.#dropFinalizer(written, status);
@@ -143,10 +144,10 @@ export class Recoverer {
     return {base: written, draft: status, requeueMs: silent ? watchSilentMs : watchMs};
   }
 
-  async #clear(base: QuorumRecovery, {observation, credentials}: Observed, actions: readonly Action[]): Promise<Pass> {
-    const {client, etcd, now, signal} = this.#options;
-    this.#options.reporter.decided(base, observation.status.run?.id ?? '', 'Release', {kind: 'act', why: 'taking helper pods away that came after the end of their run', actions: [...actions]});
-    await Promise.all(actions.map(async (action) => await perform({client, etcd, credentials, observation, now, signal}, action)));
+  async #clear(base: QuorumRecovery, observed: Observed, actions: Action[]): Promise<Pass> {
+    const {observation} = observed;
+    this.#options.reporter.decided(base, observation.status.run?.id ?? '', 'Release', {kind: 'act', why: 'taking helper pods away that came after the end of their run', actions});
+    await this.#perform(observed, actions);
     return {base, draft: observation.status, requeueMs: 1_000};
   }
 
@@ -211,12 +212,16 @@ export class Recoverer {
     }
   }
 
+  async #perform({observation, credentials}: Observed, actions: readonly Action[]): Promise<Outcome[]> {
+    const {client, etcd, now, signal} = this.#options;
+    return await Promise.all(actions.map(async (action) => await perform({client, etcd, credentials, observation, now, signal}, action)));
+  }
+
   async #act(base: QuorumRecovery, observed: Observed, {name, decision}: NextStep): Promise<Pass> {
     if (decision.kind !== 'act') throw new Error(`nothing to act on in ${decision.kind}`);
-    const {observation, credentials} = observed;
+    const {observation} = observed;
     const status = observation.status;
-    const {client, etcd, now, signal} = this.#options;
-    const outcomes = await Promise.all(decision.actions.map(async (action) => await perform({client, etcd, credentials, observation, now, signal}, action)));
+    const outcomes = await this.#perform(observed, decision.actions);
     for (const outcome of outcomes) outcome.record?.(status);
     const refusal = outcomes.find((outcome) => outcome.kind === 'blocked');
     if (refusal) {
@@ -261,10 +266,6 @@ export class Recoverer {
     return {...base, metadata: patched.metadata};
   }
 }
-
-/** A Degraded run may still want its agents. */
-const isOfFinishedRun = ({run}: QuorumRecoveryStatus, action: Action) =>
-  run?.finishedAt !== undefined && 'pod' in action && typeof action.pod !== 'string' && action.pod.metadata?.annotations?.[marks.step] !== undefined;
 
 const hasFinalizer = (resource: QuorumRecovery) => (resource.metadata.finalizers ?? []).includes(marks.finalizer);
 

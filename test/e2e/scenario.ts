@@ -5,6 +5,7 @@ import type {Certificates} from './certificates.ts';
 import type {Environment} from './environment.ts';
 import {etcdConfigMap, etcdServices, etcdSet, setName} from './etcd.ts';
 import type {EtcdOptions} from './etcd.ts';
+import {Forwards} from './forward.ts';
 import {Kube} from './kube.ts';
 import {Tool} from './tool-process.ts';
 import type {Member, WriterReport} from './tool-protocol.ts';
@@ -13,6 +14,7 @@ import {Missing, until} from './wait.ts';
 /** Keys that every etcd is filled with before it is broken. */
 export const seedCount = 10_000;
 
+const clientPort = 2379;
 const writerName = 'w';
 
 /** One case: a namespace, nodes and an etcd of its own, and the means to look at them and to break them. */
@@ -21,6 +23,8 @@ export class Scenario {
   readonly namespace: string;
   readonly kube: Kube;
   readonly tool: Tool;
+  /** Undefined in the lab, whose pod network the tool is in. */
+  readonly #forwards: Forwards | undefined;
   /** Nodes that were added for this case. */
   readonly nodes: string[] = [];
   #certificates: Certificates | undefined;
@@ -33,6 +37,7 @@ export class Scenario {
     this.environment = environment;
     this.namespace = namespace;
     this.kube = new Kube(environment.kubeconfig);
+    this.#forwards = environment.lab === undefined ? new Forwards(environment.kubeconfig) : undefined;
     this.tool = new Tool((words) => environment.lab?.command(words) ?? words);
   }
 
@@ -108,18 +113,21 @@ export class Scenario {
     return node;
   }
 
-  #memberOf(pod: V1Pod): Member | undefined {
+  async #memberOf(pod: V1Pod): Promise<Member | undefined> {
+    const {namespace} = this;
     const address = pod.status?.podIP;
     const running = pod.status?.containerStatuses?.some((status) => status.name === 'etcd' && status.state?.running !== undefined);
     if (address === undefined || !running) return undefined;
     const tls = this.#certificates?.tls;
-    const name = pod.metadata?.name ?? '';
-    return {pod: name, address, ...(tls && {tls: {...tls, serverName: `${name}.${setName}.${this.namespace}.svc`}})};
+    const {name = '', uid = ''} = pod.metadata ?? {};
+    const place = await this.#forwards?.place({namespace, name, uid}, clientPort) ?? {address, port: clientPort};
+    return {pod: name, ...place, ...(tls && {tls: {...tls, serverName: `${name}.${setName}.${this.namespace}.svc`}})};
   }
 
   /** Members whose etcd runs, as Kubernetes says. */
   async members(): Promise<Member[]> {
-    return (await this.pods()).map((pod) => this.#memberOf(pod)).filter((member) => member !== undefined);
+    const pods = await this.pods();
+    return (await Promise.all(pods.map(async (pod) => await this.#memberOf(pod)))).filter((member) => member !== undefined);
   }
 
   async member(pod: string): Promise<Member> {
@@ -156,6 +164,7 @@ export class Scenario {
   async end(): Promise<void> {
     clearInterval(this.#targeting);
     this.tool.end();
+    this.#forwards?.close();
     const {lab} = this.environment;
     await this.kube.delete('namespaces', this.namespace, this.namespace);
     for (const volume of await this.kube.list('persistentvolumes')) {

@@ -11,13 +11,13 @@ interface Waiting {
   reject: (error: Error) => void;
 }
 
-/** The child process that speaks with etcd from inside of the cluster's network. */
+/** The child process that speaks with etcd, in the lab from inside of its network. */
 export class Tool {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
 
-  /** `enter`: the words that bring a command into the cluster's network; none where it is reached from here. */
+  /** `enter`: the words that bring a command into the lab's network. */
   constructor(enter: (words: string[]) => string[]) {
     const [program = '', ...args] = enter([process.execPath, join(import.meta.dirname, 'tool.ts')]);
     this.#child = spawn(program, args, {stdio: ['pipe', 'pipe', 'inherit']});

@@ -1,9 +1,10 @@
 import type {EndpointTLS} from '../../src/etcd/member.ts';
 
-/** An etcd member by its pod's address. */
+/** An etcd member, by where it is reached. */
 export interface Member {
   pod: string;
   address: string;
+  port: number;
   tls?: EndpointTLS;
 }
 

@@ -7,7 +7,7 @@ import type {Member, ReadResult, Request, WriterReport} from './tool-protocol.ts
 import {Writer} from './writer.ts';
 
 /*
- * Speaks with etcd from inside of the cluster's network, where pod addresses can be reached: one JSON request a line on standard
+ * Speaks with etcd, in the lab from inside of its network, where pod addresses can be reached: one JSON request a line on standard
  * input, one JSON answer a line on standard output.
  */
 const writers = new Map<string, Writer>();
@@ -15,13 +15,13 @@ const clients = new Map<string, EtcdMember>();
 const stores = new Map<string, Etcd3>();
 
 function keyOf(member: Member): string {
-  return JSON.stringify([member.address, member.tls]);
+  return JSON.stringify([member.address, member.port, member.tls]);
 }
 
 function memberAt(member: Member): EtcdMember {
   const known = clients.get(keyOf(member));
   if (known) return known;
-  const made = connectMember({address: member.address, port: 2379, ...(member.tls && {tls: member.tls})}, {deadlineMs: 5_000});
+  const made = connectMember({address: member.address, port: member.port, ...(member.tls && {tls: member.tls})}, {deadlineMs: 5_000});
   clients.set(keyOf(member), made);
   return made;
 }
@@ -32,7 +32,7 @@ function storeAt(member: Member): Etcd3 {
   const {tls} = member;
   const name = tls?.serverName;
   const made = new Etcd3({
-    hosts: `${tls ? 'https' : 'http'}://${member.address}:2379`,
+    hosts: `${tls ? 'https' : 'http'}://${member.address}:${member.port}`,
     faultHandling: {host: () => noop, global: noop},
     defaultCallOptions: (context) => (context.isStream ? {} : {deadline: Date.now() + 10_000}),
     grpcOptions: {'grpc.enable_http_proxy': 0, ...(name !== undefined && {'grpc.ssl_target_name_override': name, 'grpc.default_authority': name})},

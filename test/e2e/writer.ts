@@ -62,11 +62,12 @@ export class Writer {
     }
   }
 
-  #client({address, tls}: Member): EtcdMember {
-    const known = this.#clients.get(address);
+  #client({address, port, tls}: Member): EtcdMember {
+    const key = `${address}:${port}`;
+    const known = this.#clients.get(key);
     if (known) return known;
-    const made = connectMember({address, port: 2379, ...(tls && {tls})}, {deadlineMs});
-    this.#clients.set(address, made);
+    const made = connectMember({address, port, ...(tls && {tls})}, {deadlineMs});
+    this.#clients.set(key, made);
     return made;
   }
 }

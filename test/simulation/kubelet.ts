@@ -107,7 +107,7 @@ export class Kubelet {
     const {pod} = sandbox;
     const disk = this.#diskOf(pod);
     if (disk === undefined) return;
-    const words = (container.args ?? []).map((word) => word.replaceAll('$(POD_UID)', pod.metadata?.uid ?? ''));
+    const words = (container.args ?? []).map((word) => word.replaceAll('$(QUORUMRECOVERY_POD_UID)', pod.metadata?.uid ?? ''));
     const turn = pod.metadata?.annotations?.[marks.turn];
     if (words.includes('--turn') && turn === undefined) {
       this.#waits(sandbox);

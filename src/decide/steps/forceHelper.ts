@@ -49,7 +49,8 @@ export function withHelper(observation: Observation, decision: Decision): Decisi
   const {plan, force: forced} = runIn(observation);
   if (plan?.candidates.length !== 1 || forced !== undefined || survivorOf(observation).object?.spec?.nodeName === undefined) return decision;
   const made = makeHelper(observation, 1);
-  if (made.kind !== 'act' || decision.kind === 'wait') return made.kind === 'act' ? made : decision;
+  if (made.kind !== 'act') return decision;
+  if (decision.kind === 'wait') return made;
   return {
     ...decision, actions: [...decision.actions, ...made.actions],
     record: (draft) => {

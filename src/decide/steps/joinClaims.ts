@@ -2,6 +2,7 @@ import {newClaim} from '../../kubernetes/claims.ts';
 import type {ClaimView, Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, wait} from '../decision.ts';
+import {isNamedLost} from '../membership.ts';
 import {judgeProcess} from '../processes.ts';
 import {joinOf, memberIDOf, recordJoin, runIn} from './common.ts';
 
@@ -23,8 +24,7 @@ function keepProof(observation: Observation, view: OrdinalView): Transaction {
 /** Claims whose volumes are lost are made anew, the old volumes kept. The name of their pod is held, and what starts on them is a joiner. */
 export function replaceClaims(observation: Observation, view: OrdinalView): Decision | undefined {
   const join = joinOf(runIn(observation), view.pod);
-  const memberID = memberIDOf(observation, view.pod);
-  const named = observation.spec.lostMembers?.some((lost) => lost.pod === view.pod && lost.memberID === memberID) === true;
+  const named = isNamedLost(observation, view.pod, memberIDOf(observation, view.pod));
   const lost = view.claims.filter((claim) => isLost(claim, named));
   const known = join?.replacedClaims ?? [];
   const fresh = lost.map((claim) => claim.object?.metadata?.uid ?? '').filter((uid) => !known.includes(uid));

@@ -6,7 +6,7 @@ import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Decision} from '../decision.ts';
 import {act, blocked, wait} from '../decision.ts';
 import {podOfJoinStep} from '../plan.ts';
-import {joinOf, runIn, sourceOf, survivorOf, viewOf} from './common.ts';
+import {joinOf, runIn, sourceOf, survivorOf} from './common.ts';
 import {waitsForProof} from './defer.ts';
 import {replaceClaims} from './joinClaims.ts';
 
@@ -63,16 +63,16 @@ export function prepareJoins(observation: Observation, current: string): Decisio
   if (run.steps.find((step) => step.name === 'Force')?.state !== 'Done') return undefined;
   const survivor = survivorOf(observation);
   if (!isLaunch(survivor.launch)) return undefined;
+  const bound = survivor.object !== undefined && !isTerminating(survivor.object) && survivor.object.spec?.nodeName !== undefined;
   const peers: NamedPeer[] = [peerOf(survivor)];
   for (const {name, state} of run.steps) {
     const pod = podOfJoinStep(name);
-    if (pod === undefined || state === 'Deferred' || !observation.ordinals.some((view) => view.pod === pod)) continue;
-    const view = viewOf(observation, pod);
+    const view = observation.ordinals.find((candidate) => candidate.pod === pod);
+    if (view === undefined || state === 'Deferred') continue;
     peers.push(peerOf(view));
     if (state === 'Done' || name === current) continue;
     if (!mayPlace(observation, view)) return undefined;
     const claims = isJoiner(observation, view) ? undefined : replaceClaims(observation, view);
-    const bound = survivor.object !== undefined && !isTerminating(survivor.object) && survivor.object.spec?.nodeName !== undefined;
     const decision = claims ?? (bound ? placePod(observation, view, clusterText(peers)) : wait(`${survivor.pod} has no node yet`));
     if (decision !== undefined) return decision.kind === 'act' || decision.kind === 'record' ? decision : undefined;
     if (view.object?.spec?.nodeName === undefined) return undefined;

@@ -5,6 +5,7 @@ import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
+import {isNamedLost} from '../membership.ts';
 import {endOf, endedByKubelet, judgeProcess} from '../processes.ts';
 import {memberIDOf, quorumCameBack, runIn, sourceOf} from './common.ts';
 
@@ -50,7 +51,7 @@ export function stopOne(observation: Observation, view: OrdinalView, todo: Todo,
   if (keep && endedBehindFence(observation, view)) return;
   const record = observation.status.members?.find((member) => member.pod === view.pod);
   const memberID = memberIDOf(observation, view.pod);
-  const named = observation.spec.lostMembers?.some((lost) => lost.pod === view.pod && lost.memberID === memberID) === true;
+  const named = isNamedLost(observation, view.pod, memberID);
   const end = endOf(observation, pod, record);
   if ('stoppable' in end) {
     if (isTerminating(pod)) todo.waits.push(`${view.pod} is stopping on ${pod.spec?.nodeName ?? ''}`);
@@ -127,11 +128,18 @@ function stopAll(observation: Observation, views: readonly OrdinalView[], keep: 
   return todo.actions.length + todo.records.length + todo.waits.length > 0 ? todo : undefined;
 }
 
+/** In words, with the pods' names. */
+function whatIsDone(actions: readonly Action[]): string {
+  const names = (...types: Action['type'][]) => actions.flatMap((action) =>
+    ('pod' in action && typeof action.pod !== 'string' && types.includes(action.type) ? [action.pod.metadata?.name ?? ''] : []));
+  const said = [['stopping', names('StopPod')], ['taking away the ended', names('ReleasePod')], ['holding the name of', names('CreatePod', 'ReplacePod')]] as const;
+  return said.filter(([, pods]) => pods.length > 0).map(([verb, pods]) => `${verb} ${pods.join(', ')}`).join('; ');
+}
+
 /** Proofs are recorded before the objects that carry them go: an act's record is written before it begins. */
 export function stopDecision(todo: Todo): Decision | undefined {
   const record: Transaction = (draft) => { for (const one of todo.records) one(draft); };
-  const why = 'stopping the pods and taking their names';
-  if (todo.actions.length > 0) return {kind: 'act', why, actions: todo.actions, ...(todo.records.length > 0 && {record})};
+  if (todo.actions.length > 0) return {kind: 'act', why: whatIsDone(todo.actions), actions: todo.actions, ...(todo.records.length > 0 && {record})};
   if (todo.records.length > 0) return {kind: 'record', why: 'recording the proven end of members', record};
   if (todo.waits.length > 0) return wait(todo.waits.join('; '), 500);
   return undefined;

@@ -44,8 +44,15 @@ describe('the pod of the forced start', () => {
   });
   it('copies first, and expects this member of this cluster on the disk', () => {
     const args = argsOf(forced(), 'volume-agent').join(' ');
-    assert.match(args, /^prepare-force --attempt 1 --pod \$\(POD_UID\) --turn \/quorumrecovery\/turn --expect-member a0 --expect-cluster c1 --copy --root \/data --data-dir \/data --run run-1a2b$/);
+    assert.match(args, /^prepare-force --attempt 1 --pod \$\(QUORUMRECOVERY_POD_UID\) --turn \/quorumrecovery\/turn --expect-member a0 --expect-cluster c1 --copy --root \/data --data-dir \/data --run run-1a2b$/);
     assert.equal(forced().spec?.initContainers?.[0]?.name, 'volume-agent');
+  });
+  it('prepares the very directory that etcd has: a subPathExpr keeps the variables it is made of', () => {
+    const template = structuredClone(source.template);
+    for (const mount of template.spec?.containers[0]?.volumeMounts ?? []) mount.subPathExpr = '$(POD_NAME)';
+    const agent = forced({source: {...source, template}}).spec?.initContainers?.[0];
+    assert.equal(agent?.volumeMounts?.[0]?.subPathExpr, '$(POD_NAME)');
+    assert.deepEqual(agent.env?.map(({name, value}) => [name, value]), [['POD_NAME', 'etcd-0'], ['QUORUMRECOVERY_POD_UID', undefined]]);
   });
   it('skips the copy only where preserve.mode says so', () => {
     const skip = observationOf({spec: {preserve: {mode: 'Skip'}}});
@@ -66,8 +73,8 @@ describe('a volume agent', () => {
   it('goes where the volume is when no pod holds it', () => {
     const held = {...view, object: ownPodOf(0, {gated: true})};
     const pod = agentPod({...options, view: held, step: 'Decommission', command: ['set-aside'], readOnly: false});
-    assert.deepEqual(pod.spec?.nodeSelector, {});
-    assert.deepEqual(pod.spec.containers[0]?.args, ['set-aside', '--root', '/data', '--data-dir', '/data', '--run', 'run-1a2b']);
+    assert.equal(pod.spec?.nodeSelector, undefined);
+    assert.deepEqual(pod.spec?.containers[0]?.args, ['set-aside', '--root', '/data', '--data-dir', '/data', '--run', 'run-1a2b']);
   });
   it('carries the run, its step and its pod, by which it is found again', () => {
     const pod = agentPod({...options, step: 'Decommission', command: ['set-aside'], readOnly: false});
