@@ -67,7 +67,7 @@ async function mocha(title: string, pattern: string, environment: Record<string,
   return {passed: count('passed'), failed: count('failed') + Number(broken), skipped: count('skipped')};
 }
 
-/** The etcd binaries under the names that the unit tests look for. */
+/** The etcd binaries, and the reader of etcd's logs, under the names that the unit tests look for. */
 function etcdBinaries(built: ReadonlyMap<GoModule, string>): Record<string, string> {
   for (const version of etcdVersions) {
     const from = built.get(`etcd-${version}`) ?? '';
@@ -76,7 +76,8 @@ function etcdBinaries(built: ReadonlyMap<GoModule, string>): Record<string, stri
       for (const name of file === 'server' ? ['server', 'etcd'] : [file]) symlinkSync(join(from, file), join(scratch, 'etcd', version, name));
     }
   }
-  return {ETCD_BINS: join(scratch, 'etcd'), ETCD_BIN_DIR: join(scratch, 'etcd', '3.6.16')};
+  const oracle = join(built.get('wal-oracle') ?? '', 'wal-oracle');
+  return {ETCD_BINS: join(scratch, 'etcd'), ETCD_BIN_DIR: join(scratch, 'etcd', '3.6.16'), WAL_ORACLE: oracle};
 }
 
 async function endToEnd(): Promise<Count> {

@@ -20,7 +20,17 @@ export interface Arguments {
   pod?: string;
   expectMember?: string;
   expectCluster?: string;
+  /** The log must not end before this entry; term 0: whatever its term. */
+  expectTerm?: number;
+  expectIndex?: number;
   copy: boolean;
+  /** Commit the entries that the force would drop; see decideTail. */
+  commitTail: boolean;
+  /**
+   * Highest raft term of a last log entry that another disk, a member or a witness showed. A term that a member told together with a
+   * leader counts too, because a leader begins with an entry of its term; one without a leader does not, nor do votes and hard states.
+   */
+  laterEntryTerm?: number;
 }
 
 const commands: readonly AgentCommand[] = ['inspect', 'copy', 'spend', 'seal', 'set-aside', 'prepare-join', 'prepare-force'];
@@ -37,7 +47,11 @@ const flags = {
   pod: {type: 'string'},
   'expect-member': {type: 'string'},
   'expect-cluster': {type: 'string'},
+  'expect-term': {type: 'string'},
+  'expect-index': {type: 'string'},
   copy: {type: 'boolean'},
+  'commit-tail': {type: 'boolean'},
+  'later-entry-term': {type: 'string'},
 } as const;
 
 type Flag = keyof typeof flags;
@@ -51,7 +65,9 @@ const rules: Record<AgentCommand, {needs: readonly Flag[]; takes: readonly Flag[
   seal: {needs: [], takes: []},
   'set-aside': {needs: ['data-dir'], takes: []},
   'prepare-join': {needs: ['data-dir', 'member'], takes: ['needs']},
-  'prepare-force': {needs: ['data-dir', 'attempt', 'pod'], takes: ['expect-member', 'expect-cluster', 'copy']},
+  'prepare-force': {
+    needs: ['data-dir', 'attempt', 'pod'], takes: ['expect-member', 'expect-cluster', 'expect-term', 'expect-index', 'copy', 'commit-tail', 'later-entry-term'],
+  },
 };
 
 const memberID = /^[0-9a-f]{1,16}$/;
@@ -63,6 +79,9 @@ const formats: Partial<Record<Flag, {pattern: RegExp; what: string}>> = {
   needs: {pattern: /^[1-9][0-9]{0,14}$/, what: 'a number of bytes'},
   attempt: {pattern: /^[1-9][0-9]{0,5}$/, what: 'a number from 1'},
   pod: {pattern: /^[0-9A-Za-z-]{1,64}$/, what: 'the UID of a pod'},
+  'expect-term': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft term'},
+  'expect-index': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft index'},
+  'later-entry-term': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft term'},
 };
 
 export function isCommand(word: string | undefined): word is AgentCommand {
@@ -92,15 +111,19 @@ export function parseArguments(argv: readonly string[]): Arguments {
     run: String(values.run),
     root: pathOf(values, 'root') ?? '',
     copy: values.copy !== false,
+    commitTail: values['commit-tail'] !== false,
     ...optional('dataDir', pathOf(values, 'data-dir')),
     ...optional('walDir', pathOf(values, 'wal-dir')),
     ...optional('walRoot', pathOf(values, 'wal-root')),
     ...optional('member', text(values.member)),
-    ...optional('needs', values.needs === undefined ? undefined : Number(values.needs)),
-    ...optional('attempt', values.attempt === undefined ? undefined : Number(values.attempt)),
+    ...optional('needs', number(values.needs)),
+    ...optional('attempt', number(values.attempt)),
     ...optional('pod', text(values.pod)),
+    ...optional('laterEntryTerm', number(values['later-entry-term'])),
     ...optional('expectMember', text(values['expect-member'])),
     ...optional('expectCluster', text(values['expect-cluster'])),
+    ...optional('expectTerm', number(values['expect-term'])),
+    ...optional('expectIndex', number(values['expect-index'])),
   };
 }
 
@@ -138,6 +161,8 @@ function pathOf(values: Values, name: Flag): string | undefined {
   }
   return path;
 }
+
+const number = (value: string | boolean | undefined): number | undefined => (value === undefined ? undefined : Number(value));
 
 function text(value: string | boolean | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;

@@ -1,7 +1,9 @@
 import {
-  chownSync, closeSync, constants, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, unlinkSync, writeFileSync,
+  chownSync, closeSync, constants, fstatSync, fsyncSync, ftruncateSync, linkSync, mkdirSync, openSync, renameSync, rmSync, unlinkSync, writeFileSync,
+  writeSync,
 } from 'node:fs';
 import {dirname} from 'node:path';
+import type {FileStep} from '../etcd/wal/append.ts';
 import {errorCode} from './failure.ts';
 import {statIfThere} from './volume.ts';
 
@@ -114,6 +116,22 @@ export class Durable {
     syncDirectory(dirname(path));
   }
 
+  /** Changes bytes of a regular file that is there, step by step; what counts is on the disk because the last step syncs. */
+  changeFile(path: string, steps: readonly FileStep[]): void {
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+    try {
+      if (!fstatSync(fd).isFile()) {
+        throw new Error(`${path} is not a regular file`);
+      }
+      for (const step of steps) {
+        this.onStep(`${step.do} ${path}`);
+        changeBytes(fd, step);
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
   /** A directory that this agent made for itself and did not finish; links in it are removed, not followed. */
   removeTree(path: string): void {
     this.onStep(`remove ${path}`);
@@ -137,6 +155,21 @@ export class Durable {
 
   private give(path: string): void {
     giveTo(path, this.owner);
+  }
+}
+
+function changeBytes(fd: number, step: FileStep): void {
+  switch (step.do) {
+    case 'resize':
+      ftruncateSync(fd, step.size);
+      return;
+    case 'sync':
+      fsyncSync(fd);
+      return;
+    case 'write':
+      for (let written = 0; written < step.bytes.length;) {
+        written += writeSync(fd, step.bytes, written, step.bytes.length - written, step.offset + written);
+      }
   }
 }
 

@@ -10,28 +10,38 @@ import type {DataPlace} from './place.ts';
 import type {BackendError, BackendFacts, InspectFacts, PendingConfChange, VolumeFacts, WalFacts} from './report.ts';
 import {statIfThere} from './volume.ts';
 
+/** What inspection found, and the WAL that it read for it, so that nobody has to read that again. */
+export interface Inspection {
+  facts: InspectFacts;
+  wal?: WalSummary;
+}
+
 /** Everything that `inspect` reports. It opens files for reading only, takes no lock, and may run beside an etcd. */
-export function inspectFacts(place: DataPlace): InspectFacts {
+export function inspectData(place: DataPlace): Inspection {
   const volume = volumeFacts(place);
   const member = memberKind(place);
   switch (member.kind) {
     case 'guard':
-      return {data: 'Guarded', guard: {run: member.run}, ...volume};
+      return {facts: {data: 'Guarded', guard: {run: member.run}, ...volume}};
     case 'other':
-      return {data: 'Unreadable', corrupt: member.what, ...volume};
+      return {facts: {data: 'Unreadable', corrupt: member.what, ...volume}};
     case 'absent':
     case 'directory':
       return dataFacts(place, volume);
   }
 }
 
-function dataFacts(place: DataPlace, volume: VolumeFacts): InspectFacts {
+function dataFacts(place: DataPlace, volume: VolumeFacts): Inspection {
   // The backend first: an etcd that runs meanwhile applies nothing that is not in the WAL already, so the WAL can only be ahead.
   const current = readBackendFacts(join(place.member, 'snap', 'db'));
   const wal = readWal(place.wal.path);
   if (wal === undefined) {
-    return withoutWal(place, volume, current);
+    return {facts: withoutWal(place, volume, current)};
   }
+  return {facts: walAndBackend(place, volume, wal, current), wal};
+}
+
+function walAndBackend(place: DataPlace, volume: VolumeFacts, wal: WalSummary, current: BackendFacts | BackendError): InspectFacts {
   const backend = startingBackend(place, current, wal.snapshot.index);
   const corrupt = wal.end.kind === 'corrupt' ? wal.end.message : contradiction(wal, backend);
   if (corrupt !== undefined || wal.metadata === undefined) {

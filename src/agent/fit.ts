@@ -65,8 +65,19 @@ export function fitReport(report: AgentReport): string {
     }
     shrink(facts as InspectFacts);
   }
+  if (Buffer.byteLength(JSON.stringify(copy)) > reportLimitBytes) {
+    shortenTail(copy);
+  }
   const shorter = JSON.stringify(copy);
   return Buffer.byteLength(shorter) <= reportLimitBytes ? shorter : JSON.stringify(lastResort(copy));
+}
+
+/** How many entries were committed stays; which of them changed the configuration, the data itself tells. */
+function shortenTail(report: AgentReport): void {
+  if (report.ok && report.command === 'prepare-force' && report.tail?.confChanges !== undefined) {
+    report.tail.confChangesOmitted = (report.tail.confChangesOmitted ?? 0) + report.tail.confChanges.length;
+    delete report.tail.confChanges;
+  }
 }
 
 function factsOf(report: AgentReport): InspectFacts | undefined {

@@ -38,6 +38,10 @@ export type AgentFailureReason =
   | 'AttemptSuperseded'
   /** The run was sealed: its force is done and may not be repeated. */
   | 'RunSealed'
+  /** The log ends before what the plan was made with. */
+  | 'BehindPlan'
+  /** The WAL's tail removes this very member: an etcd that is forced with it committed panics. */
+  | 'TailRemovesMember'
   /** Something that is not the run's own stands where the command has to write. */
   | 'Conflict'
   /** Anything that the operating system refused: message has call, path and code. */
@@ -57,6 +61,8 @@ export interface AgentFailure<C extends AgentCommand = AgentCommand> {
   freeBytes?: number;
   /** prepare-force: what inspection found before the refusal. */
   inspect?: InspectFacts;
+  /** prepare-force: the marker was spent before it failed. This pod may try again, any other one needs a new attempt. */
+  marker?: SpendFacts;
   truncated?: true;
 }
 
@@ -233,13 +239,41 @@ export type PrepareJoinReport = AgentSuccess<'prepare-join'> & {
   moved: SetAsideFacts['moved'];
 };
 
+/** A configuration change in a tail; more of it is among the pending ones of the inspection. */
+export type TailConfChange = Pick<PendingConfChange, 'index' | 'type' | 'memberID'>;
+
+/** What became of the WAL's tail: the entries that the force would drop. */
+export interface TailFacts {
+  /** True: the WAL says that its last entry is committed, or has nothing that a force would drop. False: the tail was left as it is. */
+  committed: boolean;
+  /** Number of entries that this run committed in the survivor's WAL, now or in an earlier start of the command. */
+  entries: number;
+  /** First and last of them, or of those that were left. Absent where there are none. */
+  fromIndex?: number;
+  toIndex?: number;
+  /** True: an earlier start of the command had committed them. */
+  already: boolean;
+  /** Why the tail was left. */
+  reason?: 'NotWanted' | 'MaybeSuperseded';
+  /** The same as part of a sentence. */
+  why?: string;
+  /** Configuration changes among them, the first ones. */
+  confChanges?: TailConfChange[];
+  /** Number of those that are not in confChanges. */
+  confChangesOmitted?: number;
+  /** Number of entries that later attempts committed on top: written by an etcd that an earlier attempt had started, not lost ones. */
+  again?: number;
+}
+
 export type PrepareForceReport = AgentSuccess<'prepare-force'> & {
   inspect: PresentData;
   /** Absent with --no-copy. */
   copy?: CopyFacts;
   marker: SpendFacts;
+  /** Absent in the report of an agent that could not commit tails yet. */
+  tail?: TailFacts;
   /** Time of each part. */
-  milliseconds: {inspect: number; copy: number; total: number};
+  milliseconds: {inspect: number; copy: number; tail?: number; total: number};
 };
 
 export type AgentSuccessReport =

@@ -1,4 +1,4 @@
-import {lstatSync, realpathSync} from 'node:fs';
+import {lstatSync, readdirSync, realpathSync} from 'node:fs';
 import {join, relative, sep} from 'node:path';
 import type {Stats} from 'node:fs';
 import {errorCode, Refusal} from './failure.ts';
@@ -13,6 +13,15 @@ export function statIfThere(path: string): Stats | undefined {
     }
     throw error;
   }
+}
+
+/** Changes when a file of this directory is written to, comes, goes or is replaced. */
+export function stampOf(directory: string): string {
+  const names = statIfThere(directory)?.isDirectory() === true ? readdirSync(directory).sort() : [];
+  return names.map((name) => {
+    const {ino, size, mtimeMs, ctimeMs} = lstatSync(join(directory, name));
+    return `${name} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+  }).join('\n');
 }
 
 /** Whether path is root or lies below it, by its text. */

@@ -1,6 +1,6 @@
 import type {V1Container, V1Pod, V1PodSpec, V1SecurityContext, V1Volume, V1VolumeMount} from '@kubernetes/client-node';
 import {marks} from '../api/types.ts';
-import type {Run} from '../api/types.ts';
+import type {Plan, Run} from '../api/types.ts';
 import {mountOf, overlayLaunch, withoutMembershipHooks} from '../etcd/launch/launch.ts';
 import type {Launch, Mount} from '../etcd/launch/launch.ts';
 import {agentContainer} from '../observe/agentReport.ts';
@@ -171,11 +171,22 @@ function overlaid(options: HelperOptions, own: V1Pod, flags: Record<string, stri
 const cleanLaunch = ({command, args}: {command?: string[] | undefined; args?: string[] | undefined}) =>
   ({...(command && {command}), ...(args && {args})});
 
+export interface ForceOptions extends HelperOptions {
+  attempt: number;
+  members: Run['identity'];
+  /** What the log has to reach, as the plan says. */
+  lowest?: Plan['lowest'] | undefined;
+  /** Highest term of a last log entry that was seen on another member. */
+  laterEntryTerm?: number | undefined;
+}
+
+const flag = (name: string, value: string | number | undefined): string[] => (value === undefined ? [] : [name, String(value)]);
+
 /**
  * The one forced start: the template's etcd container with --force-new-cluster, without probes, sidecars and hooks, behind an agent
  * that waits for its turn, reads the disk, copies it and spends the marker; it carries the fence finalizer from the beginning.
  */
-export function forcePod(options: HelperOptions & {attempt: number; members: Run['identity']}): {pod: V1Pod} | {problem: string} {
+export function forcePod(options: ForceOptions): {pod: V1Pod} | {problem: string} {
   const {observation, view, source, attempt} = options;
   const own = statefulSetPod(source);
   const changed = overlaid(options, own, {'force-new-cluster': 'true'});
@@ -191,8 +202,8 @@ export function forcePod(options: HelperOptions & {attempt: number; members: Run
   const memberID = observation.status.members?.find((member) => member.pod === view.pod)?.memberID;
   const prepare = agent(options, changed.podSpec, [
     'prepare-force', '--attempt', String(attempt), '--pod', `$(${podUID})`, ...waits,
-    ...(memberID === undefined ? [] : ['--expect-member', memberID]),
-    ...(options.members === undefined ? [] : ['--expect-cluster', options.members.clusterID]),
+    ...flag('--expect-member', memberID), ...flag('--expect-cluster', options.members?.clusterID),
+    ...flag('--expect-term', options.lowest?.term), ...flag('--expect-index', options.lowest?.index), ...flag('--later-entry-term', options.laterEntryTerm),
     observation.spec.preserve.mode === 'Copy' ? '--copy' : '--no-copy',
   ], false);
   const volumes = new Map([...usedBy(forced, changed.podSpec.volumes ?? []), ...prepare.volumes, turn].map((volume) => [volume.name, volume]));

@@ -10,7 +10,7 @@ import {run} from './shell.ts';
 export const etcdVersions = ['3.5.21', '3.5.35', '3.6.16', '3.7.3'] as const;
 export type EtcdVersion = (typeof etcdVersions)[number];
 
-const plainModules = ['kubernetes', 'coredns', 'local-path-provisioner', 'helm', 'pause'] as const;
+const plainModules = ['kubernetes', 'coredns', 'local-path-provisioner', 'helm', 'pause', 'wal-oracle'] as const;
 export type GoModule = (typeof plainModules)[number] | `etcd-${EtcdVersion}`;
 
 export const goModules: readonly GoModule[] = [...plainModules, ...etcdVersions.map((version): GoModule => `etcd-${version}`)];

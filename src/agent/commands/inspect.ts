@@ -1,9 +1,9 @@
 import type {Arguments} from '../arguments.ts';
-import {inspectFacts} from '../facts.ts';
+import {inspectData} from '../facts.ts';
 import {locateData} from '../place.ts';
 import type {InspectReport} from '../report.ts';
 
 /** Says what is on the volume, and changes nothing: the volume may be mounted read-only. */
 export function inspect(args: Arguments): InspectReport {
-  return {ok: true, command: 'inspect', run: args.run, ...inspectFacts(locateData(args))};
+  return {ok: true, command: 'inspect', run: args.run, ...inspectData(locateData(args)).facts};
 }

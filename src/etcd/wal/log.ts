@@ -82,6 +82,11 @@ export class LogState {
     return valid.reduce((best, snapshot) => (snapshot.index >= best.index ? snapshot : best), {index: 0, term: 0});
   }
 
+  /** Snapshot records beyond the commit index. They do not count: etcd was stopped before it took them over. */
+  uncommittedSnapshots(): SnapshotRecord[] {
+    return this.snapshots.filter(({index}) => index > this.hardState.commit);
+  }
+
   /** Index and term of the last entry, those of the snapshot if no entry stands after it. */
   lastEntry(): {index: number; term: number} {
     const snapshot = this.snapshot();

@@ -19,6 +19,8 @@ export interface WalSummary {
   lastEntryTerm: number;
   /** Last snapshot record that is not beyond the commit index; zeros if there is none. */
   snapshot: SnapshotRecord;
+  /** Those beyond the commit index, in the order of the log. */
+  uncommittedSnapshots: readonly SnapshotRecord[];
   /** All that are in the log, snapshot or not, in order of index. */
   confChanges: readonly LoggedConfChange[];
   end: WalEnd;
@@ -126,6 +128,7 @@ function summarize(log: LogState, end: WalEnd, segments: number): WalSummary {
     index,
     lastEntryTerm: term,
     snapshot: log.snapshot(),
+    uncommittedSnapshots: log.uncommittedSnapshots(),
     confChanges: log.confChanges,
     end,
     segments,

@@ -50,6 +50,9 @@ describe('agent main', () => {
       [['spend', '--root', root, '--run', 'r1', '--pod', 'a', '--attempt', '0'], /--attempt must be a number from 1/],
       [['spend', '--root', root, '--run', 'r1', '--pod', '../x', '--attempt', '1'], /--pod must be the UID of a pod/],
       [['prepare-join', '--root', root, '--run', 'r1', '--data-dir', root, '--member', '0xAB'], /--member must be a member ID/],
+      [['inspect', '--root', root, '--run', 'r1', '--data-dir', root, '--no-commit-tail'], /inspect has no flag --commit-tail/],
+      [['prepare-force', '--root', root, '--run', 'r1', '--data-dir', root, '--attempt', '1', '--pod', 'a', '--later-entry-term', '-1'], /later-entry-term/],
+      [['prepare-force', '--root', root, '--run', 'r1', '--data-dir', root, '--attempt', '1', '--pod', 'a', '--later-entry-term', '1e3'], /--later-entry-term must be a raft term/],
       [['inspect', '--root', join(root, 'none'), '--run', 'r1', '--data-dir', join(root, 'none')], /is the volume mounted there/],
     ];
     for (const [argv, message] of cases) {
@@ -124,6 +127,25 @@ describe('fitReport', () => {
       assert.equal(short.backend.members.length, members);
       assert.equal(short.index, 6);
       assert.equal(short.pendingConfChanges.length + (short.pendingConfChangesOmitted ?? 0), changes);
+    }
+  });
+
+  it('keeps what was done to the tail in a report of prepare-force, whatever else is left out', () => {
+    for (const [members, changes] of [[3, 0], [20, 8], [30, 300]] as const) {
+      const {copy, marker, milliseconds} = {
+        copy: {path: `.quorumrecovery/${'r'.repeat(63)}/copy`, files: 999, bytes: 1e11, copiedBytes: 1e11, manifestSHA256: 'f'.repeat(64), already: false, reflinked: 0},
+        marker: {attempt: 999, pod: 'f'.repeat(36), already: false}, milliseconds: {inspect: 1e5, copy: 1e6, tail: 1e4, total: 1e6},
+      };
+      const confChanges = Array.from({length: 8}, (_, number) => ({index: 1e9 + number, type: 'AddLearnerNode' as const, memberID: 'f'.repeat(16)}));
+      const report: AgentReport = {
+        ok: true, command: 'prepare-force', run: 'r'.repeat(63), inspect: bigReport(members, changes), copy, marker, milliseconds,
+        tail: {committed: true, entries: 1e6, fromIndex: 1e9, toIndex: 1e9 + 1e6, already: false, confChanges, confChangesOmitted: 100, again: 1000},
+      };
+      const text = fitReport(report);
+      assert.ok(Buffer.byteLength(text) <= reportLimitBytes, `${Buffer.byteLength(text)}`);
+      const short = JSON.parse(text) as typeof report;
+      assert.deepEqual([short.tail?.entries, short.tail?.fromIndex, short.marker, short.inspect.data], [1e6, 1e9, marker, 'Present']);
+      assert.equal((short.tail?.confChanges?.length ?? 0) + (short.tail?.confChangesOmitted ?? 0), 108);
     }
   });
 

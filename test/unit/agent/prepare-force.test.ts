@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {existsSync, writeFileSync} from 'node:fs';
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {clusterID, killAt, memberID, newVolume, refuse, removeVolumes, snapshotOf, succeed, writeData} from './volumes.ts';
 
@@ -10,20 +10,22 @@ function flags(root: string, ...more: string[]): string[] {
 describe('agent prepare-force', () => {
   afterEach(removeVolumes);
 
-  it('inspects, copies and spends the marker in one go, and finds all three when it runs again', () => {
+  it('inspects, copies, spends the marker and commits the tail in one go, and finds all four when it runs again', () => {
     const root = newVolume();
     writeData(join(root, 'data'));
-    const before = snapshotOf(join(root, 'data'));
-    const first = succeed(...flags(root, '--expect-member', memberID, '--expect-cluster', clusterID, '--copy'));
+    const first = succeed(...flags(root, '--expect-member', memberID, '--expect-cluster', clusterID, '--expect-term', '0', '--expect-index', '6', '--copy'));
     assert.ok(first.command === 'prepare-force');
     assert.equal(first.inspect.index, 6);
     assert.equal(first.copy?.already, false);
     assert.deepEqual(first.marker, {attempt: 1, pod: 'pod-a', already: false});
-    assert.deepEqual(snapshotOf(join(root, 'data')), before);
+    assert.equal(first.tail?.entries, 2);
+    const after = snapshotOf(join(root, 'data'));
     const second = succeed(...flags(root));
     assert.ok(second.command === 'prepare-force');
     assert.deepEqual(second.copy, {...first.copy, already: true, reflinked: 0});
     assert.equal(second.marker.already, true);
+    assert.deepEqual(second.tail, {...first.tail, already: true});
+    assert.deepEqual(snapshotOf(join(root, 'data')), after);
   });
 
   it('makes no copy where none is wanted', () => {
@@ -44,6 +46,12 @@ describe('agent prepare-force', () => {
       ['ClusterMismatch', (root) => {
         writeData(join(root, 'data'));
       }, ['--expect-cluster', 'abc']],
+      ['BehindPlan', (root) => {
+        writeData(join(root, 'data'));
+      }, ['--expect-index', '7']],
+      ['BehindPlan', (root) => {
+        writeData(join(root, 'data'));
+      }, ['--expect-term', '99', '--expect-index', '6']],
       ['Unreadable', (root) => {
         writeData(join(root, 'data'), {consistentIndex: 99});
       }, []],
@@ -51,14 +59,23 @@ describe('agent prepare-force', () => {
         writeData(join(root, 'data'));
         writeFileSync(join(root, 'data', 'member', 'snap', 'db'), Buffer.alloc(9000, 9));
       }, []],
+      ['Unreadable', (root) => {
+        writeData(join(root, 'data'));
+        const segment = join(root, 'data', 'member', 'wal', '0000000000000000-0000000000000000.wal');
+        const bytes = readFileSync(segment);
+        bytes[100] = (bytes[100] ?? 0) ^ 1;
+        writeFileSync(segment, bytes);
+      }, []],
     ];
     for (const [reason, make, more] of cases) {
       const root = newVolume();
       make(root);
+      const before = snapshotOf(root);
       const failure = refuse(...flags(root, ...more));
       assert.equal(failure.reason, reason);
       assert.ok(failure.inspect !== undefined);
       assert.ok(!existsSync(join(root, '.quorumrecovery', 'r1')));
+      assert.deepEqual(snapshotOf(root), before);
     }
   });
 

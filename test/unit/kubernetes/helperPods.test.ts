@@ -54,6 +54,9 @@ describe('the pod of the forced start', () => {
     assert.equal(agent?.volumeMounts?.[0]?.subPathExpr, '$(POD_NAME)');
     assert.deepEqual(agent.env?.map(({name, value}) => [name, value]), [['POD_NAME', 'etcd-0'], ['QUORUMRECOVERY_POD_UID', undefined]]);
   });
+  it('says where the log must end at least, and what term of an entry was seen elsewhere', () => {
+    assert.match(argsOf(forced({lowest: {term: 5, index: 110}, laterEntryTerm: 6}), 'volume-agent').join(' '), /--expect-term 5 --expect-index 110 --later-entry-term 6 --copy/);
+  });
   it('skips the copy only where preserve.mode says so', () => {
     const skip = observationOf({spec: {preserve: {mode: 'Skip'}}});
     assert.ok(argsOf(forced({observation: skip}), 'volume-agent').includes('--no-copy'));
