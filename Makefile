@@ -65,3 +65,7 @@ test: deps ## Everything that CI runs: check, unit, simulation, end to end
 .PHONY: bench
 bench: deps ## Recovery by the operator against the scripted runbook
 	$(NODE) test/bench/main.ts
+
+.PHONY: bench-loss
+bench-loss: deps ## Acknowledged writes lost by the operator and by a plain force (RUNS=n SEED=s)
+	$(NODE) test/bench/lost-writes/main.ts
