@@ -17,11 +17,11 @@ export type BlockedReason =
   | 'AgentImageMissing' | 'AlarmRaised';
 
 /** Reasons of Ready, Complete and Succeeded. */
-export type OutcomeReason = 'Recovered' | 'Degraded' | 'NotNeeded' | 'Failed' | 'Released' | 'Progressing' | 'Blocked' | 'Stalled';
+export type OutcomeReason = 'Recovered' | 'Degraded' | 'NotNeeded' | 'Failed' | 'Released' | 'Progressing' | 'AwaitingApproval' | 'Paused' | 'Blocked' | 'Stalled';
 
 /** Phases in the order of a run; derived from the steps, for people: no code branches on it. */
 export const phases = [
-  'Watching', 'Planning', 'Holding', 'Preserving', 'ForcingNewCluster', 'Decommissioning', 'Rejoining', 'Verifying', 'Complete',
+  'Watching', 'Planning', 'AwaitingApproval', 'Holding', 'Preserving', 'ForcingNewCluster', 'Decommissioning', 'Rejoining', 'Verifying', 'Complete',
   'Blocked', 'Stalled', 'Failed',
 ] as const;
 export type Phase = (typeof phases)[number];

@@ -27,6 +27,12 @@ export const rules: readonly Rule[] = [
     holds: ({target: {launch}}) => launch === undefined || launch.command !== undefined || launch.args !== undefined,
   },
   {
+    where: 'spec', fieldPath: '.approvedPlan',
+    cel: '!has(self.approvedPlan) || self.approval == "Required"',
+    message: 'approvedPlan has a meaning only with approval: Required',
+    holds: (spec) => spec.approvedPlan === undefined || spec.approval === 'Required',
+  },
+  {
     where: 'spec', fieldPath: '.survivor',
     cel: '!has(self.survivor) || (self.survivor.pod.startsWith(self.target.statefulSet + "-") && self.survivor.pod.substring(size(self.target.statefulSet) + 1).matches("^[0-9]+$"))',
     message: 'survivor.pod must be a pod of target.statefulSet, e.g. etcd-0',

@@ -57,6 +57,12 @@ export const specSchema = z.object({
   trigger: trigger.prefault({}),
   strategy: z.enum(['Auto', 'ForceNewCluster']).default('Auto')
     .describe('Auto and ForceNewCluster both force only where the quorum is lost for good and no quorum of data is left.'),
+  approval: z.enum(['Automatic', 'Required']).default('Automatic')
+    .describe('Required: the disks are read and the plan is made, and nothing else is done until approvedPlan carries its hash.'),
+  approvedPlan: z.string().max(39).regex(/^sha256-[0-9a-f]{32}$/).optional()
+    .describe('Hash of the plan that you approve, as status.run.plan.hash shows it. A plan that changes has another hash and asks again.'),
+  paused: z.boolean().default(false)
+    .describe('No run begins. One that has not forced anything yet lets everything go again; one that has is finished first.'),
   survivor: z.object({pod: name('Pod whose data the new cluster starts from.')}).optional()
     .describe('Your pick of the survivor, for this run. Default: the member with the best data.'),
   // The API server refuses a second one by the list's map key.

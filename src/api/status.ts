@@ -62,14 +62,21 @@ export const stepSchema = z.object({
 });
 
 const planSchema = z.object({
-  hash: text,
+  hash: text.describe('What an approval is given for: spec.approvedPlan has to carry it where spec.approval is Required.'),
   strategy: z.enum(['ForceNewCluster']),
   survivor: text,
   candidates: z.array(text),
   why: text,
-  lost: z.array(z.object({pod: text, memberID: text.optional(), fenced: text})),
+  ranks: z.array(z.object({pod: text, memberID: text, term: count, index: count, commit: count, revision: count, from: z.enum(['disk', 'etcd', 'unread'])}))
+    .describe('Every candidate, the best first: last term and index of its log, commit index and revision.'),
+  lowest: z.object({term: count, index: count}).describe('Data that ends before this term and index is not what was planned with: the run asks again.'),
+  lost: z.array(z.object({pod: text, memberID: text.optional(), fenced: text, proof: text.optional()}))
+    .describe('The members that do not come back as they were, and what proves that they have ended.'),
+  claims: z.array(z.object({name: text, pod: text, place: text, fate: text})).describe('What happens to each claim.'),
+  expectedLoss: text,
   steps: z.array(text),
-  notes: z.array(text).describe('Differences from the template, warnings, and what will happen to each claim.'),
+  notes: z.array(text).describe('Differences from the template, and warnings.'),
+  specHash: text.describe('Fingerprint of the spec\'s fields that the plan was made for.'),
   setUID: text,
   setSpecHash: text,
   revision: text.describe('The ControllerRevision that the run\'s own pods are made from.'),
@@ -87,6 +94,7 @@ export const offlineSchema = z.object({
   revision: count.optional(),
   members: z.array(namedMemberSchema).optional(),
   readAt: time.optional(),
+  unfit: text.optional().describe('Why no cluster can start from this data.'),
   message: text.optional(),
 }).describe('What the volume agent read from a member\'s disk.');
 
@@ -113,10 +121,13 @@ export const runSchema = z.object({
   offline: z.array(offlineSchema).optional(),
   force: z.object({
     attempt: count, pod: text, podUID: text.optional(), revision: count.optional(), discardedEntries: count.optional(), copy: text.optional(),
+    refused: z.array(count).optional().describe('Attempts whose agent had spent the marker and then failed: no etcd started in them.'),
+    tail: text.optional().describe('What became of the log entries beyond the commit index.'),
     dataBytes: count.optional().describe('Size of the survivor\'s database on its disk.'), turnGiven: z.boolean().optional().describe('The forced start may have begun: from here on the run is finished, whatever comes.'), endedAt: time.optional(),
   }).optional(),
   joins: z.array(joinSchema).optional(),
   restart: z.object({pod: text, podUID: text}).optional(),
+  approved: z.object({hash: text, at: time}).optional().describe('The plan that spec.approvedPlan approved.'),
   aborted: z.object({reason: text, message: text}).optional().describe('Why the run ends before anything was forced: what was held is let go again.'),
   writableAt: time.optional().describe('When the survivor\'s own pod accepted the first write.'),
   redundantAt: time.optional().describe('When all members that can run were voters with equal data.'),
@@ -125,6 +136,7 @@ export const runSchema = z.object({
 const dataLossSchema = z.object({
   survivorRevision: count.optional().describe('Revision of the survivor\'s data that the new cluster started from.'),
   lastKnownRevision: count.optional().describe('Highest revision that was seen while the cluster was healthy; absent when it was never seen so.'),
+  recoveredTailEntries: count.optional().describe('WAL entries beyond the survivor\'s commit index that were kept: acknowledged writes may be among them.'),
   discardedEntries: count.optional().describe('WAL entries beyond the commit index that etcd says it dropped in the forced start.'),
 });
 
@@ -141,7 +153,7 @@ export const statusSchema = z.object({
   heldPods: z.array(z.string().max(253)).max(16).optional(),
   dataLoss: dataLossSchema.optional(),
   history: z.array(z.object({
-    id: text, strategy: text.optional(), survivor: text.optional(), outcome: text, finishedAt: time,
+    id: text, strategy: text.optional(), survivor: text.optional(), outcome: text, reason: text.optional(), finishedAt: time,
     unavailableSeconds: z.number().min(0).optional(), durationSeconds: z.number().min(0),
     dataLoss: dataLossSchema.optional(),
   })).max(10).optional(),

@@ -11,6 +11,7 @@ import {keepHeld, mayRetry} from './steps/defer.ts';
 import {join} from './steps/join.ts';
 import {prepareJoins} from './steps/joinPod.ts';
 import {plan} from './steps/plan.ts';
+import {approve} from './steps/approve.ts';
 import {letGo, release} from './steps/release.ts';
 import {runIn} from './steps/common.ts';
 import {stop} from './steps/stop.ts';
@@ -18,7 +19,7 @@ import {startSurvivor} from './steps/survivor.ts';
 import {restartProof, verify} from './steps/verify.ts';
 
 const steps: Record<string, (observation: Observation) => Decision> = {
-  Plan: plan, Hold: hold, Stop: stop, Inspect: inspect, Force: force, EndForce: endForce, StartSurvivor: startSurvivor,
+  Plan: plan, Approve: approve, Hold: hold, Stop: stop, Inspect: inspect, Force: force, EndForce: endForce, StartSurvivor: startSurvivor,
   Decommission: decommission, Verify: verify, RestartProof: restartProof, Release: release, LetGo: letGo,
 };
 

@@ -1,6 +1,8 @@
 import {createHash} from 'node:crypto';
 import type {V1StatefulSet} from '@kubernetes/client-node';
+import {approveStep} from '../api/progress.ts';
 import type {Plan} from '../api/types.ts';
+import {endsBefore} from '../etcd/wal/log-end.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {describePlace} from '../observe/places.ts';
 import type {Assessment} from './assess.ts';
@@ -27,47 +29,84 @@ export const joinStep = (pod: string) => `Join ${pod}`;
 export const podOfJoinStep = (step: string) => (step.startsWith('Join ') ? step.slice('Join '.length) : undefined);
 
 /** Steps of a ForceNewCluster run, in order. */
-export function stepsFor(observation: Observation, survivor: string, candidates: readonly Candidate[], restartProof: boolean): string[] {
+export function stepsFor(observation: Observation, survivor: string, candidates: readonly Candidate[]): string[] {
   // Members whose volumes tie them to a node come first: one that may run anywhere could take that node from them.
   const tied = (view: OrdinalView) => (view.data?.place.at === 'Node' ? 0 : 1);
   const others = observation.ordinals.filter((view) => view.pod !== survivor).sort((a, b) => tied(a) - tied(b)).map((view) => view.pod);
+  const {approval, verification: {restartProof}} = observation.spec;
   return [
-    'Plan', 'Hold', 'Stop', ...(candidates.length > 1 ? ['Inspect'] : []), 'Force', 'EndForce', 'StartSurvivor', 'Decommission',
+    'Plan', ...(approval === 'Required' ? [approveStep] : []), 'Hold', 'Stop', ...(candidates.length > 1 ? ['Inspect'] : []), 'Force', 'EndForce', 'StartSurvivor', 'Decommission',
     ...others.map(joinStep), ...(restartProof && others.length >= 2 ? ['RestartProof'] : []), 'Verify', 'Release',
   ];
 }
 
-/** What will happen to each claim beside the survivor's. */
-function claimNotes(observation: Observation, survivor: string): string[] {
-  return observation.ordinals.filter((view) => view.pod !== survivor && view.data !== undefined).map((view) => {
-    const claim = view.data;
-    const fate = claim?.place.at === 'GoneNode' ? 'its volume is kept (Retain) and the claim is made anew when the member joins'
-      : claim?.place.at === 'Missing' || claim?.place.at === 'Unbound' ? 'a new volume is provisioned'
-        : 'its data is set aside on the same volume';
-    return `claim ${claim?.name ?? ''}: ${claim ? describePlace(claim.place) : ''}; ${fate}`;
+/** What happens to each claim. */
+function claimsOf(observation: Observation, survivor: string): Plan['claims'] {
+  const kept = observation.spec.preserve.mode === 'Copy' ? 'the cluster starts from it; a copy of it is made on the same volume first' : 'the cluster starts from it; no copy is made (preserve.mode: Skip)';
+  return observation.ordinals.flatMap(({pod, data: claim}) => {
+    if (claim === undefined) return [];
+    const fate = pod === survivor ? kept
+      : claim.place.at === 'GoneNode' ? 'its volume is kept (Retain) and the claim is made anew when the member joins'
+        : claim.place.at === 'Missing' || claim.place.at === 'Unbound' ? 'a new volume is provisioned'
+          : 'its data is set aside on the same volume';
+    return [{name: claim.name, pod, place: describePlace(claim.place), fate}];
   });
 }
 
-/** The plan of a run: data, with a hash over what matters (DESIGN section 4). */
-export function makePlan(observation: Observation, lost: Extract<Assessment, {kind: 'lost'}>, survivor: Candidate, notes: readonly string[]): Plan {
+/** What is known to be missing on the survivor, before anything is done. */
+function expectedLoss(observation: Observation, survivor: Candidate): string {
+  const {lastHealthy} = observation.status;
+  const beyond = survivor.from === 'disk' ? Math.max(0, survivor.index - survivor.commit) : 0;
+  const tail = beyond > 0 ? ` Its log holds ${beyond} entries beyond its commit index, which are kept.` : '';
+  const unseen = 'What lost members acknowledged and never sent to it cannot be known.';
+  if (lastHealthy === undefined) return `${survivor.pod} is at revision ${survivor.revision}. This resource never saw the cluster healthy, so what is missing cannot be told.${tail}`;
+  const {revision, observedAt} = lastHealthy;
+  if (revision <= survivor.revision) return `none that is known: ${survivor.pod} is at revision ${survivor.revision}, the last seen healthy state (${observedAt}) was at ${revision}.${tail} ${unseen}`;
+  return `${survivor.pod} is at revision ${survivor.revision}, and revision ${revision} was seen at ${observedAt}: up to ${revision - survivor.revision} revisions may be missing.${tail} ${unseen}`;
+}
+
+/** Fingerprint of what a plan is made for, of the things that a person can change in the spec. */
+export const plannedSpecHash = ({survivor, strategy, preserve, target}: Observation['spec']) =>
+  sha256({survivor, strategy, preserve: preserve.mode, container: target.container, launch: target.launch});
+
+/** Where the survivor's log ends at least. An etcd that answers tells its commit index, which every honest disk of it reaches. */
+export const lowestOf = ({from, term, index}: Candidate): Plan['lowest'] => ({term: from === 'disk' ? term : 0, index});
+
+/**
+ * Covers what a person approves: membership, lost members and the kind of their proof, strategy, candidates, the lowest end of the log
+ * that is accepted, and whether a copy is kept. A choice within these asks nobody again (DESIGN section 4).
+ */
+const hashOf = ({memberships}: Lost, {spec}: Observation, plan: Omit<Plan, 'hash'>): string => sha256({
+  strategy: plan.strategy, candidates: spec.survivor ? [spec.survivor.pod] : [...plan.candidates].sort(), lowest: plan.lowest, preserve: spec.preserve.mode,
+  lost: plan.lost.map(({pod, memberID, fenced}) => ({pod, memberID, fenced})), setUID: plan.setUID,
+  // Several sources name the same membership: how many do is no difference.
+  memberships: [...new Set(memberships.map(({clusterID, voters}) => canonical({clusterID, voters: voters.map((voter) => voter.memberID).sort()})))].sort(),
+});
+
+type Lost = Extract<Assessment, {kind: 'lost'}>;
+
+/**
+ * The plan of a run: data, with a hash over what matters.
+ * @param before the plan that stands: data that is no worse than what it accepts changes nothing in that
+ */
+export function makePlan(observation: Observation, lost: Lost, survivor: Candidate, {notes, before}: {notes: readonly string[]; before?: Plan | undefined}): Plan {
   const {set, spec, templates} = observation;
   const others = lost.fencing.processes.filter((verdict) => verdict.pod !== survivor.pod);
-  const fenced = others.map((verdict) => ({
-    pod: verdict.pod,
-    ...(verdict.memberID !== '' && {memberID: verdict.memberID}),
-    fenced: verdict.proven?.by ?? (verdict.stoppable ? 'ToBeStopped' : 'Unproven'),
-  }));
+  const fenced = others.map(({pod, memberID, proven, stoppable, waitsFor}) => {
+    const proof = proven?.message ?? (stoppable ? 'it is stopped, and its kubelet reports its end' : waitsFor);
+    return {
+      pod, ...(memberID !== '' && {memberID}), fenced: proven?.by ?? (stoppable ? 'ToBeStopped' : 'Unproven'), ...(proof !== undefined && {proof}),
+    };
+  });
   const byPod = new Map(fenced.map((entry) => [entry.pod, entry]));
-  const candidates = lost.candidates.map((candidate) => candidate.pod);
-  const steps = stepsFor(observation, survivor.pod, lost.candidates, spec.verification.restartProof);
-  const why = spec.survivor !== undefined ? `spec.survivor names ${survivor.pod}` : whyFirst(lost.candidates);
-  const matters = {
-    strategy: 'ForceNewCluster', candidates: spec.survivor ? [spec.survivor.pod] : candidates, fenced: [...byPod.values()],
-    memberships: lost.memberships.map(({clusterID, voters}) => ({clusterID, voters: voters.map((voter) => voter.memberID).sort()})),
-  };
-  return {
-    hash: sha256(matters), strategy: 'ForceNewCluster', survivor: survivor.pod, candidates, why, lost: [...byPod.values()], steps,
-    notes: [...notes, ...claimNotes(observation, survivor.pod)],
+  const lowest = lowestOf(survivor);
+  const plan: Omit<Plan, 'hash'> = {
+    strategy: 'ForceNewCluster', survivor: survivor.pod, candidates: lost.candidates.map((candidate) => candidate.pod),
+    why: spec.survivor !== undefined ? `spec.survivor names ${survivor.pod}` : whyFirst(lost.candidates),
+    ranks: lost.candidates, lowest: before === undefined || endsBefore(lowest, before.lowest) ? lowest : before.lowest, lost: [...byPod.values()].sort((a, b) => (a.pod < b.pod ? -1 : 1)),
+    claims: claimsOf(observation, survivor.pod), expectedLoss: expectedLoss(observation, survivor), steps: stepsFor(observation, survivor.pod, lost.candidates),
+    notes: [...notes], specHash: plannedSpecHash(spec),
     setUID: set?.metadata?.uid ?? '', setSpecHash: set ? setSpecHash(set) : '', revision: templates?.of(observation.ordinals[0]?.ordinal ?? 0).revision ?? '',
   };
+  return {hash: hashOf(lost, observation, plan), ...plan};
 }

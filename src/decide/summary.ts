@@ -1,18 +1,24 @@
+import {approveStep} from '../api/progress.ts';
 import type {ConditionType, Phase} from '../api/reasons.ts';
 import type {Condition, QuorumRecoveryStatus, Run} from '../api/types.ts';
 import {removeCondition, setCondition} from '../operator/conditions.ts';
 import type {Decision} from './decision.ts';
+import {leftOpen} from './interrupt.ts';
 
 /** Where a resource stands, for people and for `kubectl wait`; everything here is derived. */
 export type Standing =
-  | {at: 'step'; step: string; decision: Decision}
+  /** `note`: what else is to be said of it. */
+  | {at: 'step'; step: string; decision: Decision; note?: string}
   | {at: 'watching'}
+  /** spec.paused is set, and no run is in flight. */
+  | {at: 'paused'}
   | {at: 'stalled'; reason: string; message: string};
 
 const phaseOfStep = (step: string): Phase => {
   if (step.startsWith('Join ')) return 'Rejoining';
   switch (step) {
     case 'Plan': return 'Planning';
+    case approveStep: return 'AwaitingApproval';
     case 'Hold': case 'Stop': return 'Holding';
     case 'Inspect': return 'Preserving';
     case 'Force': case 'EndForce': case 'StartSurvivor': return 'ForcingNewCluster';
@@ -47,17 +53,22 @@ function summaryOf(status: QuorumRecoveryStatus, standing: Standing): Summary {
   if (standing.at === 'stalled') {
     return {phase: 'Stalled', ready: {status: 'False', reason: standing.reason, message: standing.message}, stalled: standing};
   }
-  if (standing.at === 'watching') {
+  const {run} = status;
+  if (standing.at === 'paused' && (run?.finishedAt === undefined || leftOpen({status}))) {
+    return {phase: 'Watching', ready: {status: 'Unknown', reason: 'Paused', message: `${run?.aborted?.message ?? 'spec.paused is set'}; no run begins until spec.paused is false`}};
+  }
+  if (standing.at !== 'step') {
     return status.run?.finishedAt ? finishedSummary(status.run) : {phase: 'Watching', ready: {status: 'Unknown', reason: 'Progressing', message: 'watching'}};
   }
-  const {decision, step} = standing;
-  const message = words(decision);
+  const {decision, step, note} = standing;
+  const message = note === undefined ? words(decision) : `${words(decision)} (${note})`;
   if (decision.kind === 'stalled') return {phase: 'Stalled', ready: {status: 'False', reason: decision.reason, message}, stalled: {reason: decision.reason, message}};
   if (decision.kind === 'blocked') {
     return {phase: 'Blocked', ready: {status: 'False', reason: decision.reason, message}, stalled: {reason: decision.reason, message}};
   }
   const phase = phaseOfStep(step);
-  return {phase, ready: {status: 'Unknown', reason: 'Progressing', message: `${step}: ${message}`}, reconciling: {reason: 'Progressing', message: `${step}: ${message}`}};
+  const progress = step === approveStep && decision.kind === 'wait' ? {reason: 'AwaitingApproval', message} : {reason: 'Progressing', message: `${step}: ${message}`};
+  return {phase, ready: {status: 'Unknown', ...progress}, reconciling: progress};
 }
 
 /** Writes phase, progress and all conditions of a status. Conditions that are abnormal when True are there only while they are. */
@@ -125,14 +136,15 @@ function lossCondition(draft: QuorumRecoveryStatus, set: Set, drop: Drop): void 
     if (run === undefined || run.plan === undefined) drop('DataLossPossible');
     return;
   }
-  const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0} = dataLoss ?? {};
+  const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0, recoveredTailEntries = 0} = dataLoss ?? {};
+  const kept = recoveredTailEntries > 0 ? `; ${recoveredTailEntries} log entries beyond its commit index were kept` : '';
   if (discardedEntries > 0) {
-    set('DataLossPossible', 'True', 'EntriesDiscarded', `etcd dropped ${discardedEntries} log entries beyond the survivor's commit index; writes that were acknowledged in the last moment may be among them`);
+    set('DataLossPossible', 'True', 'EntriesDiscarded', `etcd dropped ${discardedEntries} log entries beyond the survivor's commit index; writes that were acknowledged in the last moment may be among them${run.force.tail === undefined ? '' : ` (${run.force.tail})`}`);
   } else if (lastKnownRevision === undefined) {
-    set('DataLossPossible', 'Unknown', 'NoWitness', `nothing on the survivor's disk was dropped (revision ${survivorRevision}); whether the lost members had more is not known, because this resource did not watch the cluster before`);
+    set('DataLossPossible', 'Unknown', 'NoWitness', `nothing on the survivor's disk was dropped (revision ${survivorRevision}${kept}); whether the lost members had more is not known, because this resource did not watch the cluster before`);
   } else if (lastKnownRevision > survivorRevision) {
-    set('DataLossPossible', 'True', 'BehindWitness', `the survivor is at revision ${survivorRevision}; revision ${lastKnownRevision} was seen before`);
+    set('DataLossPossible', 'True', 'BehindWitness', `the survivor is at revision ${survivorRevision}${kept}; revision ${lastKnownRevision} was seen before`);
   } else {
-    set('DataLossPossible', 'False', 'NothingDropped', `the survivor is at revision ${survivorRevision}, not behind the last seen revision ${lastKnownRevision}, and nothing on its disk was dropped`);
+    set('DataLossPossible', 'False', 'NothingDropped', `the survivor is at revision ${survivorRevision}, not behind the last seen revision ${lastKnownRevision}, and nothing on its disk was dropped${kept}`);
   }
 }

@@ -17,14 +17,14 @@ function candidateOf(observation: Observation, {voter}: DataVerdict): Candidate 
   if (view === undefined || voter.pod === undefined) return undefined;
   const common = {pod: voter.pod, memberID: voter.memberID};
   const facts = observation.status.run?.offline?.find((candidate) => candidate.pod === voter.pod);
-  if (facts?.data === 'Present') {
+  if (facts?.data === 'Present' && facts.unfit === undefined) {
     return {...common, term: facts.term ?? 0, index: facts.index ?? 0, commit: facts.commit ?? 0, revision: facts.revision ?? 0, from: 'disk'};
   }
   if (view.probe.kind === 'Answered') {
     const {status} = view.probe;
     return {...common, term: status.raftTerm, index: status.raftIndex, commit: status.raftIndex, revision: status.revision, from: 'etcd'};
   }
-  return {...common, term: 0, index: 0, commit: 0, revision: 0, from: 'unread'};
+  return facts === undefined ? {...common, term: 0, index: 0, commit: 0, revision: 0, from: 'unread'} : undefined;
 }
 
 const better = (a: Candidate, b: Candidate) =>
@@ -41,6 +41,12 @@ export function rankCandidates(observation: Observation, data: readonly DataVerd
     .filter((candidate) => candidate !== undefined)
     .sort(better);
 }
+
+/** Members whose data is there and is nothing to start from, each with the reason. */
+export const unfitMembers = ({status: {run}}: Observation, data: readonly DataVerdict[]): string[] => data
+  .filter((verdict) => verdict.state === 'Running' || verdict.state === 'Readable')
+  .flatMap(({voter}) => (run?.offline ?? []).filter((facts) => facts.pod === voter.pod && facts.unfit !== undefined))
+  .map((facts) => `${facts.pod} is no survivor: ${facts.unfit ?? ''}`);
 
 /** Why the first candidate beats the others, in words. */
 export function whyFirst(candidates: readonly Candidate[]): string {

@@ -1,3 +1,4 @@
+import {isPlanning} from '../api/progress.ts';
 import type {QuorumRecoveryStatus} from '../api/types.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
 
@@ -19,7 +20,7 @@ const byNode = (status: QuorumRecoveryStatus): boolean => {
 export async function loadStorage(client: KubernetesClient, status: QuorumRecoveryStatus): Promise<StorageView> {
   const {run} = status;
   if (run === undefined || run.finishedAt !== undefined) return noStorage;
-  if (run.plan === undefined) {
+  if (isPlanning(run)) {
     const classes = await client.list('StorageClass');
     return {attachments: [], classes: classes.map(({metadata}) => ({
       name: metadata?.name ?? '', isDefault: metadata?.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true',

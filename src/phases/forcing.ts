@@ -53,7 +53,8 @@ export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> 
     if (canary !== undefined) {
       return refused('CanaryMissing', `canary key ${canary} (spec.verification.canaryKeys) is not in the data of ${survivor}. No client has reached it and every name is held. If this data is what you want all the same, take the key out of spec.verification.canaryKeys: the run goes on`);
     }
-    const alarm = await settleAlarms(survivor, member, await member.status());
+    const status = await member.status();
+    const alarm = await settleAlarms(survivor, member, status);
     if (alarm) return alarm;
     const revision = await probeWrite(member, `run ${observation.status.run?.id ?? ''}`);
     if (revision === undefined) return stillFull(survivor);
@@ -62,7 +63,8 @@ export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> 
     const discarded = discardedEntries(log);
     return finished(`one member, its own leader, revision ${revision}`, (draft) => {
       if (draft.run?.force) draft.run.force = {...draft.run.force, revision, discardedEntries: discarded};
-      draft.dataLoss = {...draft.dataLoss, discardedEntries: discarded};
+      // Not what the backend said before: a member that was killed has more in its log.
+      draft.dataLoss = {...draft.dataLoss, survivorRevision: status.revision, discardedEntries: discarded};
     });
   });
 }

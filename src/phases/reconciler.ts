@@ -1,10 +1,12 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {brokenRules} from '../api/rules.ts';
+import {approveStep, isPlanning} from '../api/progress.ts';
 import {specSchema} from '../api/spec.ts';
 import {statusSchema} from '../api/status.ts';
 import {marks} from '../api/types.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../api/types.ts';
 import type {Action, Decision, Outcome} from '../decide/decision.ts';
+import {interrupted} from '../decide/interrupt.ts';
 import {nextStep, reopens} from '../decide/next.ts';
 import type {NextStep} from '../decide/next.ts';
 import {podOfJoinStep} from '../decide/plan.ts';
@@ -19,7 +21,7 @@ import type {Observed} from '../observe/observe.ts';
 import {observe} from '../observe/observe.ts';
 import type {Depth} from '../observe/observe.ts';
 import type {StatusWriter} from '../operator/status.ts';
-import {departing} from './departing.ts';
+import {mayDepart} from './departing.ts';
 import {perform} from './perform.ts';
 import type {Reporter} from './reporter.ts';
 import {finishRun, markEnded, markRunning, reopen, startRun, wantsRun} from './run.ts';
@@ -109,17 +111,17 @@ export class Recoverer {
     const {observation} = observed;
     const status = observation.status;
     this.#ledger.apply(status);
-    const leaving = departing(observation);
-    if (leaving === 'drop-finalizer') return await this.#dropFinalizer(base, status);
-    if (leaving !== undefined && status.run) status.run.aborted = leaving;
-    const late = reopens(observation);
+    if (mayDepart(observation)) return await this.#dropFinalizer(base, status);
+    const stopped = interrupted(observation);
+    if (stopped !== undefined && 'ends' in stopped && status.run) status.run.aborted ??= stopped.ends;
+    const late = observation.spec.paused ? [] : reopens(observation);
     if (late.length > 0) reopen(status, late, observation.spec);
-    else if (wantsRun(observation.spec, status) && base.metadata.deletionTimestamp === undefined) {
+    else if (wantsRun(observation) && base.metadata.deletionTimestamp === undefined) {
       if (status.run?.outcome === 'Degraded' && (status.heldPods ?? []).length > 0) reopen(status, deferredSteps(status), observation.spec);
       else startRun(status, observation.spec, observation.now);
     }
     if (status.run === undefined || status.run.finishedAt !== undefined) return await this.#watch(base, observed);
-    if (status.run.plan === undefined) refreshRecords(status, observation);
+    if (isPlanning(status.run)) refreshRecords(status, observation);
     const next = nextStep(observation);
     if (next === undefined) {
       // The end is told together with what every member says by then.
@@ -157,7 +159,8 @@ export class Recoverer {
     const run = status.run;
     if (run === undefined) throw new Error('a step without a run');
     const {name, decision} = next;
-    const standing: Standing = {at: 'step', step: name, decision};
+    const stopped = interrupted(observation);
+    const standing: Standing = {at: 'step', step: name, decision, ...(stopped && 'goesOn' in stopped && {note: stopped.goesOn})};
     this.#options.reporter.decided(base, run.id, name, decision);
     switch (decision.kind) {
       case 'done':
@@ -244,7 +247,7 @@ export class Recoverer {
   }
 
   async #write(base: QuorumRecovery, status: QuorumRecoveryStatus, standing: Standing): Promise<QuorumRecovery> {
-    summarize(status, standing, base.metadata.generation, this.#options.now());
+    summarize(status, base.spec.paused && standing.at === 'watching' ? {at: 'paused'} : standing, base.metadata.generation, this.#options.now());
     const written = await this.#options.status.update(base, () => status);
     this.#options.reporter.written(base, written);
     return written;
@@ -287,7 +290,7 @@ function depthFor(status: QuorumRecoveryStatus): Depth {
   const {run} = status;
   if (run === undefined || run.finishedAt !== undefined || run.plan === undefined) return 'Members';
   const step = run.steps.find((candidate) => candidate.state !== 'Done' && candidate.state !== 'Deferred')?.name ?? 'Release';
-  if (step === 'Plan') return 'Members';
+  if (step === 'Plan' || step === approveStep) return 'Members';
   if (step === 'RestartProof') {
     const only = askedByProof(status);
     return only === undefined ? 'Members' : {only};

@@ -58,6 +58,7 @@ export class Reporter {
     const same = ready?.reason === findCondition(was?.conditions, 'Ready')?.reason && is.phase === was?.phase;
     if (ready === undefined || same) return;
     if (is.phase === 'Blocked' || is.phase === 'Stalled' || is.phase === 'Failed') this.#event(after, 'Warning', ready.reason, ready.message);
+    else if (is.phase === 'AwaitingApproval') this.#event(after, 'Normal', ready.reason, ready.message);
     else if (is.phase === 'Complete') this.#event(after, ready.status === 'True' ? 'Normal' : 'Warning', ready.reason, ready.message);
   }
 

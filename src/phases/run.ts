@@ -1,13 +1,19 @@
 import {randomBytes} from 'node:crypto';
+import {leftOpen} from '../decide/interrupt.ts';
+import type {Observation} from '../observe/observation.ts';
 import type {QuorumRecoverySpec, QuorumRecoveryStatus, Run, StepRecord} from '../api/types.ts';
 
 const iso = (now: number) => new Date(now).toISOString();
 
-/** Whether the resource asks for a run: it never had one, or spec.trigger.request has another value than the last one's. */
-export function wantsRun(spec: QuorumRecoverySpec, status: QuorumRecoveryStatus): boolean {
+/**
+ * Whether the resource asks for a run: it never had one, spec.trigger.request has another value than the last one's, or the last one
+ * ended before it had done anything, for a reason that has passed.
+ */
+export function wantsRun({spec, status}: Pick<Observation, 'spec' | 'status'>): boolean {
   const {run} = status;
+  if (spec.paused) return false;
   if (run === undefined) return true;
-  return run.finishedAt !== undefined && run.request !== spec.trigger.request;
+  return run.finishedAt !== undefined && (run.request !== spec.trigger.request || leftOpen({status}));
 }
 
 /** Begins a run. What an earlier one still holds is not forgotten: see `reopen`. */
@@ -78,6 +84,7 @@ export function finishRun(draft: QuorumRecoveryStatus, outcome: NonNullable<Run[
   const since = lost !== undefined && lost < run.startedAt ? lost : run.startedAt;
   const entry = {
     id: run.id, outcome, finishedAt: run.finishedAt, durationSeconds: seconds(run.startedAt, run.finishedAt),
+    ...(run.aborted && {reason: run.aborted.reason}),
     ...(run.plan && {strategy: run.plan.strategy, survivor: run.plan.survivor}),
     ...(run.writableAt !== undefined && {unavailableSeconds: seconds(since, run.writableAt)}),
     ...(draft.dataLoss && run.plan && {dataLoss: draft.dataLoss}),

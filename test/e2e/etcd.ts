@@ -23,6 +23,8 @@ export interface EtcdOptions {
   /** Never two pods on one node, instead of the spread. */
   antiAffinity?: boolean;
   storageClassName?: string;
+  /** How long a pod takes to stop, in seconds: time to do something meanwhile. */
+  stopSeconds?: number;
   livenessProbe?: V1Probe;
   readinessProbe?: V1Probe;
   serviceAnnotations?: Record<string, string>;
@@ -63,6 +65,7 @@ function etcdContainer(options: EtcdOptions, namespace: string): V1Container {
     name: 'etcd', image: launch === 'shell' ? shellImage : image, ...started[launch],
     readinessProbe: options.podManagementPolicy === 'OrderedReady' ? withoutQuorum : {httpGet: {path: '/readyz', port: 8080}, periodSeconds: 5, failureThreshold: 30, timeoutSeconds: 1},
     livenessProbe: options.livenessProbe ?? {httpGet: {path: '/livez', port: 8080}, periodSeconds: 5, failureThreshold: 5, initialDelaySeconds: 15},
+    ...(options.stopSeconds !== undefined && {lifecycle: {preStop: {sleep: {seconds: options.stopSeconds}}}}),
     volumeMounts: [
       {name: 'data', mountPath: '/data'},
       ...(wal === 'claim' ? [{name: 'wal', mountPath: '/wal'}] : []),
@@ -90,7 +93,7 @@ export function etcdSet(namespace: string, options: EtcdOptions = {}): V1Statefu
       template: {
         metadata: {labels},
         spec: {
-          terminationGracePeriodSeconds: 10,
+          terminationGracePeriodSeconds: 10 + (options.stopSeconds ?? 0),
           ...(antiAffinity ? {affinity: apart} : {topologySpreadConstraints: spread}),
           ...(nodeSelector && {nodeSelector}),
           ...(podSecurityContext && {securityContext: podSecurityContext}),

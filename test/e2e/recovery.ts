@@ -43,6 +43,14 @@ export async function untilReady(scenario: Scenario, reason: string, seconds = 1
   }, {seconds});
 }
 
+/** Waits until the run is in one of these phases, looking often: a phase can be over in half a second. */
+export async function untilPhase(scenario: Scenario, phases: readonly string[], seconds = 60): Promise<QuorumRecovery> {
+  return await until(`phase ${phases.join(' or ')}`, async () => {
+    const found = await recovery(scenario);
+    return phases.includes(found.status?.phase ?? '') ? found : new Missing(standing(found.status));
+  }, {seconds, every: 20});
+}
+
 /** Waits for the end of the run with this outcome; any other end than the one that it is `leaving`, or `Blocked` where that is no way to it, is a failure at once. */
 export async function untilComplete(scenario: Scenario, outcome: string, options: {seconds?: number; mayBlock?: boolean; request?: string; leaving?: string} = {}): Promise<QuorumRecovery> {
   const {seconds = 180, mayBlock = false, request, leaving} = options;

@@ -3,6 +3,7 @@ import type {JoinRecord, Run} from '../../api/types.ts';
 import {marks} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Decision, Transaction} from '../decision.ts';
+import {blocked} from '../decision.ts';
 import {judgeData} from '../intact.ts';
 import {knownMemberships, podOfMember, quorumOf} from '../membership.ts';
 import type {PodSource} from '../../kubernetes/ownPods.ts';
@@ -69,4 +70,17 @@ export function quorumCameBack(observation: Observation): Decision | undefined {
     };
   }
   return undefined;
+}
+
+/**
+ * Data that ends before what the plan was made with is another plan: everything is put back, so that it is made from what is there now,
+ * and asked about where approval is required. Once only: what differs again then is for a person to look at.
+ */
+export function behindPlan({status}: Observation, pod: string, found: {term: number; index: number}): Decision {
+  const {index} = status.run?.plan?.lowest ?? {index: 0};
+  const what = `the log of ${pod} ends at term ${found.term}, index ${found.index}, before what the plan was made with (index ${index})`;
+  if (status.history?.[0]?.reason === 'PlanChanged') {
+    return blocked('PlanChanged', `${what}, for the second time: is another volume mounted, or an older state of it? Every name is held. Choose another member (spec.survivor), which lets everything go and plans anew, or delete the QuorumRecovery`);
+  }
+  return {kind: 'abort', reason: 'PlanChanged', message: `${what}: every held pod is let go, and a new plan is made`};
 }

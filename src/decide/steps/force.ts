@@ -1,4 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import type {TailFacts} from '../../agent/report.ts';
 import {agentReport} from '../../observe/agentReport.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
@@ -6,8 +7,8 @@ import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
 import {endedByKubelet} from '../processes.ts';
-import {helperOf, quorumCameBack, runIn, survivorOf} from './common.ts';
-import {giveTurn, makeHelper, replaceOldPod, turnOf} from './forceHelper.ts';
+import {behindPlan, helperOf, quorumCameBack, runIn, survivorOf} from './common.ts';
+import {giveTurn, makeHelper, refusedUntouched, replaceOldPod, turnOf} from './forceHelper.ts';
 import {offlineFacts, recordOffline} from './inspect.ts';
 import {replaceEnded} from './stop.ts';
 
@@ -51,7 +52,7 @@ export function force(observation: Observation): Decision {
   const survivor = survivorOf(observation);
   const attempt = run.force?.attempt ?? 1;
   const helper = helperOf(observation, 'Force', survivor.pod);
-  if (helper === undefined) return guard(observation) ?? makeHelper(observation, run.force?.podUID === undefined ? attempt : attempt + 1);
+  if (helper === undefined) return guard(observation) ?? makeHelper(observation, run.force?.turnGiven ? attempt + 1 : attempt);
   if (turnOf(helper) === undefined && helper.metadata?.deletionTimestamp === undefined) return guard(observation) ?? giveTurn(observation, helper, attempt);
   const prepared = agentSaid(observation, helper, attempt);
   if (prepared) return prepared;
@@ -74,27 +75,46 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
   const report = agentReport(helper);
   const uid = helper.metadata?.uid ?? '';
   if (report !== undefined && !report.ok) {
+    if (report.reason === 'BehindPlan' && report.inspect?.data === 'Present') {
+      return behindPlan(observation, survivor.pod, {term: report.inspect.lastEntryTerm, index: report.inspect.index});
+    }
     const since = observation.now - endOfAgent(helper);
-    if (since > agentRetryMs && !helper.metadata?.deletionTimestamp) return act('looking at the disk again', {type: 'ReleasePod', pod: helper, force: true});
-    return blocked('AgentFailed', `the disk of ${survivor.pod} cannot be forced (${report.reason}): ${report.message}. Nothing was changed on it; every name is held`);
+    if (since > agentRetryMs && !helper.metadata?.deletionTimestamp) {
+      return {kind: 'act', why: 'looking at the disk again', actions: [{type: 'ReleasePod', pod: helper, force: true}], record: (draft) => {
+        if (draft.run?.force === undefined) return;
+        // Its etcd never started. With the marker spent its log may say already that its tail is committed: only a force may start on it.
+        if (refusedUntouched(report)) delete draft.run.force.turnGiven;
+        else draft.run.force.refused = [...new Set([...(draft.run.force.refused ?? []), attempt])];
+      }};
+    }
+    const untouched = refusedUntouched(report) ? 'Nothing was changed on it' : 'The log on it may say already that its last entry is committed, so only a forced start may follow: the run is finished, whatever comes';
+    return blocked('AgentFailed', `the disk of ${survivor.pod} cannot be forced (${report.reason}): ${report.message}. ${untouched}; every name is held`);
   }
   if (report?.command !== 'prepare-force' || forced?.podUID === uid) return undefined;
   const facts = offlineFacts(survivor.pod, 'Held', report.inspect);
+  const {tail} = report;
   return {
-    kind: 'record', why: `${survivor.pod}'s disk was read${report.copy ? ' and copied' : ''}`,
+    kind: 'record', why: `${survivor.pod}'s disk was read${report.copy ? ' and copied' : ''}${tail ? `; ${tailInWords(tail)}` : ''}`,
     record: (draft) => {
       recordOffline(facts, observation.now)(draft);
       if (!draft.run) return;
-      draft.run.force = {...(draft.run.force ?? {attempt, pod: ''}), podUID: uid, ...('dataBytes' in report.inspect && {dataBytes: report.inspect.dataBytes}), ...(report.copy && {copy: report.copy.path})};
-      draft.dataLoss = {...draft.dataLoss, ...(facts.revision !== undefined && {survivorRevision: facts.revision})};
+      draft.run.force = {...(draft.run.force ?? {attempt, pod: ''}), podUID: uid, ...('dataBytes' in report.inspect && {dataBytes: report.inspect.dataBytes}), ...(report.copy && {copy: report.copy.path}), ...(tail && {tail: tailInWords(tail)})};
+      draft.dataLoss = {...draft.dataLoss, ...(facts.revision !== undefined && {survivorRevision: facts.revision}), ...(tail && {recoveredTailEntries: tail.entries})};
     },
   };
 }
 
+function tailInWords({committed, entries, fromIndex, toIndex, why}: TailFacts): string {
+  const range = `${fromIndex ?? 0} to ${toIndex ?? 0}`;
+  if (!committed) return `the entries ${range} beyond its commit index are left to be dropped: ${why ?? ''}`;
+  return entries === 0 ? 'its log has no entry beyond its commit index' : `${entries} entries beyond its commit index (${range}) were committed`;
+}
+
 function retry(observation: Observation, attempt: number, helper: V1Pod): Decision {
   const ended = podCause(helper) ?? 'its etcd ended';
-  if (attempt >= maxAttempts && helper.metadata?.deletionTimestamp === undefined) {
-    return blocked('ForceFailed', `the forced start of ${runIn(observation).plan?.survivor ?? ''} ended ${attempt} times: ${ended}. Read the log of pod ${helper.metadata?.name ?? ''}, and delete that pod to have it tried once more; the copy is at ${runIn(observation).force?.copy ?? 'no place (preserve.mode: Skip)'}`);
+  const starts = attempt - (runIn(observation).force?.refused ?? []).length;
+  if (starts >= maxAttempts && helper.metadata?.deletionTimestamp === undefined) {
+    return blocked('ForceFailed', `the forced start of ${runIn(observation).plan?.survivor ?? ''} ended ${starts} times: ${ended}. Read the log of pod ${helper.metadata?.name ?? ''}, and delete that pod to have it tried once more; the copy is at ${runIn(observation).force?.copy ?? 'no place (preserve.mode: Skip)'}`);
   }
   return act(`the forced start ended (${ended}): trying again`, {type: 'ReleasePod', pod: helper, force: true});
 }

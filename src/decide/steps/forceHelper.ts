@@ -1,4 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import type {AgentReport} from '../../agent/report.ts';
 import {marks} from '../../api/types.ts';
 import type {Run} from '../../api/types.ts';
 import {forcePod} from '../../kubernetes/helperPods.ts';
@@ -9,33 +10,45 @@ import type {Decision} from '../decision.ts';
 import {act, blocked} from '../decision.ts';
 import {endedByKubelet} from '../processes.ts';
 import {helperOf, runIn, sourceOf, survivorOf} from './common.ts';
+import {laterEntryTerm} from '../tail.ts';
 import {replaceEnded} from './stop.ts';
 
 /** A helper that was bound to its old pod's node is made anew for any node when it finds no place there for so long, ms. */
 const unscheduledMs = 5_000;
 
 /**
- * The forced etcd may have run: from here on the run can only be finished. A helper without its turn, or whose agent refused, never
- * started it. The turn is intended in the status before it is given.
+ * The forced etcd may have run: from here on the run can only be finished. A helper without its turn, or whose agent refused before
+ * it had spent the marker, never started it. The turn is intended in the status before it is given.
  */
 export function forceMayHaveBegun(observation: Observation): boolean {
   const {force: forced, plan} = observation.status.run ?? {};
   if (forced?.podUID !== undefined) return true;
   const helper = plan === undefined ? undefined : helperOf(observation, 'Force', plan.survivor);
-  if (helper !== undefined && agentReport(helper)?.ok === false) return false;
+  if (helper !== undefined && refusedUntouched(agentReport(helper))) return false;
   return forced?.turnGiven === true || (helper !== undefined && turnOf(helper) !== undefined);
 }
 
+/** The agent itself says that it changed nothing. One that was killed said nothing, and may have spent the marker and committed the tail. */
+export const refusedUntouched = (report: AgentReport | undefined): boolean =>
+  report?.ok === false && report.command === 'prepare-force' && report.marker === undefined;
+
 export const turnOf = (helper: V1Pod) => helper.metadata?.annotations?.[marks.turn];
 
+/** What stays from one attempt to the next. */
+const pick = (forced: Run['force']): Partial<NonNullable<Run['force']>> => ({...(forced?.turnGiven && {turnGiven: true}), ...(forced?.refused && {refused: forced.refused})});
+
 const startAttempt = (attempt: number, pod: string) => (draft: {run?: Run | undefined}) => {
-  if (draft.run) draft.run.force = {attempt, pod, ...(draft.run.force?.turnGiven && {turnGiven: true})};
+  if (draft.run) draft.run.force = {attempt, pod, ...pick(draft.run.force)};
 };
 
 /** Makes the helper of an attempt. Its agent waits for its turn: until then it touches nothing, and the run can still let everything go. */
 export function makeHelper(observation: Observation, attempt: number): Decision {
   const survivor = survivorOf(observation);
-  const pod = forcePod({observation, view: survivor, source: sourceOf(observation, survivor), run: runIn(observation).id, attempt, members: runIn(observation).identity});
+  const {id, identity, plan} = runIn(observation);
+  const pod = forcePod({
+    observation, view: survivor, source: sourceOf(observation, survivor), run: id, attempt, members: identity, lowest: plan?.lowest,
+    laterEntryTerm: laterEntryTerm(observation.status, survivor.pod),
+  });
   if ('problem' in pod) return blocked('ForceFailed', pod.problem);
   return {kind: 'act', why: `making the pod that starts ${survivor.pod}'s data once with --force-new-cluster; it waits for its turn`, actions: [{type: 'CreatePod', pod: pod.pod}], record: startAttempt(attempt, pod.pod.metadata?.name ?? '')};
 }

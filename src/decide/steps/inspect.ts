@@ -1,16 +1,17 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import type {AgentReport, InspectFacts} from '../../agent/report.ts';
 import type {NamedMember, OfflineFacts} from '../../api/types.ts';
+import {endsBefore} from '../../etcd/wal/log-end.ts';
 import {agentPod} from '../../kubernetes/helperPods.ts';
 import {agentReport} from '../../observe/agentReport.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
-import {helperOf, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
+import {behindPlan, helperOf, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
 import {judgeData} from '../intact.ts';
-import {knownMemberships} from '../membership.ts';
-import {rankCandidates, whyFirst} from '../survivor.ts';
+import {clusterIDs, knownMemberships} from '../membership.ts';
+import {rankCandidates, unfitMembers, whyFirst} from '../survivor.ts';
 
 /** How long an inspection beside the running pods may take before the disk counts as unread, in ms. */
 const inspectTimeoutMs = 60_000;
@@ -36,14 +37,25 @@ export function membersOf(facts: InspectFacts): NamedMember[] | undefined {
   return [...members.values()];
 }
 
+/** Why no cluster can start from data that is there; undefined: nothing speaks against it. */
+function unfitFor(facts: InspectFacts, members: NamedMember[] | undefined): string | undefined {
+  if (facts.data === 'Unreadable') return `its data cannot be read: ${facts.corrupt}`;
+  if (facts.data !== 'Present') return undefined;
+  if ('error' in facts.backend) return `its database cannot be read: ${facts.backend.error}`;
+  const self = members?.find((member) => member.id === facts.memberID);
+  if (self === undefined) return `by its own data it is no member any more (${facts.memberID})`;
+  return self.isLearner === true ? 'by its own data it is a learner, which never voted' : undefined;
+}
+
 /** The part of an inspection that the status keeps. */
 export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: InspectFacts): OfflineFacts {
-  if (facts.data === 'Unreadable') return {pod, stage, data: facts.data, message: facts.corrupt};
+  if (facts.data === 'Unreadable') return {pod, stage, data: facts.data, unfit: unfitFor(facts, undefined), message: facts.corrupt};
   if (facts.data !== 'Present') return {pod, stage, data: facts.data};
   const {memberID, clusterID, lastEntryTerm: term, index, commit} = facts;
   const members = membersOf(facts);
   const revision = 'error' in facts.backend ? undefined : facts.backend.revision;
-  return {pod, stage, data: facts.data, memberID, clusterID, term, index, commit, ...(revision !== undefined && {revision}), ...(members && {members})};
+  const unfit = unfitFor(facts, members);
+  return {pod, stage, data: facts.data, memberID, clusterID, term, index, commit, ...(revision !== undefined && {revision}), ...(members && {members}), ...(unfit !== undefined && {unfit})};
 }
 
 export const recordOffline = (read: OfflineFacts, now: number): Transaction => (draft) => {
@@ -53,7 +65,7 @@ export const recordOffline = (read: OfflineFacts, now: number): Transaction => (
 };
 
 function unread(observation: Observation, pod: string, stage: OfflineFacts['stage'], message: string): Transaction {
-  return recordOffline({pod, stage, data: 'Unreadable', message}, observation.now);
+  return recordOffline({pod, stage, data: 'Unreadable', unfit: `its data could not be looked at: ${message}`, message}, observation.now);
 }
 
 function fromReport(observation: Observation, view: OrdinalView, stage: OfflineFacts['stage'], report: AgentReport): Transaction {
@@ -111,11 +123,16 @@ export function inspect(observation: Observation): Decision {
   if (plan === undefined) return blocked('PlanChanged', 'the run has no plan');
   const reading = inspectDisks(observation, plan.candidates, 'Held');
   if (reading) return reading;
-  const voters = new Map(knownMemberships(observation).flatMap((m) => m.voters).map((voter) => [voter.memberID, voter]));
-  const ranked = rankCandidates(observation, [...voters.values()].map((voter) => judgeData(observation, voter)))
+  const memberships = knownMemberships(observation);
+  const ids = clusterIDs(memberships);
+  if (ids.length > 1) return blocked('TwoLineages', `the disks hold data of different clusters (cluster IDs ${ids.join(', ')}): ${memberships.map((m) => `${m.source}: ${m.clusterID ?? '?'}`).join('; ')}. Every name is held. Decide which data is right, and delete the QuorumRecovery: it lets everything go`);
+  const voters = new Map(memberships.flatMap((m) => m.voters).map((voter) => [voter.memberID, voter]));
+  const data = [...voters.values()].map((voter) => judgeData(observation, voter));
+  const ranked = rankCandidates(observation, data)
     .filter((candidate) => plan.candidates.includes(candidate.pod) && candidate.from === 'disk');
   const first = observation.spec.survivor === undefined ? ranked[0] : ranked.find((c) => c.pod === observation.spec.survivor?.pod);
-  if (first === undefined) return blocked('NoSurvivor', `none of ${plan.candidates.join(', ')} has data that can be read. Every name is held`);
+  if (first === undefined) return blocked('NoSurvivor', `none of ${plan.candidates.join(', ')} has data that a cluster can start from: ${unfitMembers(observation, data).join('; ')}. Every name is held. Restore a snapshot, or delete the QuorumRecovery: it lets everything go`);
+  if (endsBefore(first, plan.lowest)) return behindPlan(observation, first.pod, first);
   const why = observation.spec.survivor ? plan.why : whyFirst(ranked);
   return done(`survivor: ${why}`, (draft) => {
     const joined = draft.run?.plan;

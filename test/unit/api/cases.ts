@@ -46,6 +46,12 @@ export const specCases: readonly SpecCase[] = [
   {title: 'no copy of the data', spec: {target, preserve: {mode: 'Skip'}}},
   {title: 'an unknown way to preserve', spec: {target, preserve: {mode: 'Maybe'}}, refused: /mode/},
 
+  {title: 'an approved plan', spec: {target, approval: 'Required', approvedPlan: `sha256-${'0'.repeat(32)}`}},
+  {title: 'an approved plan where nobody is asked', spec: {target, approvedPlan: `sha256-${'0'.repeat(32)}`}, refused: /approvedPlan has a meaning only with approval: Required/},
+  {title: 'an approved plan that is no hash', spec: {target, approval: 'Required', approvedPlan: 'yes'}, refused: /approvedPlan/},
+  {title: 'an approval that is none', spec: {target, approval: 'Maybe'}, refused: /approval/},
+  {title: 'a pause', spec: {target, paused: true}},
+  {title: 'a pause in words', spec: {target, paused: 'yes'}, refused: /paused/},
   {title: 'a survivor of the set', spec: {target, survivor: {pod: 'etcd-2'}}},
   {title: 'a survivor with a high ordinal', spec: {target, survivor: {pod: 'etcd-112'}}},
   {title: 'a survivor of another set', spec: {target, survivor: {pod: 'other-2'}}, refused: /survivor\.pod must be a pod of target\.statefulSet/},

@@ -36,6 +36,8 @@ describe('spec of a QuorumRecovery', () => {
         auth: {secretName: 'r', usernameKey: 'username', passwordKey: 'password'},
       },
       trigger: {type: 'Manual'},
+      approval: 'Automatic',
+      paused: false,
       strategy: 'Auto',
       preserve: {mode: 'Copy'},
       verification: {canaryKeys: [], restartProof: true, timeout: '10m'},

@@ -8,7 +8,7 @@ import {mayRetry} from '../../../src/decide/steps/defer.ts';
 import {join} from '../../../src/decide/steps/join.ts';
 import {prepareJoins} from '../../../src/decide/steps/joinPod.ts';
 import type {ListedMember} from '../../../src/etcd/types.ts';
-import {answers, clusterID, ended, members, node, now, observationOf, ownPodOf, recordOf, runOf} from './observations.ts';
+import {answers, clusterID, ended, members, node, now, observationOf, planOf, ownPodOf, recordOf, runOf} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';
 
 const mark = {'quorumrecovery.io/run': 'run-1'};
@@ -18,7 +18,7 @@ const records = [0, 1, 2].map((index) => recordOf(index, {fenced: fenced(index)}
 
 const runWith = (steps: StepRecord[], more: Partial<Run> = {}): Run => runOf({
   steps, identity: {clusterID, version: '3.6.16', members: members(3), source: 'member list of etcd-0'},
-  plan: {hash: 'h', strategy: 'ForceNewCluster', survivor: 'etcd-0', candidates: ['etcd-0'], why: '', lost: [], steps: [], notes: [], setUID: 'set-uid', setSpecHash: '', revision: 'rev-1'},
+  plan: planOf(),
   force: {attempt: 1, pod: 'f', podUID: 'f', endedAt: new Date(now).toISOString()},
   ...more,
 });
@@ -149,6 +149,6 @@ describe('while a run waits, its joins', () => {
 describe('the order of the joins', () => {
   it('begins with members whose volumes tie them to a node', () => {
     const observation = observationOf({ordinals: [{}, {place: {at: 'Missing'}}, {place: {at: 'Node', nodes: ['node-2']} as never}], nodes: [node('node-2')]});
-    assert.deepEqual(stepsFor(observation, 'etcd-0', [], true).filter((name) => name.startsWith('Join')), ['Join etcd-2', 'Join etcd-1']);
+    assert.deepEqual(stepsFor(observation, 'etcd-0', []).filter((name) => name.startsWith('Join')), ['Join etcd-2', 'Join etcd-1']);
   });
 });

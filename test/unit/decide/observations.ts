@@ -1,7 +1,8 @@
 import type {V1ContainerStatus, V1PersistentVolumeClaim, V1Pod, V1StatefulSet} from '@kubernetes/client-node';
 import {specSchema} from '../../../src/api/spec.ts';
 import {apiVersion} from '../../../src/api/types.ts';
-import type {MemberRecord, QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
+import type {MemberRecord, Plan, QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
+import {plannedSpecHash} from '../../../src/decide/plan.ts';
 import {readLaunch} from '../../../src/etcd/launch/launch.ts';
 import type {ListedMember, MemberStatus} from '../../../src/etcd/types.ts';
 import {templatesOf} from '../../../src/kubernetes/revisions.ts';
@@ -137,6 +138,11 @@ export function observationOf(options: ObservationOptions = {}): Observation {
 
 export const runOf = (more: Partial<Run> = {}): Run =>
   ({id: 'run-1', attempt: 1, startedAt: new Date(now).toISOString(), steps: [{name: 'Plan', state: 'Running'}], ...more});
+
+export const planOf = (more: Partial<Plan> = {}): Plan => ({
+  hash: 'h', strategy: 'ForceNewCluster', survivor: 'etcd-0', candidates: ['etcd-0'], why: '', ranks: [], lowest: {term: 0, index: 0}, lost: [], claims: [],
+  expectedLoss: '', steps: [], notes: [], specHash: plannedSpecHash(observationOf().spec), setUID: 'set-uid', setSpecHash: '', revision: 'rev-1', ...more,
+});
 
 /** The record of a member whose etcd answered once in that pod on that node. */
 export const recordOf = (index: number, more: Partial<MemberRecord> = {}): MemberRecord => ({

@@ -13,7 +13,7 @@ import {release} from '../../../src/decide/steps/release.ts';
 import {stop} from '../../../src/decide/steps/stop.ts';
 import {startSurvivor} from '../../../src/decide/steps/survivor.ts';
 import {askedByProof, restartProof} from '../../../src/decide/steps/verify.ts';
-import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, recordOf, runOf, waiting} from './observations.ts';
+import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, planOf, recordOf, runOf, waiting} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';
 
 const mark = {'quorumrecovery.io/run': 'run-1'};
@@ -26,7 +26,7 @@ const facts = (index: number) => ({pod: `etcd-${index}`, stage: 'Planning' as co
 
 const planned = (more: Partial<Run> = {}, candidates = ['etcd-0']): Run => runOf({
   identity, offline: [facts(0)],
-  plan: {hash: 'h', strategy: 'ForceNewCluster', survivor: 'etcd-0', candidates, why: '', lost: [], steps: [], notes: [], setUID: 'set-uid', setSpecHash: '', revision: 'rev-1'},
+  plan: planOf({candidates}),
   ...more,
 });
 
@@ -52,6 +52,18 @@ describe('before the force', () => {
   it('the forced start is not made of a survivor that only a person calls stopped', () => {
     const named = [recordOf(0, {fenced: {...fenced, by: 'LostMembers'}}), recordOf(1), recordOf(2)];
     assert.equal(told(force(observationOf({...ready(), status: {run: planned(), members: named}}))), 'blocked SurvivorNotEligible');
+  });
+  it('disks of two lineages, and a log that ends before the plan\'s, are nothing to start from', () => {
+    const read = (index: number) => ({...facts(index), stage: 'Held' as const, members: members(5)});
+    const two = planned({offline: [read(0), {...read(1), clusterID: 'c2'}]}, ['etcd-0', 'etcd-1']);
+    const five = {ordinals: [heldHere(0), heldHere(1), held(2), held(3), held(4)], nodes: [node('node-0'), node('node-1')]};
+    const of = (run: Run) => told(inspect(observationOf(ready({...run, identity: {...identity, members: members(5)}}, five))));
+    assert.equal(of(two), 'blocked TwoLineages');
+    const short = planned({offline: [0, 1].map((index) => ({...read(index), term: 5, index: 90})), plan: planOf({candidates: ['etcd-0', 'etcd-1'], lowest: {term: 0, index: 100}})});
+    assert.equal(of(short), 'abort PlanChanged');
+    const again = observationOf(ready({...short, identity: {...identity, members: members(5)}}, five));
+    again.status.history = [{id: 'run-0', outcome: 'Released', reason: 'PlanChanged', finishedAt: new Date(now).toISOString(), durationSeconds: 1}];
+    assert.equal(told(inspect(again)), 'blocked PlanChanged');
   });
   it('the intent names the attempt and the pod', () => {
     const decision = force(observationOf(ready()));
@@ -284,6 +296,47 @@ describe('the turn of the forced start', () => {
     };
     assert.equal(reason('PodInitializing'), 'CheckForced');
     assert.equal(reason('ImagePullBackOff'), 'wait');
+  });
+  describe('and the agent that refuses the disk', () => {
+    const turned = planned({force: {attempt: 1, pod: 'etcd-0-force-1', turnGiven: true}});
+    const refusing = (more: object, finishedAt = now - 60_000): V1Pod => made({annotations: {'quorumrecovery.io/turn': '1'}}, {status: {
+      phase: 'Failed', containerStatuses: [waiting],
+      initContainerStatuses: [{...ended(), name: 'volume-agent', state: {terminated: {exitCode: 1, finishedAt: new Date(finishedAt), message: JSON.stringify({ok: false, command: 'prepare-force', reason: 'NoSpace', message: 'm', ...more})}}}],
+    }});
+    const marker = {attempt: 1, pod: 'f', already: false};
+    const decided = (helper: V1Pod): {decision: Decision; forced: Run['force']} => {
+      const decision = force(observationOf(ready(turned, {more: {helpers: [helper]}})));
+      const draft = {run: structuredClone(turned)};
+      if (decision.kind === 'act') decision.record?.(draft);
+      return {decision, forced: draft.run.force};
+    };
+    const may = (helper: V1Pod) => forceMayHaveBegun(observationOf(ready(turned, {more: {helpers: [helper]}})));
+    it('is told, and the disk looked at again after a while', () => {
+      assert.equal(told(decided(refusing({}, now)).decision), 'blocked AgentFailed');
+      assert.equal(told(decided(refusing({})).decision), 'ReleasePod');
+    });
+    it('before the marker was spent: nothing has begun, and the same attempt goes on', () => {
+      assert.equal(may(refusing({})), false);
+      assert.deepEqual(decided(refusing({})).forced, {attempt: 1, pod: 'etcd-0-force-1'});
+    });
+    it('after it: only a force may start on that disk, in another attempt that counts no start', () => {
+      assert.equal(may(refusing({marker})), true);
+      const {forced} = decided(refusing({marker}));
+      assert.deepEqual(forced, {attempt: 1, pod: 'etcd-0-force-1', turnGiven: true, refused: [1]});
+      const next = force(observationOf(ready(planned({force: forced}))));
+      assert.ok(next.kind === 'act' && next.actions[0]?.type === 'CreatePod');
+      assert.equal(next.actions[0].pod.metadata?.annotations?.['quorumrecovery.io/attempt'], '2');
+    });
+    it('without a word, as one that is killed does: it may have spent the marker', () => {
+      const killed = refusing({});
+      const [status] = killed.status?.initContainerStatuses ?? [];
+      if (status?.state?.terminated) status.state.terminated = {exitCode: 137, reason: 'OOMKilled', finishedAt: new Date(now - 60_000)};
+      assert.equal(may(killed), true);
+      assert.deepEqual(decided(killed).forced?.refused, [1]);
+    });
+    it('because its log ends before the plan\'s: everything is put back, for another plan', () => {
+      assert.equal(told(decided(refusing({reason: 'BehindPlan', inspect: {data: 'Present', lastEntryTerm: 5, index: 90}})).decision), 'abort PlanChanged');
+    });
   });
   it('is not given to a pod that ended before it, or whose node is gone: another takes its place', () => {
     const ofForce = (helper: V1Pod) => told(force(observationOf(ready(begun, {more: {helpers: [helper]}}))));

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import type {QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
+import type {QuorumRecoveryStatus} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {summarize} from '../../../src/decide/summary.ts';
 import type {Standing} from '../../../src/decide/summary.ts';
-import {now, runOf} from './observations.ts';
+import {now, planOf, runOf} from './observations.ts';
 
-const plan: NonNullable<Run['plan']> = {
-  hash: 'h', strategy: 'ForceNewCluster', survivor: 'etcd-0', candidates: ['etcd-0'], why: '', lost: [], steps: [], notes: [], setUID: '', setSpecHash: '', revision: '',
-};
+const plan = planOf();
 const step = (name: string, decision: Decision): Standing => ({at: 'step', step: name, decision});
 const waits: Decision = {kind: 'wait', why: 'waiting', ms: 1};
 
@@ -46,6 +44,22 @@ describe('the conditions of a resource', () => {
     assert.equal(before.conditions['Succeeded'], 'True/Recovered');
     const draft: QuorumRecoveryStatus = {run: runOf(), conditions: [{type: 'Succeeded', status: 'True', reason: 'Recovered', message: '', lastTransitionTime: new Date(now).toISOString()}]};
     assert.equal(summaryOf(step('Plan', waits), draft).conditions['Succeeded'], undefined);
+  });
+  it('say that a plan waits for its approval', () => {
+    const {phase, conditions} = summaryOf(step('Approve', waits), {run: runOf({plan})});
+    assert.equal(phase, 'AwaitingApproval');
+    assert.deepEqual([conditions['Ready'], conditions['Reconciling']], ['Unknown/AwaitingApproval', 'True/AwaitingApproval']);
+  });
+  it('say Paused while no run may begin, and keep the result of a run that had one', () => {
+    assert.equal(summaryOf({at: 'paused'}, {}).conditions['Ready'], 'Unknown/Paused');
+    const finishedAt = new Date(now).toISOString();
+    assert.equal(summaryOf({at: 'paused'}, {run: runOf({finishedAt, outcome: 'Released', aborted: {reason: 'Paused', message: 'm'}})}).conditions['Ready'], 'Unknown/Paused');
+    assert.equal(summaryOf({at: 'paused'}, {run: runOf({finishedAt, outcome: 'Recovered'})}).conditions['Ready'], 'True/Recovered');
+  });
+  it('say beside what goes on why an interruption has to wait', () => {
+    const draft: QuorumRecoveryStatus = {run: runOf({plan})};
+    summarize(draft, {at: 'step', step: 'Verify', decision: waits, note: 'spec.paused is set after the force had begun'}, 3, now);
+    assert.match(draft.conditions?.find(({type}) => type === 'Ready')?.message ?? '', /waiting \(spec\.paused is set/);
   });
   it('name what is held, while it is', () => {
     assert.equal(summaryOf(step('Stop', waits), {run: runOf(), heldPods: ['etcd-0']}).conditions['Held'], 'True/Held');

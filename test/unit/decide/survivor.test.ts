@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type {OfflineFacts} from '../../../src/api/types.ts';
 import {podOfMember} from '../../../src/decide/membership.ts';
 import {membersOf, offlineFacts} from '../../../src/decide/steps/inspect.ts';
-import {rankCandidates, whyFirst} from '../../../src/decide/survivor.ts';
-import type {PresentData} from '../../../src/agent/report.ts';
+import {rankCandidates, unfitMembers, whyFirst} from '../../../src/decide/survivor.ts';
+import type {InspectFacts, PresentData} from '../../../src/agent/report.ts';
 import {answers, idOf, members, observationOf, runOf, voter} from './observations.ts';
 
 const facts = (index: number, more: Partial<OfflineFacts>): OfflineFacts =>
@@ -13,6 +13,15 @@ const order = (...offline: OfflineFacts[]) => rankCandidates(
   observationOf({status: {run: runOf({offline})}}),
   offline.map((_, index) => ({voter: voter(index), state: 'Readable' as const, why: ''})),
 );
+
+const learner = (index: number) => ({id: idOf(index), name: `etcd-${index}`, peerURLs: [], isLearner: true});
+
+/** What an agent reports of a disk that is well. */
+const present = (changes: PresentData['pendingConfChanges'], commit = 100): PresentData => ({
+  data: 'Present', memberID: 'a0', clusterID: 'c1', term: 5, vote: '', commit, index: 110, lastEntryTerm: 4, snapshotIndex: 0, snapshotTerm: 0, tail: {entries: 10}, torn: false,
+  freeBytes: 1, dataBytes: 1, walBytes: 1, pendingConfChanges: changes,
+  backend: {consistentIndex: 90, term: 4, revision: 50, members: members(3), removed: [], sizeBytes: 1},
+});
 
 describe('the ranking of survivors', () => {
   const first = (a: Partial<OfflineFacts>, b: Partial<OfflineFacts>) => order(facts(0, a), facts(1, b))[0]?.pod;
@@ -34,6 +43,21 @@ describe('the ranking of survivors', () => {
     const [only] = rankCandidates(observation, [{voter: voter(0), state: 'Running', why: ''}]);
     assert.deepEqual([only?.from, only?.term, only?.index], ['etcd', 7, 70]);
   });
+  for (const [what, unfit] of Object.entries({
+    'whose database cannot be read': {backend: {error: 'page 3 is broken'}},
+    'that is a learner': {backend: {consistentIndex: 90, term: 4, revision: 50, members: [{...learner(0)}], removed: [], sizeBytes: 1}},
+    'that was removed': {backend: {consistentIndex: 90, term: 4, revision: 50, members: members(3).slice(1), removed: ['a0'], sizeBytes: 1}},
+    'whose log cannot be read': {data: 'Unreadable', corrupt: 'checksum mismatch'},
+  })) {
+    it(`leaves out a member ${what}, and says why`, () => {
+      const offline = [offlineFacts('etcd-0', 'Held', {...present([]), ...unfit} as InspectFacts), facts(1, {term: 2, index: 5})];
+      assert.deepEqual(order(...offline).map(({pod}) => pod), ['etcd-1']);
+      const data = [0, 1].map((index) => ({voter: voter(index), state: 'Readable' as const, why: ''}));
+      const why = unfitMembers(observationOf({status: {run: runOf({offline})}}), data);
+      assert.equal(why.length, 1);
+      assert.match(why[0] ?? '', /^etcd-0 is no survivor: (its database cannot be read: page 3|by its own data it is a learner|by its own data it is no member|its data cannot be read: checksum)/);
+    });
+  }
   it('says why in words', () => {
     assert.match(whyFirst(order(facts(0, {term: 4}), facts(1, {}))), /etcd-0 has the newest data \(term 4, index 90; etcd-1: term 3, index 90\)/);
     assert.match(whyFirst(order(facts(0, {}))), /etcd-0 is the only member/);
@@ -55,11 +79,6 @@ describe('the pod of a member', () => {
 });
 
 describe('the members that a disk names', () => {
-  const present = (changes: PresentData['pendingConfChanges'], commit = 100): PresentData => ({
-    data: 'Present', memberID: 'a0', clusterID: 'c1', term: 5, vote: '', commit, index: 110, lastEntryTerm: 4, snapshotIndex: 0, snapshotTerm: 0, tail: {entries: 10}, torn: false,
-    freeBytes: 1, dataBytes: 1, walBytes: 1, pendingConfChanges: changes,
-    backend: {consistentIndex: 90, term: 4, revision: 50, members: members(3), removed: [], sizeBytes: 1},
-  });
   const ids = (facts: PresentData) => membersOf(facts)?.map(({id, isLearner}) => (isLearner ? `${id} (learner)` : id));
 
   it('are those of its backend', () => { assert.deepEqual(ids(present([])), ['a0', 'a1', 'a2']); });

@@ -10,12 +10,20 @@ const finishedAt = new Date(now).toISOString();
 
 describe('a run', () => {
   it('is wanted once for a resource, and again for another request only', () => {
-    assert.equal(wantsRun(spec(), {}), true);
-    assert.equal(wantsRun(spec('x'), {run: runOf()}), false);
-    assert.equal(wantsRun(spec(), {run: runOf({finishedAt, outcome: 'Recovered'})}), false);
-    assert.equal(wantsRun(spec('x'), {run: runOf({finishedAt, outcome: 'Recovered'})}), true);
-    assert.equal(wantsRun(spec('x'), {run: runOf({finishedAt, outcome: 'Recovered', request: 'x'})}), false);
+    assert.equal(wantsRun({spec: spec(), status: {}}), true);
+    assert.equal(wantsRun({spec: spec('x'), status: {run: runOf()}}), false);
+    assert.equal(wantsRun({spec: spec(), status: {run: runOf({finishedAt, outcome: 'Recovered'})}}), false);
+    assert.equal(wantsRun({spec: spec('x'), status: {run: runOf({finishedAt, outcome: 'Recovered'})}}), true);
+    assert.equal(wantsRun({spec: spec('x'), status: {run: runOf({finishedAt, outcome: 'Recovered', request: 'x'})}}), false);
   });
+  it('is not wanted while the resource is paused', () => {
+    assert.equal(wantsRun({spec: {...spec(), paused: true}, status: {}}), false);
+  });
+  for (const [reason, again] of [['Paused', true], ['SpecChanged', true], ['PlanChanged', true], ['Deleted', false], ['QuorumOfDataIntact', false]] as const) {
+    it(`that ended with ${reason} before it had forced anything is ${again ? 'wanted again' : 'over'}`, () => {
+      assert.equal(wantsRun({spec: spec(), status: {run: runOf({finishedAt, outcome: 'Released', aborted: {reason, message: ''}})}}), again);
+    });
+  }
   it('begins with Plan, another ID and the next attempt', () => {
     const draft: QuorumRecoveryStatus = {run: runOf({finishedAt})};
     startRun(draft, spec('x'), now);

@@ -1,0 +1,63 @@
+import type {Plan, Run} from '../api/types.ts';
+import type {Observation} from '../observe/observation.ts';
+import type {Assessment} from './assess.ts';
+import type {Decision} from './decision.ts';
+import {blocked} from './decision.ts';
+import {makePlan} from './plan.ts';
+import {alarmNotes, hookNotes, preflight, storageNotes, versionOf} from './preflight.ts';
+import {viewOf} from './steps/common.ts';
+import {unfitMembers} from './survivor.ts';
+
+type Lost = Extract<Assessment, {kind: 'lost'}>;
+
+/** What would be done, and why it may be. */
+export interface Proposal {
+  plan: Plan;
+  identity: NonNullable<Run['identity']>;
+}
+
+/** What the survivor's data says the cluster is: its own answer first, then its disk. */
+function identityOf(observation: Observation, pod: string): Run['identity'] {
+  const view = viewOf(observation, pod);
+  const version = versionOf(view);
+  if (view.probe.kind === 'Answered' || view.probe.kind === 'PeerOnly') {
+    const members = view.probe.members.map(({id, name, peerURLs, isLearner}) => ({id, name, peerURLs, isLearner}));
+    return {clusterID: view.probe.clusterID, version, members, source: `member list of ${pod}`};
+  }
+  const facts = observation.status.run?.offline?.find((candidate) => candidate.pod === pod);
+  if (!facts?.members || facts.clusterID === undefined) return undefined;
+  return {clusterID: facts.clusterID, version, members: facts.members, source: `disk of ${pod}`};
+}
+
+/** A plan for a quorum that is lost for good, or why there is none. `before`: the plan that stands. */
+export function propose(observation: Observation, lost: Lost, before?: Plan): {proposal: Proposal} | {refusal: Decision} {
+  const {spec} = observation;
+  const named = spec.survivor?.pod;
+  const survivor = named === undefined ? lost.candidates[0] : lost.candidates.find((candidate) => candidate.pod === named);
+  const unfit = unfitMembers(observation, lost.data);
+  if (survivor === undefined) {
+    const unfitWords = unfit.length > 0 ? `. ${unfit.join('; ')}` : '';
+    const left = lost.candidates.map((candidate) => candidate.pod).join(', ') || 'none';
+    if (named !== undefined) return {refusal: blocked('SurvivorNotEligible', `spec.survivor: ${named} has no data within reach that a cluster can start from. Candidates: ${left}${unfitWords}`)};
+    return {refusal: blocked('NoSurvivor', `no voter has data within reach that a cluster can start from: there is nothing to force. Restore a snapshot${unfitWords}`)};
+  }
+  const unsafe = unstoppable(lost);
+  if (unsafe) return {refusal: unsafe};
+  const view = viewOf(observation, survivor.pod);
+  const refusal = preflight(observation, view);
+  if (refusal) return {refusal: blocked(refusal.reason, refusal.message)};
+  const identity = identityOf(observation, survivor.pod);
+  if (identity === undefined) return {refusal: blocked('ClusterUnknown', `the membership cannot be read from the data of ${survivor.pod}`)};
+  const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod)];
+  return {proposal: {plan: makePlan(observation, lost, survivor, {notes, before}), identity}};
+}
+
+/** Data that a process may still run on, which nobody can stop or prove ended, is nothing to start from; a person's word does not do for it. */
+function unstoppable({candidates, fencing}: Lost): Decision | undefined {
+  for (const {pod, memberID} of candidates) {
+    const verdict = fencing.processes.find((process) => process.pod === pod && process.memberID === memberID);
+    if (verdict === undefined || verdict.stoppable || (verdict.proven !== undefined && verdict.proven.by !== 'LostMembers')) continue;
+    return blocked('FencingUnproven', `${pod} has data to start from, and it is not proven that nothing runs on it any more: ${verdict.waitsFor ?? 'only spec.lostMembers says so'}`);
+  }
+  return undefined;
+}
