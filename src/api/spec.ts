@@ -5,6 +5,8 @@ import {celRules} from './rules.ts';
 const name = (what: string) => z.string().min(1).max(253).describe(what);
 const secretKey = (fallback: string, what: string) => z.string().min(1).max(253).default(fallback).describe(what);
 
+const duration = (fallback: string, what: string) => z.string().regex(/^([0-9]+(ms|s|m|h))+$/).max(32).default(fallback).describe(what);
+
 const tls = z.object({
   secretName: name('Secret in the same namespace with a client certificate that etcd accepts.'),
   caKey: secretKey('ca.crt', 'Key of the CA bundle in the Secret.'),
@@ -47,8 +49,7 @@ const verification = z.object({
     .describe('Keys that must exist after the forced start, and on every member at the end.'),
   restartProof: z.boolean().default(true)
     .describe('Restart one follower from the unmodified template at the end (3 voters or more).'),
-  timeout: z.string().regex(/^([0-9]+(ms|s|m|h))+$/).max(32).default('10m')
-    .describe('How long one member may take to join, and the checks at the end may take, e.g. 90s or 10m.'),
+  timeout: duration('10m', 'How long one member may take to join, and the checks at the end may take, e.g. 90s or 10m.'),
 });
 
 /** `spec` of a QuorumRecovery. Every field here has an effect: what is not built yet is not in it. */
@@ -71,6 +72,7 @@ export const specSchema = z.object({
     .meta({'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['pod']}),
   preserve: z.object({
     mode: z.enum(['Copy', 'Skip']).default('Copy').describe('Copy: the survivor\'s data is copied on its own volume before it is changed.'),
+    retention: duration('168h', 'How long copies and data that was set aside are kept on the volumes after the end of the run, e.g. 168h.'),
   }).prefault({}),
   verification: verification.prefault({}),
 }).meta(celRules('spec'));

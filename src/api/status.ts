@@ -135,10 +135,14 @@ export const runSchema = z.object({
 
 const dataLossSchema = z.object({
   survivorRevision: count.optional().describe('Revision of the survivor\'s data that the new cluster started from.'),
-  lastKnownRevision: count.optional().describe('Highest revision that was seen while the cluster was healthy; absent when it was never seen so.'),
+  lastKnownRevision: count.optional().describe('Highest revision that was seen anywhere: by the witness, in a member\'s answer, on a disk.'),
+  witnessed: z.boolean().optional().describe('This resource saw the cluster healthy before.'),
+  longerLogs: z.array(text).optional().describe('Disks whose logs go further than the survivor\'s, and why they were not it.'),
   recoveredTailEntries: count.optional().describe('WAL entries beyond the survivor\'s commit index that were kept: acknowledged writes may be among them.'),
   discardedEntries: count.optional().describe('WAL entries beyond the commit index that etcd says it dropped in the forced start.'),
 });
+
+const keptSchema = z.object({run: text, pod: text, claimUID: text, until: time});
 
 /** `status` of a QuorumRecovery. Read leniently: an unreadable status counts as absent and is said so. */
 export const statusSchema = z.object({
@@ -152,6 +156,7 @@ export const statusSchema = z.object({
   run: runSchema.optional(),
   heldPods: z.array(z.string().max(253)).max(16).optional(),
   dataLoss: dataLossSchema.optional(),
+  kept: z.array(keptSchema).max(512).optional().describe('What runs have left on volumes, until when.'),
   history: z.array(z.object({
     id: text, strategy: text.optional(), survivor: text.optional(), outcome: text, reason: text.optional(), finishedAt: time,
     unavailableSeconds: z.number().min(0).optional(), durationSeconds: z.number().min(0),
@@ -170,4 +175,5 @@ export type Plan = z.infer<typeof planSchema>;
 export type StepRecord = z.infer<typeof stepSchema>;
 export type OfflineFacts = z.infer<typeof offlineSchema>;
 export type JoinRecord = z.infer<typeof joinSchema>;
+export type Kept = z.infer<typeof keptSchema>;
 export type DataLoss = z.infer<typeof dataLossSchema>;

@@ -6,6 +6,7 @@ import {endsBefore} from '../etcd/wal/log-end.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {describePlace} from '../observe/places.ts';
 import type {Assessment} from './assess.ts';
+import {longerLogs} from './loss.ts';
 import type {Candidate} from './survivor.ts';
 import {whyFirst} from './survivor.ts';
 
@@ -56,13 +57,14 @@ function claimsOf(observation: Observation, survivor: string): Plan['claims'] {
 /** What is known to be missing on the survivor, before anything is done. */
 function expectedLoss(observation: Observation, survivor: Candidate): string {
   const {lastHealthy} = observation.status;
+  const others = longerLogs(observation.status, survivor.pod, survivor).map((words) => ` Beyond it: ${words}.`).join('');
   const beyond = survivor.from === 'disk' ? Math.max(0, survivor.index - survivor.commit) : 0;
   const tail = beyond > 0 ? ` Its log holds ${beyond} entries beyond its commit index, which are kept.` : '';
   const unseen = 'What lost members acknowledged and never sent to it cannot be known.';
-  if (lastHealthy === undefined) return `${survivor.pod} is at revision ${survivor.revision}. This resource never saw the cluster healthy, so what is missing cannot be told.${tail}`;
+  if (lastHealthy === undefined) return `${survivor.pod} is at revision ${survivor.revision}. This resource never saw the cluster healthy, so what is missing cannot be told.${tail}${others}`;
   const {revision, observedAt} = lastHealthy;
-  if (revision <= survivor.revision) return `none that is known: ${survivor.pod} is at revision ${survivor.revision}, the last seen healthy state (${observedAt}) was at ${revision}.${tail} ${unseen}`;
-  return `${survivor.pod} is at revision ${survivor.revision}, and revision ${revision} was seen at ${observedAt}: up to ${revision - survivor.revision} revisions may be missing.${tail} ${unseen}`;
+  if (revision <= survivor.revision) return `none that is known: ${survivor.pod} is at revision ${survivor.revision}, the last seen healthy state (${observedAt}) was at ${revision}.${tail}${others} ${unseen}`;
+  return `${survivor.pod} is at revision ${survivor.revision}, and revision ${revision} was seen at ${observedAt}: up to ${revision - survivor.revision} revisions may be missing.${tail}${others} ${unseen}`;
 }
 
 /** Fingerprint of what a plan is made for, of the things that a person can change in the spec. */

@@ -136,15 +136,17 @@ function lossCondition(draft: QuorumRecoveryStatus, set: Set, drop: Drop): void 
     if (run === undefined || run.plan === undefined) drop('DataLossPossible');
     return;
   }
-  const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0, recoveredTailEntries = 0} = dataLoss ?? {};
+  const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0, recoveredTailEntries = 0, witnessed = false, longerLogs = []} = dataLoss ?? {};
   const kept = recoveredTailEntries > 0 ? `; ${recoveredTailEntries} log entries beyond its commit index were kept` : '';
-  if (discardedEntries > 0) {
+  if (longerLogs.length > 0) {
+    set('DataLossPossible', 'True', 'LongerLogElsewhere', `the survivor is at revision ${survivorRevision}${kept}; ${longerLogs.join('; ')}${discardedEntries > 0 ? `; etcd dropped ${discardedEntries} entries of the survivor's own log (${run.force.tail ?? ''})` : ''}`);
+  } else if (discardedEntries > 0) {
     set('DataLossPossible', 'True', 'EntriesDiscarded', `etcd dropped ${discardedEntries} log entries beyond the survivor's commit index; writes that were acknowledged in the last moment may be among them${run.force.tail === undefined ? '' : ` (${run.force.tail})`}`);
-  } else if (lastKnownRevision === undefined) {
-    set('DataLossPossible', 'Unknown', 'NoWitness', `nothing on the survivor's disk was dropped (revision ${survivorRevision}${kept}); whether the lost members had more is not known, because this resource did not watch the cluster before`);
-  } else if (lastKnownRevision > survivorRevision) {
+  } else if (lastKnownRevision !== undefined && lastKnownRevision > survivorRevision) {
     set('DataLossPossible', 'True', 'BehindWitness', `the survivor is at revision ${survivorRevision}${kept}; revision ${lastKnownRevision} was seen before`);
+  } else if (!witnessed) {
+    set('DataLossPossible', 'Unknown', 'NoWitness', `nothing on the survivor's disk was dropped (revision ${survivorRevision}${kept}); whether the lost members had more is not known, because this resource did not watch the cluster before`);
   } else {
-    set('DataLossPossible', 'False', 'NothingDropped', `the survivor is at revision ${survivorRevision}, not behind the last seen revision ${lastKnownRevision}, and nothing on its disk was dropped${kept}`);
+    set('DataLossPossible', 'False', 'NothingDropped', `the survivor is at revision ${survivorRevision}, not behind the last seen revision ${lastKnownRevision ?? 0}, and nothing on its disk was dropped${kept}`);
   }
 }

@@ -1,3 +1,4 @@
+import {pruneStep} from '../api/progress.ts';
 import {apiVersion, kind, marks} from '../api/types.ts';
 
 /** Name of the policy and of its binding. */
@@ -35,9 +36,11 @@ const holds = '!variables.owned || !(object.metadata.name in variables.held) || 
 
 /**
  * A helper pod of a run or step that is over comes from an operator that was deposed or paused in between.
- * Only what is known to be over is denied: an API server that has not seen the newest status yet must not stop the run itself.
+ * Only what is known to be over is denied: an API server that has not seen the newest status yet must not stop the run itself. What
+ * takes away the leavings of a run that is over touches nothing else.
  */
-const current = 'variables.resource != params.metadata.name || (variables.podRun == variables.run ? !variables.stepIsOver : !variables.runIsOver)';
+const current = `variables.resource != params.metadata.name || variables.podStep == '${pruneStep}' || `
+  + '(variables.podRun == variables.run ? !variables.stepIsOver : !variables.runIsOver)';
 
 const heldMessage = '\'held by QuorumRecovery \' + params.metadata.name + \' during a recovery run: the pod starts when its turn comes '
   + '(kubectl get quorumrecovery \' + params.metadata.name + \')\'';

@@ -143,15 +143,15 @@ function besideOldPod({observation, view}: HelperOptions, spec: V1PodSpec): V1Po
   return {...spec, nodeSelector: {...spec.nodeSelector, 'kubernetes.io/hostname': hostname}};
 }
 
-/** A volume agent on a member's claims. Read-only ones may run beside the member's pod, on its node. */
-export function agentPod(options: HelperOptions & {step: string; command: string[]; readOnly: boolean}): V1Pod {
+/** A volume agent on a member's claims. Read-only ones, and those that leave the data alone (`beside`), run on the node of the member's pod. */
+export function agentPod(options: HelperOptions & {step: string; command: string[]; readOnly: boolean; beside?: boolean}): V1Pod {
   const own = statefulSetPod(options.source).spec ?? {containers: []};
   const {container, volumes} = agent(options, own, options.command, options.readOnly);
   const spec = helperSpec(own, [container], volumes);
   return {
     apiVersion: 'v1', kind: 'Pod',
     metadata: helperMetadata(options, options.step, 'Agent'),
-    spec: {...(options.readOnly ? besideOldPod(options, spec) : spec), activeDeadlineSeconds: 600, terminationGracePeriodSeconds: 1},
+    spec: {...(options.readOnly || options.beside === true ? besideOldPod(options, spec) : spec), activeDeadlineSeconds: 600, terminationGracePeriodSeconds: 1},
   };
 }
 

@@ -74,6 +74,8 @@ export interface Observation {
   linearizable: boolean;
   /** Helper pods of this resource: volume agents and the forced start. */
   helpers: V1Pod[];
+  /** Helper pods that take away what earlier runs kept. */
+  pruners: V1Pod[];
   nodes: NodeView[];
   storage: StorageView;
   /** Pods of the set's selector beyond its ordinals do not matter; other QuorumRecovery of the same set do. */

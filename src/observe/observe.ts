@@ -1,4 +1,5 @@
 import type {V1Pod, V1PodTemplateSpec, V1StatefulSet} from '@kubernetes/client-node';
+import {pruneStep} from '../api/progress.ts';
 import type {QuorumRecovery} from '../api/types.ts';
 import {marks} from '../api/types.ts';
 import {specSchema} from '../api/spec.ts';
@@ -127,9 +128,10 @@ export async function observe(observer: Observer, resource: QuorumRecovery, dept
     loadStorage(client, resource.status ?? {}),
   ]);
   const nodes = nodeObjects.map(nodeView);
+  const prunes = (pod: V1Pod) => pod.metadata?.annotations?.[marks.step] === pruneStep;
   const base: Observation = {
     now: observer.now(), resource: {...resource, spec}, spec, status: structuredClone(resource.status ?? {}),
-    set, templates: undefined, ordinals: [], helpers, nodes, storage, linearizable: false, service: undefined, authEnabled: undefined,
+    set, templates: undefined, ordinals: [], helpers: helpers.filter((pod) => !prunes(pod)), pruners: helpers.filter(prunes), nodes, storage, linearizable: false, service: undefined, authEnabled: undefined,
     duplicateOf: olderFor(resource, siblings), secretProblem: credentials.problem, agentImage: observer.agentImage ?? '', configMaps: () => undefined,
   };
   if (set === undefined) return {observation: base, credentials};

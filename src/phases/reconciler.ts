@@ -9,6 +9,7 @@ import type {Action, Decision, Outcome} from '../decide/decision.ts';
 import {interrupted} from '../decide/interrupt.ts';
 import {nextStep, reopens} from '../decide/next.ts';
 import type {NextStep} from '../decide/next.ts';
+import {keptBy, prune} from '../decide/kept.ts';
 import {podOfJoinStep} from '../decide/plan.ts';
 import {leftHelpers} from '../decide/steps/release.ts';
 import {askedByProof} from '../decide/steps/verify.ts';
@@ -126,6 +127,7 @@ export class Recoverer {
     if (next === undefined) {
       // The end is told together with what every member says by then.
       const last = await observe(this.#options, {...base, status}, 'Members');
+      last.observation.status.kept = [...(last.observation.status.kept ?? []), ...keptBy(last.observation)];
       finishRun(last.observation.status, (status.heldPods ?? []).length > 0 ? 'Degraded' : 'Recovered', last.observation.now);
       return await this.#watch(base, last);
     }
@@ -139,11 +141,26 @@ export class Recoverer {
     // A call of an operator that ended in between can come after the end of the run.
     const left = status.run?.finishedAt === undefined ? [] : leftHelpers(observation);
     if (left.length > 0) return await this.#clear(base, observed, left);
+    const pruned = await this.#prune(base, observed);
+    if (pruned) return pruned;
     if (observation.set !== undefined && observation.ordinals.some((view) => view.probe.kind !== 'NotAsked')) refreshRecords(status, observation);
     const written = await this.#write(base, status, {at: 'watching'});
     if ((status.heldPods ?? []).length === 0 && hasFinalizer(written)) return await this.#dropFinalizer(written, status);
     const silent = observation.ordinals.some((view) => view.probe.kind === 'Failed' || view.probe.kind === 'PeerOnly');
     return {base: written, draft: status, requeueMs: silent ? watchSilentMs : watchMs};
+  }
+
+  /** What runs kept on volumes goes when its time is over. What is due stands in the status: that is the intent. */
+  async #prune(base: QuorumRecovery, observed: Observed): Promise<Pass | undefined> {
+    const {status} = observed.observation;
+    if (base.metadata.deletionTimestamp !== undefined || (status.run !== undefined && status.run.finishedAt === undefined)) return undefined;
+    const {actions, records, problems} = prune(observed.observation);
+    if (actions.length === 0 && records.length === 0) return undefined;
+    const why = problems.length > 0 ? problems.join('; ') : 'taking away what earlier runs kept on volumes, because its time is over';
+    this.#options.reporter.decided(base, status.run?.id ?? '', 'Prune', {kind: 'act', why, actions});
+    await this.#perform(observed, actions);
+    for (const record of records) record(status);
+    return {base: records.length > 0 ? await this.#write(base, status, {at: 'watching'}) : base, draft: status, requeueMs: 1_000};
   }
 
   async #clear(base: QuorumRecovery, observed: Observed, actions: Action[]): Promise<Pass> {

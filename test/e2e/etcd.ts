@@ -5,6 +5,8 @@ export interface EtcdOptions {
   /** Default: `defaultImage`. */
   image?: string;
   replicas?: number;
+  /** --initial-cluster-state; default: new. */
+  clusterState?: 'new' | 'existing';
   podManagementPolicy?: 'Parallel' | 'OrderedReady';
   updateStrategy?: 'RollingUpdate' | 'OnDelete';
   /** How the template tells etcd its settings. */

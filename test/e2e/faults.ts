@@ -1,4 +1,8 @@
+import {readFileSync} from 'node:fs';
+import {basename} from 'node:path';
+import type {V1Pod} from '@kubernetes/client-node';
 import type {Lab} from '../lab/lab.ts';
+import {processesWhere} from '../lab/processes.ts';
 import type {Scenario} from './scenario.ts';
 import {setName} from './etcd.ts';
 import {Missing, until} from './wait.ts';
@@ -39,6 +43,21 @@ export async function untilNotReady(scenario: Scenario, nodes: readonly string[]
 /** Waits until the member itself says that it has no leader: the quorum is lost. */
 export async function untilNoLeader(scenario: Scenario, pod: string): Promise<void> {
   await until(`no leader on ${pod}`, async () => ((await scenario.etcdStatus(pod)).leader === '' ? true : undefined), {seconds: 30});
+}
+
+/** A signal for the processes of a pod that have this in a word of their command line. They are processes of this machine too: found by the pod's UID in their cgroup. */
+export function signalPod(pod: V1Pod | undefined, program: string, signal: NodeJS.Signals): void {
+  const uid = pod?.metadata?.uid ?? 'none';
+  const pids = processesWhere((pid, words) => words.some((word) => word.includes(program)) && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(uid));
+  if (pids.length === 0) throw new Error(`no process of ${program} in pod ${pod?.metadata?.name ?? ''} (UID ${uid}) was found`);
+  for (const pid of pids) process.kill(pid, signal);
+}
+
+/** A claim's directory on its node, by its name there. */
+export async function directoryOf(scenario: Scenario, claim: string): Promise<string> {
+  const name = (await scenario.kube.get('persistentvolumeclaims', scenario.namespace, claim))?.spec?.volumeName ?? '';
+  const {local, hostPath} = (await scenario.kube.get('persistentvolumes', '', name))?.spec ?? {};
+  return basename(local?.path ?? hostPath?.path ?? '');
 }
 
 export const podNames = (count = 3): string[] => Array.from({length: count}, (_, ordinal) => `${setName}-${ordinal}`);

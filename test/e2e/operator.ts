@@ -1,6 +1,5 @@
-import {readFileSync, readdirSync} from 'node:fs';
 import type {V1Lease, V1Pod} from '@kubernetes/client-node';
-import {labOf} from './faults.ts';
+import {labOf, signalPod} from './faults.ts';
 import type {Scenario} from './scenario.ts';
 import {until} from './wait.ts';
 
@@ -20,18 +19,8 @@ export async function leader(scenario: Scenario): Promise<V1Pod> {
 }
 
 /**
- * SIGKILL for the operator's process in that pod: found by the pod's UID in its cgroup (the lab's processes are processes of this
- * machine too), so that neither the kubelet nor the operator gets a chance to end anything in order. The kubelet starts it again.
+ * SIGKILL for the operator's process in that pod, so that neither the kubelet nor the operator gets a chance to end anything in order. The kubelet starts it again.
  */
 export function killOperator(pod: V1Pod): void {
-  const uid = pod.metadata?.uid ?? 'none';
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(uid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('main.js');
-    } catch {
-      return false;
-    }
-  });
-  if (pids.length === 0) throw new Error(`no process of operator ${pod.metadata?.name ?? ''} (pod UID ${uid}) was found`);
-  for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+  signalPod(pod, 'main.js', 'SIGKILL');
 }

@@ -1,10 +1,11 @@
-import {rmSync} from 'node:fs';
+import {readlinkSync, rmSync} from 'node:fs';
+import {setTimeout as delay} from 'node:timers/promises';
 import {apiPartyName, partitionRules, pairsBetween} from './network.ts';
 import type {Party} from './network.ts';
-import {liveState, runInLab, withLabNetwork} from './inside.ts';
+import {liveState, runInLab, runInNode, withLabNetwork} from './inside.ts';
 import {createNode, endNode, findNode, importIntoNodes, lastLogLines, restartKubelet, startNode, wipeNode} from './nodes.ts';
 import {LabPaths} from './paths.ts';
-import {kill} from './processes.ts';
+import {kill, processesWhere} from './processes.ts';
 import {run, waitFor} from './shell.ts';
 import {startLab} from './start.ts';
 import {readLiveState, readNodes} from './state.ts';
@@ -117,6 +118,30 @@ export class Lab {
   /** Kills a node's kubelet, which is started again at once; its pods go on. A deleted Node comes back by it. */
   async restartKubelet(name: string): Promise<void> {
     await restartKubelet(this.#paths, name);
+  }
+
+  /** Runs a bash script on a running node: its mounts, its processes, the machine's programs. */
+  async onNode(name: string, script: string): Promise<string> {
+    return await runInNode(this.#paths, findNode(this.#paths, name), script);
+  }
+
+  /** Where the local volumes of a node are on this machine, also while it is ended. */
+  disk(name: string): string {
+    return this.#paths.node(findNode(this.#paths, name).name, 'volumes');
+  }
+
+  /** Stops the processes of the API server where they are, for that long, as a machine that hangs does. */
+  async stallAPIServer(ms: number): Promise<void> {
+    const namespace = (pid: number | string) => readlinkSync(`/proc/${pid}/ns/pid`);
+    const own = namespace(liveState(this.#paths).init.pid);
+    const found = processesWhere((pid, words) => words.includes('kube-apiserver') && namespace(pid) === own);
+    if (found.length === 0) throw new Error(`no API server runs in the lab ${this.name}`);
+    for (const pid of found) process.kill(pid, 'SIGSTOP');
+    try {
+      await delay(ms);
+    } finally {
+      for (const pid of found) process.kill(pid, 'SIGCONT');
+    }
   }
 
   /** Drops every packet between the nodes of the one set and those of the other; `api` stands for the API server. Replaces an earlier partition. */

@@ -1,4 +1,4 @@
-import {readFileSync} from 'node:fs';
+import {readFileSync, readdirSync} from 'node:fs';
 import {z} from 'zod';
 
 /** A process that cannot be mistaken for a later one with the same ID. */
@@ -28,6 +28,17 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
 /** Whether exactly this process still runs. */
 export function isRunning(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.startTime === identity.startTime;
+}
+
+/** Processes of this machine by what they were started with; one that ends meanwhile is none. */
+export function processesWhere(wanted: (pid: number, words: readonly string[]) => boolean): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      return wanted(pid, readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'));
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** SIGKILL for exactly this process; nothing where it has ended. */

@@ -6,6 +6,7 @@ import {podCause} from '../causes.ts';
 import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
+import {longerLogs} from '../loss.ts';
 import {endedByKubelet} from '../processes.ts';
 import {behindPlan, helperOf, quorumCameBack, runIn, survivorOf} from './common.ts';
 import {giveTurn, makeHelper, refusedUntouched, replaceOldPod, turnOf} from './forceHelper.ts';
@@ -99,7 +100,8 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
       recordOffline(facts, observation.now)(draft);
       if (!draft.run) return;
       draft.run.force = {...(draft.run.force ?? {attempt, pod: ''}), podUID: uid, ...('dataBytes' in report.inspect && {dataBytes: report.inspect.dataBytes}), ...(report.copy && {copy: report.copy.path}), ...(tail && {tail: tailInWords(tail)})};
-      draft.dataLoss = {...draft.dataLoss, ...(facts.revision !== undefined && {survivorRevision: facts.revision}), ...(tail && {recoveredTailEntries: tail.entries})};
+      const longer = longerLogs(draft, survivor.pod, {term: report.inspect.lastEntryTerm, index: report.inspect.index});
+      draft.dataLoss = {...draft.dataLoss, ...(longer.length > 0 && {longerLogs: longer}), ...(facts.revision !== undefined && {survivorRevision: facts.revision}), ...(tail && {recoveredTailEntries: tail.entries})};
     },
   };
 }

@@ -49,7 +49,14 @@ function unfitFor(facts: InspectFacts, members: NamedMember[] | undefined): stri
 
 /** The part of an inspection that the status keeps. */
 export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: InspectFacts): OfflineFacts {
-  if (facts.data === 'Unreadable') return {pod, stage, data: facts.data, unfit: unfitFor(facts, undefined), message: facts.corrupt};
+  if (facts.data === 'Unreadable') {
+    // What stands before the broken place was verified: whose disk it is, and how far it goes at least.
+    const {memberID, clusterID, lastEntryTerm, index} = facts;
+    return {
+      pod, stage, data: facts.data, unfit: unfitFor(facts, undefined), message: facts.corrupt,
+      ...(memberID !== undefined && {memberID}), ...(clusterID !== undefined && {clusterID}), ...(lastEntryTerm !== undefined && {term: lastEntryTerm}), ...(index !== undefined && {index}),
+    };
+  }
   if (facts.data !== 'Present') return {pod, stage, data: facts.data};
   const {memberID, clusterID, lastEntryTerm: term, index, commit} = facts;
   const members = membersOf(facts);

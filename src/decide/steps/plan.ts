@@ -4,6 +4,7 @@ import type {Assessment} from '../assess.ts';
 import {assess} from '../assess.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, stalled, wait} from '../decision.ts';
+import {knownLoss} from '../loss.ts';
 import {trialPods} from '../preflight.ts';
 import {propose} from '../proposal.ts';
 import type {Proposal} from '../proposal.ts';
@@ -26,9 +27,7 @@ export const recordProposal = (observation: Observation, lost: Lost, {plan, iden
     const unseen = known.memberID === undefined && memberID !== undefined;
     return unseen ? {...known, memberID, role: 'Voter' as const} : known;
   });
-  const lastKnown = draft.lastHealthy?.revision;
-  const survivor = plan.ranks.find((candidate) => candidate.pod === plan.survivor);
-  draft.dataLoss = {...(survivor && {survivorRevision: survivor.revision}), ...(lastKnown !== undefined && {lastKnownRevision: lastKnown})};
+  draft.dataLoss = knownLoss(draft, plan.ranks.find((candidate) => candidate.pod === plan.survivor)?.revision);
 };
 
 function planFor(observation: Observation, lost: Lost): Decision {
@@ -52,6 +51,8 @@ function readCandidates(observation: Observation, lost: Lost): Decision | undefi
 
 /** Planning: looks, assesses, and either says why nothing is done or writes the plan. Touches nothing but its own read-only agents. */
 export function plan(observation: Observation): Decision {
+  // A run has the volumes for itself.
+  if (observation.pruners.length > 0) return act('what earlier runs kept stays for now', ...observation.pruners.map((pod): Action => ({type: 'DeletePod', pod})));
   const assessment = assess(observation);
   switch (assessment.kind) {
     case 'stalled': return stalled(assessment.reason, assessment.message);

@@ -39,7 +39,7 @@ describe('spec of a QuorumRecovery', () => {
       approval: 'Automatic',
       paused: false,
       strategy: 'Auto',
-      preserve: {mode: 'Copy'},
+      preserve: {mode: 'Copy', retention: '168h'},
       verification: {canaryKeys: [], restartProof: true, timeout: '10m'},
     });
   });

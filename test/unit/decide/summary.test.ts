@@ -78,7 +78,9 @@ describe('the conditions of a resource', () => {
   it('are honest about what was lost', () => {
     const force = {attempt: 1, pod: 'p', endedAt: new Date(now).toISOString()};
     const lossOf = (dataLoss: NonNullable<QuorumRecoveryStatus['dataLoss']>) => summaryOf(step('Verify', waits), {run: runOf({plan, force}), dataLoss}).conditions['DataLossPossible'];
-    assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 5, discardedEntries: 0}), 'False/NothingDropped');
+    assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 5, witnessed: true, discardedEntries: 0}), 'False/NothingDropped');
+    assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 5, witnessed: false, discardedEntries: 0}), 'Unknown/NoWitness');
+    assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 5, witnessed: true, longerLogs: ['the log of etcd-3 ends later']}), 'True/LongerLogElsewhere');
     assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 6, discardedEntries: 0}), 'True/BehindWitness');
     assert.equal(lossOf({survivorRevision: 5, discardedEntries: 0}), 'Unknown/NoWitness');
     assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 5, discardedEntries: 2}), 'True/EntriesDiscarded');

@@ -1,0 +1,71 @@
+import {pruneStep} from '../api/progress.ts';
+import type {Kept} from '../api/types.ts';
+import {marks} from '../api/types.ts';
+import {agentPod} from '../kubernetes/helperPods.ts';
+import {agentReport} from '../observe/agentReport.ts';
+import type {Observation, OrdinalView} from '../observe/observation.ts';
+import type {Action, Transaction} from './decision.ts';
+import {durationMs} from './durations.ts';
+import {sourceOf} from './steps/common.ts';
+
+/** A prune that failed is tried again after this time, ms: the volume was busy, or its node away. */
+const retryMs = 10 * 60_000;
+
+/** What a run that has forced something leaves on the volumes of the set, for as long as the spec says. */
+export function keptBy({status: {run}, ordinals, spec, now}: Observation): Kept[] {
+  if (run?.force?.podUID === undefined) return [];
+  const until = new Date(now + durationMs(spec.preserve.retention)).toISOString();
+  return ordinals.flatMap(({pod, data}) => {
+    const claimUID = data?.object?.metadata?.uid;
+    return claimUID === undefined ? [] : [{run: run.id, pod, claimUID, until}];
+  });
+}
+
+export interface Pruning {
+  actions: Action[];
+  records: Transaction[];
+  /** What could not be taken away, in words. */
+  problems: string[];
+}
+
+const drop = ({run, pod}: Kept): Transaction => (draft) => {
+  draft.kept = (draft.kept ?? []).filter((kept) => kept.run !== run || kept.pod !== pod);
+};
+
+const later = ({run, pod}: Kept, now: number): Transaction => (draft) => {
+  draft.kept = (draft.kept ?? []).map((kept) => (kept.run === run && kept.pod === pod ? {...kept, until: new Date(now + retryMs).toISOString()} : kept));
+};
+
+/** The agent works beside the pod, on its node: the volume is attached there. */
+function begin(observation: Observation, view: OrdinalView, {run}: Kept): Action | undefined {
+  if (view.object?.spec?.nodeName === undefined || view.probe.kind !== 'Answered') return undefined;
+  return {type: 'CreatePod', pod: agentPod({observation, view, source: sourceOf(observation, view), run, step: pruneStep, command: ['prune'], readOnly: false, beside: true})};
+}
+
+/** Takes away what is due, a volume at a time in each pod, while no run is in flight. A claim that was made anew has nothing of that run. */
+export function prune(observation: Observation): Pruning {
+  const todo: Pruning = {actions: [], records: [], problems: []};
+  const busy = new Set<string>();
+  for (const kept of observation.status.kept ?? []) {
+    const view = observation.ordinals.find((candidate) => candidate.pod === kept.pod);
+    if (view === undefined || view.data?.object?.metadata?.uid !== kept.claimUID) {
+      todo.records.push(drop(kept));
+      continue;
+    }
+    const helper = observation.pruners.find((pod) => pod.metadata?.annotations?.[marks.run] === kept.run && pod.metadata.annotations[marks.pod] === kept.pod);
+    if (helper === undefined) {
+      if (Date.parse(kept.until) > observation.now || busy.has(kept.pod)) continue;
+      const action = begin(observation, view, kept);
+      if (action) todo.actions.push(action);
+      busy.add(kept.pod);
+      continue;
+    }
+    busy.add(kept.pod);
+    const report = agentReport(helper);
+    if (report === undefined) continue;
+    todo.records.push(report.ok ? drop(kept) : later(kept, observation.now));
+    if (!report.ok) todo.problems.push(`what run ${kept.run} kept on the volume of ${kept.pod} could not be removed (${report.reason}): ${report.message}`);
+    if (helper.metadata?.deletionTimestamp === undefined) todo.actions.push({type: 'DeletePod', pod: helper});
+  }
+  return todo;
+}
