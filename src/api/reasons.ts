@@ -5,16 +5,20 @@ export const conditionTypes = [
 export type ConditionType = (typeof conditionTypes)[number];
 
 /** Why the resource stands still: something in it, or around it, has to change. Nothing was touched. */
-export type StalledReason =
-  | 'InvalidSpec' | 'StatefulSetNotFound' | 'NotEtcd' | 'LaunchNotUnderstood' | 'MissingConfig' | 'DuplicateResource'
-  | 'SecretNotFound' | 'CertificateRejected' | 'DataNotOnClaim';
+export const stalledReasons = [
+  'InvalidSpec', 'StatefulSetNotFound', 'NotEtcd', 'LaunchNotUnderstood', 'MissingConfig', 'DuplicateResource',
+  'SecretNotFound', 'CertificateRejected', 'DataNotOnClaim',
+] as const;
+export type StalledReason = (typeof stalledReasons)[number];
 
 /** Why a run does not go on. Each has a way out, which its message names. */
-export type BlockedReason =
-  | 'FencingUnproven' | 'QuorumOfDataIntact' | 'RolloutInProgress' | 'ForeignMember' | 'NoSurvivor' | 'SurvivorNotEligible'
-  | 'TwoLineages' | 'ClusterUnknown' | 'VersionNotForceable' | 'HoldNotEnforced' | 'PodRefused' | 'AuthRequired'
-  | 'CanaryMissing' | 'ForceFailed' | 'AgentFailed' | 'NamesNotPublished' | 'PlanChanged' | 'VerificationFailed' | 'TemplateForces'
-  | 'AgentImageMissing' | 'AlarmRaised';
+export const blockedReasons = [
+  'FencingUnproven', 'QuorumOfDataIntact', 'RolloutInProgress', 'ForeignMember', 'NoSurvivor', 'SurvivorNotEligible',
+  'TwoLineages', 'ClusterUnknown', 'VersionNotForceable', 'HoldNotEnforced', 'PodRefused', 'AuthRequired',
+  'CanaryMissing', 'ForceFailed', 'AgentFailed', 'NamesNotPublished', 'PlanChanged', 'VerificationFailed', 'TemplateForces',
+  'AgentImageMissing', 'AlarmRaised',
+] as const;
+export type BlockedReason = (typeof blockedReasons)[number];
 
 /** Reasons of Ready, Complete and Succeeded. */
 export type OutcomeReason = 'Recovered' | 'Degraded' | 'NotNeeded' | 'Failed' | 'Released' | 'Progressing' | 'AwaitingApproval' | 'Paused' | 'Blocked' | 'Stalled';

@@ -108,7 +108,7 @@ export function assess(observation: Observation): Assessment {
   }
   const ids = clusterIDs(memberships);
   if (ids.length > 1) {
-    return {kind: 'blocked', reason: 'TwoLineages', message: `members name different clusters (cluster IDs ${ids.join(', ')}): ${memberships.map((m) => `${m.source}: ${m.clusterID ?? '?'}`).join('; ')}. Nothing is forced; decide which data is right, and set spec.lostMembers for the others`};
+    return {kind: 'blocked', reason: 'TwoLineages', message: `members name different clusters (cluster IDs ${ids.join(', ')}): ${memberships.map((m) => `${m.source}: ${m.clusterID ?? '?'}`).join('; ')}. Nothing is forced. Decide which data is right, keep the volumes of the others (Retain), and delete their claims and pods`};
   }
   const foreign = memberships.flatMap((m) => m.voters).find((voter) => voter.pod === undefined);
   if (foreign) {

@@ -11,14 +11,15 @@ import {sourceOf} from './steps/common.ts';
 /** A prune that failed is tried again after this time, ms: the volume was busy, or its node away. */
 const retryMs = 10 * 60_000;
 
-/** What a run that has forced something leaves on the volumes of the set, for as long as the spec says. */
-export function keptBy({status: {run}, ordinals, spec, now}: Observation): Kept[] {
-  if (run?.force?.podUID === undefined) return [];
+/** What runs have left on the volumes of the set, with what this one leaves, for as long as the spec says. */
+export function keptBy({status: {run, kept = []}, ordinals, spec, now}: Observation): Kept[] {
+  if (run?.force?.podUID === undefined) return kept;
   const until = new Date(now + durationMs(spec.preserve.retention)).toISOString();
-  return ordinals.flatMap(({pod, data}) => {
+  // A run that goes on after its end keeps what it had, for as long as from its last end on.
+  return [...kept.filter((one) => one.run !== run.id), ...ordinals.flatMap(({pod, data}) => {
     const claimUID = data?.object?.metadata?.uid;
     return claimUID === undefined ? [] : [{run: run.id, pod, claimUID, until}];
-  });
+  })];
 }
 
 export interface Pruning {

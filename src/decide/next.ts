@@ -1,10 +1,11 @@
 import type {Observation} from '../observe/observation.ts';
-import type {Decision} from './decision.ts';
+import {ownPod} from '../kubernetes/ownPods.ts';
+import type {Action, Decision} from './decision.ts';
 import {act, blocked, done, stalled} from './decision.ts';
 import {podOfJoinStep} from './plan.ts';
 import {decommission} from './steps/decommission.ts';
 import {endForce, force} from './steps/force.ts';
-import {withHelper} from './steps/forceHelper.ts';
+import {forceMayHaveBegun, withHelper} from './steps/forceHelper.ts';
 import {hold} from './steps/hold.ts';
 import {inspect} from './steps/inspect.ts';
 import {keepHeld, mayRetry} from './steps/defer.ts';
@@ -13,10 +14,10 @@ import {prepareJoins} from './steps/joinPod.ts';
 import {plan} from './steps/plan.ts';
 import {approve} from './steps/approve.ts';
 import {letGo, release} from './steps/release.ts';
-import {runIn} from './steps/common.ts';
+import {runIn, sourceOf} from './steps/common.ts';
 import {stop} from './steps/stop.ts';
 import {startSurvivor} from './steps/survivor.ts';
-import {restartProof, verify} from './steps/verify.ts';
+import {controllerMakes, restartProof, verify} from './steps/verify.ts';
 
 const steps: Record<string, (observation: Observation) => Decision> = {
   Plan: plan, Approve: approve, Hold: hold, Stop: stop, Inspect: inspect, Force: force, EndForce: endForce, StartSurvivor: startSurvivor,
@@ -53,14 +54,34 @@ export function nextStep(observation: Observation): NextStep | undefined {
     const decision = letGo(observation);
     return {name: 'LetGo', decision};
   }
-  const changed = setChanged(observation);
-  if (changed) return {name: 'Release', decision: changed};
   // A join that has begun is ended first: etcd takes one learner at a time.
   const joining = run.steps.find((step) => step.state === 'Running' && podOfJoinStep(step.name) !== undefined);
   const waiting = joining ?? run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || mayRetryStep(observation, step.name)));
+  const changed = setChanged(observation);
+  if (changed) return {name: waiting?.name ?? 'Release', decision: changed};
   if (waiting === undefined) return undefined;
-  const decision = keepDeferredHeld(observation) ?? decideStep(observation, waiting.name);
+  const decision = keepDeferredHeld(observation) ?? makeAgain(observation) ?? neverLetGo(observation, decideStep(observation, waiting.name));
   return {name: waiting.name, decision: meanwhile(observation, waiting.name, decision)};
+}
+
+/** The end of a run before the force is none after it, whatever a step says. */
+function neverLetGo(observation: Observation, decision: Decision): Decision {
+  if (decision.kind !== 'abort' || !forceMayHaveBegun(observation)) return decision;
+  return blocked(decision.reason, `the force has begun, so nothing is let go any more: ${decision.message}`);
+}
+
+/**
+ * Members of the new cluster whose pods have gone while one of a lower ordinal is held: with OrderedReady the controller makes none of
+ * them before that one is Ready, so they are made as the controller would.
+ */
+function makeAgain(observation: Observation): Decision | undefined {
+  const {status, ordinals} = observation;
+  const held = status.heldPods ?? [];
+  if (status.run?.force?.endedAt === undefined) return undefined;
+  const members = ordinals.map(({pod}) => pod).filter((pod) => !held.includes(pod));
+  const gone = ordinals.filter((view) => members.includes(view.pod) && view.object === undefined && !controllerMakes(observation, members, view));
+  const pods = gone.map((view) => ownPod(sourceOf(observation, view), status.run?.id ?? '', false));
+  return pods.length === 0 ? undefined : act(`making ${gone.map(({pod}) => pod).join(', ')} again: the StatefulSet's controller waits for a held pod`, ...pods.map((pod): Action => ({type: 'CreatePod', pod})));
 }
 
 /** What later steps need and nothing speaks against now: a wait is time to make it. */

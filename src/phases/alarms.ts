@@ -11,7 +11,7 @@ import {refused} from './context.ts';
 export async function settleAlarms(survivor: string, member: EtcdMember, {memberID, revision}: MemberStatus): Promise<Outcome | undefined> {
   const alarms = await member.alarms();
   if (alarms.some((alarm) => alarm.alarm === 'CORRUPT' && alarm.memberID === memberID)) {
-    return refused('AlarmRaised', `etcd found the data of ${survivor} corrupt (alarm CORRUPT) and serves nobody from it. No client has reached it and every name is held. Restore a snapshot; docs/runbooks/blocked.md, AlarmRaised, says how to end this run`);
+    return refused('AlarmRaised', `etcd found the data of ${survivor} corrupt (alarm CORRUPT) and serves nobody from it. No client has reached it and every name is held. Restore a snapshot; docs/runbooks/AlarmRaised.md says how to end this run`);
   }
   // Whoever was the first to say so: all members hold the same, and this one would raise it with its next write.
   if (alarms.some((alarm) => alarm.alarm === 'NOSPACE')) {
@@ -32,5 +32,5 @@ async function compact(member: EtcdMember, revision: number): Promise<void> {
 }
 
 /** The write was refused although all alarms were settled: what is in the database fills its quota. */
-export const stillFull = (survivor: string): Outcome =>
-  refused('AlarmRaised', `the database of ${survivor} fills its quota also after it was compacted and defragmented. No client has reached it and every name is held. Restore a snapshot into a cluster with a larger --quota-backend-bytes; the copy of this data is kept on its volume`);
+export const stillFull = (survivor: string, copy: string | undefined): Outcome =>
+  refused('AlarmRaised', `the database of ${survivor} fills its quota also after it was compacted and defragmented. No client has reached it and every name is held. Restore a snapshot into a cluster with a larger --quota-backend-bytes; ${copy === undefined ? 'no copy of this data was made (preserve.mode: Skip)' : `a copy of this data is on its volume (${copy})`}`);

@@ -57,7 +57,7 @@ export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> 
     const alarm = await settleAlarms(survivor, member, status);
     if (alarm) return alarm;
     const revision = await probeWrite(member, `run ${observation.status.run?.id ?? ''}`);
-    if (revision === undefined) return stillFull(survivor);
+    if (revision === undefined) return stillFull(survivor, observation.status.run?.force?.copy);
     const container = pod.spec?.containers[0]?.name ?? 'etcd';
     const log = await acting.client.podLog(pod.metadata?.namespace ?? 'default', pod.metadata?.name ?? '', {container, limitBytes: 262_144});
     const discarded = discardedEntries(log);

@@ -127,7 +127,7 @@ export class Recoverer {
     if (next === undefined) {
       // The end is told together with what every member says by then.
       const last = await observe(this.#options, {...base, status}, 'Members');
-      last.observation.status.kept = [...(last.observation.status.kept ?? []), ...keptBy(last.observation)];
+      last.observation.status.kept = keptBy(last.observation);
       finishRun(last.observation.status, (status.heldPods ?? []).length > 0 ? 'Degraded' : 'Recovered', last.observation.now);
       return await this.#watch(base, last);
     }

@@ -9,7 +9,7 @@ import {judgeFencing} from '../fencing.ts';
 import {longerLogs} from '../loss.ts';
 import {endedByKubelet} from '../processes.ts';
 import {behindPlan, helperOf, quorumCameBack, runIn, survivorOf} from './common.ts';
-import {giveTurn, makeHelper, refusedUntouched, replaceOldPod, turnOf} from './forceHelper.ts';
+import {forceMayHaveBegun, giveTurn, makeHelper, refusedUntouched, replaceOldPod, turnOf} from './forceHelper.ts';
 import {offlineFacts, recordOffline} from './inspect.ts';
 import {replaceEnded} from './stop.ts';
 
@@ -20,7 +20,8 @@ const agentRetryMs = 30_000;
 
 /** The fencing rule, asked again with the newest list of nodes in the moment before a new cluster starts. */
 function guard(observation: Observation): Decision | undefined {
-  const back = quorumCameBack(observation);
+  // What may have been forced already is never let go, whoever comes back: the fencing rule below is what holds another attempt.
+  const back = forceMayHaveBegun(observation) ? undefined : quorumCameBack(observation);
   if (back) return back;
   if (observation.templates?.rollout !== undefined) {
     return blocked('RolloutInProgress', `the template changed during the run: ${observation.templates.rollout}. Undo it (kubectl rollout undo); every name is held and the run goes on by itself then`);
@@ -84,11 +85,11 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
       return {kind: 'act', why: 'looking at the disk again', actions: [{type: 'ReleasePod', pod: helper, force: true}], record: (draft) => {
         if (draft.run?.force === undefined) return;
         // Its etcd never started. With the marker spent its log may say already that its tail is committed: only a force may start on it.
-        if (refusedUntouched(report)) delete draft.run.force.turnGiven;
+        if (refusedUntouched(report, runIn(observation).force)) delete draft.run.force.turnGiven;
         else draft.run.force.refused = [...new Set([...(draft.run.force.refused ?? []), attempt])];
       }};
     }
-    const untouched = refusedUntouched(report) ? 'Nothing was changed on it' : 'The log on it may say already that its last entry is committed, so only a forced start may follow: the run is finished, whatever comes';
+    const untouched = refusedUntouched(report, runIn(observation).force) ? 'Nothing was changed on it' : 'The log on it may say already that its last entry is committed, so only a forced start may follow: the run is finished, whatever comes';
     return blocked('AgentFailed', `the disk of ${survivor.pod} cannot be forced (${report.reason}): ${report.message}. ${untouched}; every name is held`);
   }
   if (report?.command !== 'prepare-force' || forced?.podUID === uid) return undefined;
@@ -127,7 +128,7 @@ export function endForce(observation: Observation): Decision {
   const survivor = survivorOf(observation);
   const helper = helperOf(observation, 'Force', survivor.pod);
   if (forced?.endedAt !== undefined) return done('the forced start has ended');
-  if (helper === undefined) return blocked('FencingUnproven', `pod ${forced?.pod ?? ''} is gone and nobody saw its end: make sure that no etcd runs on the volume of ${survivor.pod}; docs/runbooks/blocked.md, FencingUnproven, says how to go on`);
+  if (helper === undefined) return blocked('FencingUnproven', `pod ${forced?.pod ?? ''} is gone and nobody saw its end: make sure that no etcd runs on the volume of ${survivor.pod}; docs/runbooks/FencingUnproven.md says how to go on`);
   const onNode = observation.nodes.some((candidate) => candidate.name === helper.spec?.nodeName);
   if (endedByKubelet(helper) || !onNode) {
     return done(onNode ? 'the kubelet told the end of the forced start' : `the node of the forced start, ${helper.spec?.nodeName ?? ''}, is gone`, (draft) => {

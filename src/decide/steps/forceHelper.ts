@@ -24,13 +24,20 @@ export function forceMayHaveBegun(observation: Observation): boolean {
   const {force: forced, plan} = observation.status.run ?? {};
   if (forced?.podUID !== undefined) return true;
   const helper = plan === undefined ? undefined : helperOf(observation, 'Force', plan.survivor);
-  if (helper !== undefined && refusedUntouched(agentReport(helper))) return false;
+  if (helper !== undefined && refusedUntouched(agentReport(helper), forced)) return false;
   return forced?.turnGiven === true || (helper !== undefined && turnOf(helper) !== undefined);
 }
 
-/** The agent itself says that it changed nothing. One that was killed said nothing, and may have spent the marker and committed the tail. */
-export const refusedUntouched = (report: AgentReport | undefined): boolean =>
-  report?.ok === false && report.command === 'prepare-force' && report.marker === undefined;
+/** Another pod was there before this one: its etcd may have started. */
+const spentByOthers: readonly string[] = ['MarkerSpent', 'AttemptSuperseded', 'RunSealed'];
+
+/**
+ * The agent itself says that it changed nothing, and no attempt before it had its turn. One that was killed said nothing, and may have
+ * spent the marker and committed the tail.
+ */
+export const refusedUntouched = (report: AgentReport | undefined, forced: Run['force']): boolean =>
+  report?.ok === false && report.command === 'prepare-force' && report.marker === undefined && !spentByOthers.includes(report.reason)
+  && (forced?.attempt ?? 1) === 1 && forced?.refused === undefined;
 
 export const turnOf = (helper: V1Pod) => helper.metadata?.annotations?.[marks.turn];
 

@@ -138,6 +138,10 @@ export function inspect(observation: Observation): Decision {
   const ranked = rankCandidates(observation, data)
     .filter((candidate) => plan.candidates.includes(candidate.pod) && candidate.from === 'disk');
   const first = observation.spec.survivor === undefined ? ranked[0] : ranked.find((c) => c.pod === observation.spec.survivor?.pod);
+  const named = observation.spec.survivor?.pod;
+  if (first === undefined && named !== undefined && ranked.length > 0) {
+    return blocked('SurvivorNotEligible', `spec.survivor: no cluster can start from the data of ${named}: ${unfitMembers(observation, data).join('; ')}. Candidates: ${ranked.map(({pod}) => pod).join(', ')}. Every name is held; another survivor, or none, plans anew`);
+  }
   if (first === undefined) return blocked('NoSurvivor', `none of ${plan.candidates.join(', ')} has data that a cluster can start from: ${unfitMembers(observation, data).join('; ')}. Every name is held. Restore a snapshot, or delete the QuorumRecovery: it lets everything go`);
   if (endsBefore(first, plan.lowest)) return behindPlan(observation, first.pod, first);
   const why = observation.spec.survivor ? plan.why : whyFirst(ranked);

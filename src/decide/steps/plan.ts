@@ -32,7 +32,7 @@ export const recordProposal = (observation: Observation, lost: Lost, {plan, iden
 
 function planFor(observation: Observation, lost: Lost): Decision {
   const proposed = propose(observation, lost);
-  if ('refusal' in proposed) return proposed.refusal;
+  if ('refusal' in proposed) return readAgain(observation) ?? proposed.refusal;
   const {plan} = proposed.proposal;
   const view = viewOf(observation, plan.survivor);
   return {
@@ -41,11 +41,11 @@ function planFor(observation: Observation, lost: Lost): Decision {
   };
 }
 
-/** Where a person is asked, the disks are read beforehand: what an etcd says of itself is not what its disk holds. */
+/** Disks that nobody has read yet, and where a person is asked all of them: what an etcd says of itself is not what its disk holds. */
 function readCandidates(observation: Observation, lost: Lost): Decision | undefined {
-  if (observation.spec.approval !== 'Required') return undefined;
+  const asks = observation.spec.approval === 'Required';
   const read = observation.status.run?.offline ?? [];
-  const unread = lost.candidates.map(({pod}) => pod).filter((pod) => !read.some((facts) => facts.pod === pod));
+  const unread = lost.candidates.filter(({from}) => asks || from === 'unread').map(({pod}) => pod).filter((pod) => !read.some((facts) => facts.pod === pod));
   return unread.length > 0 ? inspectDisks(observation, unread, 'Planning') : undefined;
 }
 

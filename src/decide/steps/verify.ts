@@ -19,7 +19,7 @@ export function verify(observation: Observation): Decision {
 }
 
 /** With OrderedReady the controller makes no pod while one of a lower ordinal is not Ready, and a held one never is. */
-const controllerMakes = ({set, ordinals}: Observation, members: readonly string[], view: OrdinalView) => set?.spec?.podManagementPolicy === 'Parallel'
+export const controllerMakes = ({set, ordinals}: Observation, members: readonly string[], view: OrdinalView) => set?.spec?.podManagementPolicy === 'Parallel'
   || ordinals.every((other) => other.ordinal >= view.ordinal || members.includes(other.pod));
 
 /**

@@ -36,6 +36,11 @@ describe('a plan that needs approval', () => {
     assert.deepEqual(decision.kind === 'act' && decision.actions.map((action) => action.type), ['CreatePod']);
     assert.deepEqual(planned().run?.plan?.lowest, {term: 5, index: 110});
   });
+  it('without it a disk is read where its etcd is silent and nobody has read it: a network volume can be attached again', () => {
+    const witness = {clusterID: 'c1', revision: 40, raftIndex: 90, raftTerm: 5, observedAt: '2026-01-01T00:00:00.000Z', members: [0, 1, 2].map((index) => ({pod: `etcd-${index}`, memberID: idOf(index)}))};
+    const {decision} = after(lost({}, {run: runOf(), lastHealthy: witness}, {ordinals: [{place: {at: 'Anywhere'}}, gone(1), gone(2)]}));
+    assert.deepEqual(decision.kind === 'act' && decision.actions.map((action) => action.type), ['CreatePod'], JSON.stringify(decision).slice(0, 300));
+  });
   it('without it the member\'s own word is enough: its commit index', () => {
     assert.deepEqual(planned({}, []).run?.plan?.lowest, {term: 0, index: 100});
   });

@@ -29,6 +29,9 @@ describe('what runs keep on volumes', () => {
     const found = keptBy(observationOf({status: {run}, spec: {preserve: {retention: '48h'}}}));
     assert.deepEqual(found.map(({pod, claimUID, until}) => [pod, claimUID, until]), [0, 1, 2].map((index) => [`etcd-${index}`, `claim-uid-${index}`, at(48 * 3_600_000)]));
     assert.deepEqual(keptBy(observationOf({status: {run: runOf()}})), []);
+    // The same run, ended once more: its time begins anew, and it is there once.
+    const again = keptBy(observationOf({status: {run, kept: [...found, kept('etcd-0')]}, spec: {preserve: {retention: '96h'}}}));
+    assert.deepEqual(again.map(({run: of, pod, until}) => [of, pod, until]), [['run-0', 'etcd-0', at(-1)], ...[0, 1, 2].map((index) => ['run-1', `etcd-${index}`, at(96 * 3_600_000)])]);
   });
   it('stays until its time is over', () => {
     const {actions, records} = prune(whole({kept: [kept('etcd-0', {until: at(1_000)})]}));

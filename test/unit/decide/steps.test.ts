@@ -36,6 +36,29 @@ const ready = (run = planned(), more: ObservationOptions = {}): ObservationOptio
 
 const told = (decision: Decision): string => ('reason' in decision ? `${decision.kind} ${decision.reason}` : decision.kind === 'act' ? decision.actions.map(({type}) => type).join() : decision.kind);
 
+describe('after the force has begun', () => {
+  const begun = planned({offline: [facts(0), facts(1)], force: {attempt: 1, pod: 'etcd-0-force-1', turnGiven: true}, steps: [{name: 'Force', state: 'Running'}]});
+  const back = ready(begun, {ordinals: [heldHere(0), heldHere(1), held(2)], nodes: [node('node-0'), node('node-1')]});
+  it('nothing is let go when old members are within reach again: another attempt goes on', () => {
+    const next = nextStep(observationOf(back));
+    assert.equal(next && told(next.decision), 'CreatePod');
+  });
+  it('no step ends the run, whatever it says', () => {
+    const next = nextStep(observationOf({...back, status: {...back.status, run: {...begun, steps: [{name: 'Inspect', state: 'Running'}]}}}));
+    assert.equal(next && told(next.decision), 'blocked QuorumOfDataIntact');
+  });
+  it('a member of the new cluster whose pod has gone is made again where its controller waits for a held one', () => {
+    const ordered = newSet(3, {podManagementPolicy: 'OrderedReady'});
+    const ended = planned({force: {attempt: 1, pod: 'f', podUID: 'f', turnGiven: true, endedAt: new Date(now).toISOString()}, plan: planOf({survivor: 'etcd-2', candidates: ['etcd-2']}), steps: [{name: 'Join etcd-0', state: 'Running'}]});
+    const of = (set: typeof ordered) => {
+      const next = nextStep(observationOf({set, ordinals: [held(0), held(1), {object: undefined}], nodes: [node('node-2')], status: {members: records, run: ended, heldPods: ['etcd-0', 'etcd-1']}}));
+      return next?.decision.kind === 'act' && next.decision.actions.map((action) => (action.type === 'CreatePod' ? `${action.pod.metadata?.name ?? ''} ${(action.pod.spec?.schedulingGates ?? []).length}` : action.type)).join();
+    };
+    assert.equal(of(ordered), 'etcd-2 0');
+    assert.notEqual(of(newSet(3, {podManagementPolicy: 'Parallel'})), 'etcd-2 0');
+  });
+});
+
 describe('before the force', () => {
   const back = ready(planned({offline: [facts(0), facts(1)]}), {ordinals: [heldHere(0), heldHere(1), held(2)], nodes: [node('node-0'), node('node-1')]});
   for (const [name, step] of [['Hold', hold], ['Stop', stop], ['Inspect', inspect], ['Force', force]] as const) {
@@ -333,6 +356,16 @@ describe('the turn of the forced start', () => {
       if (status?.state?.terminated) status.state.terminated = {exitCode: 137, reason: 'OOMKilled', finishedAt: new Date(now - 60_000)};
       assert.equal(may(killed), true);
       assert.deepEqual(decided(killed).forced?.refused, [1]);
+    });
+    it('in a later attempt, whatever it says: an earlier one may have forced this data', () => {
+      const later = planned({force: {attempt: 2, pod: 'etcd-0-force-2', turnGiven: true}});
+      assert.equal(forceMayHaveBegun(observationOf(ready(later, {more: {helpers: [refusing({})]}}))), true);
+    });
+    it('because another pod was there before it: that one may have forced this data, and another attempt follows', () => {
+      for (const reason of ['MarkerSpent', 'AttemptSuperseded', 'RunSealed']) {
+        assert.equal(may(refusing({reason})), true, reason);
+        assert.deepEqual(decided(refusing({reason})).forced?.refused, [1]);
+      }
     });
     it('because its log ends before the plan\'s: everything is put back, for another plan', () => {
       assert.equal(told(decided(refusing({reason: 'BehindPlan', inspect: {data: 'Present', lastEntryTerm: 5, index: 90}})).decision), 'abort PlanChanged');
