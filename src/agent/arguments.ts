@@ -17,6 +17,8 @@ export interface Arguments {
   /** Bytes that have to be free for what comes. */
   needs?: number;
   attempt?: number;
+  /** More runs to prune. */
+  finished: string[];
   pod?: string;
   expectMember?: string;
   expectCluster?: string;
@@ -33,7 +35,7 @@ export interface Arguments {
   laterEntryTerm?: number;
 }
 
-const commands: readonly AgentCommand[] = ['inspect', 'copy', 'spend', 'seal', 'set-aside', 'prepare-join', 'prepare-force'];
+const commands: readonly AgentCommand[] = ['inspect', 'copy', 'spend', 'seal', 'set-aside', 'prepare-join', 'prepare-force', 'restore-copy', 'prune'];
 
 const flags = {
   root: {type: 'string'},
@@ -44,6 +46,7 @@ const flags = {
   member: {type: 'string'},
   needs: {type: 'string'},
   attempt: {type: 'string'},
+  finished: {type: 'string'},
   pod: {type: 'string'},
   'expect-member': {type: 'string'},
   'expect-cluster': {type: 'string'},
@@ -68,11 +71,14 @@ const rules: Record<AgentCommand, {needs: readonly Flag[]; takes: readonly Flag[
   'prepare-force': {
     needs: ['data-dir', 'attempt', 'pod'], takes: ['expect-member', 'expect-cluster', 'expect-term', 'expect-index', 'copy', 'commit-tail', 'later-entry-term'],
   },
+  'restore-copy': {needs: ['data-dir'], takes: ['attempt']},
+  prune: {needs: ['data-dir'], takes: ['finished']},
 };
 
 const memberID = /^[0-9a-f]{1,16}$/;
 const formats: Partial<Record<Flag, {pattern: RegExp; what: string}>> = {
   run: {pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, what: 'a DNS label'},
+  finished: {pattern: /^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(,|$))+(?<!,)$/, what: 'DNS labels with commas between them'},
   member: {pattern: memberID, what: 'a member ID in lower-case hex'},
   'expect-member': {pattern: memberID, what: 'a member ID in lower-case hex'},
   'expect-cluster': {pattern: memberID, what: 'a cluster ID in lower-case hex'},
@@ -112,6 +118,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     root: pathOf(values, 'root') ?? '',
     copy: values.copy !== false,
     commitTail: values['commit-tail'] !== false,
+    finished: text(values.finished)?.split(',') ?? [],
     ...optional('dataDir', pathOf(values, 'data-dir')),
     ...optional('walDir', pathOf(values, 'wal-dir')),
     ...optional('walRoot', pathOf(values, 'wal-root')),

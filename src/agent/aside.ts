@@ -15,7 +15,8 @@ import {statIfThere} from './volume.ts';
  * ("both member and proxy directories exist") as without (3.6 and later: "v2 http proxy has already been deprecated"; before: it cannot
  * make a directory of that name). The order is
  *   intent, block, WAL away, data away, guard in (or out), block out, intent out
- * and a run that finds the traces of another goes on from there: every step is skipped where its result stands already.
+ * and a run that finds the traces of another goes on from there: every step is skipped where its result stands already. Where a copy is
+ * put back (restoring.ts), it is moved in between "away" and "block out", in the guard's place.
  */
 
 const numberedName = /^set-aside(?:-([1-9][0-9]*))?$/;
@@ -32,30 +33,47 @@ export type Afterwards = 'guard' | 'nothing';
 export function setAside(place: DataPlace, afterwards: Afterwards): boolean {
   const member = memberKind(place);
   refuseForeign(member);
-  const before = pending(place, member);
-  if (before === undefined) {
-    return finish(place, member, afterwards);
+  const moved = takeAway(place, {data: member.kind === 'directory', wal: place.wal.separate && isFilled(place.wal.path)});
+  return finish(place, memberKind(place), afterwards) || moved;
+}
+
+/** Moves the data, the WAL or both away, behind the block, which stays. Nothing happens where there is nothing to move. */
+export function takeAway(place: DataPlace, moves: {data: boolean; wal: boolean}): boolean {
+  if (!moves.data && !moves.wal) {
+    return false;
   }
-  const {number, moveData, moveWal} = before;
   const {durable} = place;
+  const number = unfinishedNumber(place) ?? nextNumber(place);
   durable.makeDirectory(place.runDirectory);
-  durable.writeFile(intentPath(place), `${JSON.stringify({number} satisfies Intent)}\n`);
+  durable.writeFile(asideIntentPath(place), `${JSON.stringify({number} satisfies Intent)}\n`);
   block(place);
-  if (moveWal) {
+  if (moves.wal) {
     moveTo(place, place.wal.path, join(place.wal.runDirectory, asideName(number), 'wal'));
   }
-  if (moveData) {
+  if (moves.data) {
     moveTo(place, place.member, join(place.runDirectory, asideName(number), 'member'));
   }
-  finish(place, memberKind(place), afterwards);
   return true;
 }
 
 /** Everything that this run has set aside so far, in order. */
 export function movedSoFar(place: DataPlace): SetAsideFacts['moved'] {
-  const data = asideNumbers(place.runDirectory).flatMap((number) => found(place.root, place.runDirectory, number, 'member'));
-  const wal = asideNumbers(place.wal.runDirectory).flatMap((number) => found(place.wal.root, place.wal.runDirectory, number, 'wal'));
-  return [...data.map((to) => ({what: 'data' as const, to})), ...wal.map((to) => ({what: 'wal' as const, to}))];
+  const data = asideNumbers(place.runDirectory).flatMap((number) => movedData(place, number));
+  const wal = asideNumbers(place.wal.runDirectory).flatMap((number) => movedWal(place, number));
+  return [...data, ...wal];
+}
+
+/** What belongs together under one number. */
+export function movedAs(place: DataPlace, number: number): SetAsideFacts['moved'] {
+  return [...movedData(place, number), ...movedWal(place, number)];
+}
+
+function movedData(place: DataPlace, number: number): SetAsideFacts['moved'] {
+  return found(place.root, place.runDirectory, number, 'member').map((to) => ({what: 'data', to}));
+}
+
+function movedWal(place: DataPlace, number: number): SetAsideFacts['moved'] {
+  return found(place.wal.root, place.wal.runDirectory, number, 'wal').map((to) => ({what: 'wal', to}));
 }
 
 /** Takes the block of an interrupted set-aside away, where the data that stands there is to be started as it is. */
@@ -66,15 +84,31 @@ export function unblock(place: DataPlace): void {
   }
 }
 
-function pending(place: DataPlace, member: MemberKind): {number: number; moveData: boolean; moveWal: boolean} | undefined {
-  const moveData = member.kind === 'directory';
-  const moveWal = place.wal.separate && isFilled(place.wal.path);
-  if (!moveData && !moveWal) {
+/** Ends a set-aside: etcd may start on what stands there now. */
+export function conclude(place: DataPlace): void {
+  unblock(place);
+  if (statIfThere(asideIntentPath(place)) !== undefined) {
+    place.durable.remove(asideIntentPath(place));
+  }
+}
+
+/** Number of the set-aside that this run has begun and not ended. */
+export function unfinishedNumber(place: DataPlace): number | undefined {
+  try {
+    const {number} = JSON.parse(readFileSync(asideIntentPath(place), 'utf8')) as Partial<Intent>;
+    return number;
+  } catch {
     return undefined;
   }
-  const intent = readIntent(place);
-  const last = Math.max(0, ...asideNumbers(place.runDirectory), ...asideNumbers(place.wal.runDirectory));
-  return {number: intent?.number ?? last + 1, moveData, moveWal};
+}
+
+/** Lets the next set-aside of this run take a new number, where that of an unfinished one is no use any more. */
+export function abandonAside(place: DataPlace): void {
+  place.durable.remove(asideIntentPath(place));
+}
+
+function nextNumber(place: DataPlace): number {
+  return Math.max(0, ...asideNumbers(place.runDirectory), ...asideNumbers(place.wal.runDirectory)) + 1;
 }
 
 function finish(place: DataPlace, member: MemberKind, afterwards: Afterwards): boolean {
@@ -88,10 +122,7 @@ function finish(place: DataPlace, member: MemberKind, afterwards: Afterwards): b
     durable.remove(place.member);
     changed = true;
   }
-  unblock(place);
-  if (statIfThere(intentPath(place)) !== undefined) {
-    durable.remove(intentPath(place));
-  }
+  conclude(place);
   return changed;
 }
 
@@ -109,16 +140,26 @@ function writeGuard(place: DataPlace): void {
   }
 }
 
-function block(place: DataPlace): void {
+/** Keeps etcd from starting. */
+export function block(place: DataPlace): void {
+  if (blockedBy(place) === undefined) {
+    place.durable.makeDirectory(place.dataDirectory);
+    place.durable.writeFile(blockPath(place), blockText(place.run), join(place.runDirectory, 'block.tmp'));
+  }
+}
+
+/**
+ * The run whose block stands in the data directory.
+ * @throws {Refusal} Conflict for anything else of that name
+ */
+export function blockedBy(place: DataPlace): string | undefined {
   const path = blockPath(place);
   const stats = statIfThere(path);
-  if (stats !== undefined && !(stats.isFile() && readBlock(path) !== undefined)) {
+  const own = stats?.isFile() === true ? readBlock(path) : undefined;
+  if (stats !== undefined && own === undefined) {
     throw new Refusal('Conflict', `${path} is not this operator's. etcd does not start beside it; a person has to say what it is.`);
   }
-  if (stats === undefined) {
-    place.durable.makeDirectory(place.dataDirectory);
-    place.durable.writeFile(path, blockText(place.run), join(place.runDirectory, 'block.tmp'));
-  }
+  return own?.run;
 }
 
 function moveTo(place: DataPlace, from: string, to: string): void {
@@ -136,7 +177,8 @@ function moveTo(place: DataPlace, from: string, to: string): void {
   }
 }
 
-function refuseForeign(member: MemberKind): void {
+/** @throws {Refusal} Conflict */
+export function refuseForeign(member: MemberKind): void {
   if (member.kind === 'other') {
     throw new Refusal('Conflict', `${member.what}. Nothing was changed; a person has to say what it is.`);
   }
@@ -159,23 +201,14 @@ function found(root: string, runDirectory: string, number: number, name: 'member
   return statIfThere(path) === undefined ? [] : [relativeTo(root, path)];
 }
 
-function isFilled(path: string): boolean {
+export function isFilled(path: string): boolean {
   return statIfThere(path)?.isDirectory() === true && readdirSync(path).length > 0;
 }
 
-function readIntent(place: DataPlace): Intent | undefined {
-  try {
-    const {number} = JSON.parse(readFileSync(intentPath(place), 'utf8')) as Partial<Intent>;
-    return number === undefined ? undefined : {number};
-  } catch {
-    return undefined;
-  }
-}
-
-function intentPath(place: DataPlace): string {
+export function asideIntentPath(place: DataPlace): string {
   return join(place.runDirectory, 'set-aside-intent.json');
 }
 
-function blockPath(place: DataPlace): string {
+export function blockPath(place: DataPlace): string {
   return join(place.dataDirectory, 'proxy');
 }

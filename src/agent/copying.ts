@@ -1,35 +1,18 @@
 import {createHash} from 'node:crypto';
-import {chmodSync, mkdirSync, readFileSync} from 'node:fs';
+import {chmodSync, mkdirSync} from 'node:fs';
+import type {Stats} from 'node:fs';
 import {join} from 'node:path';
 import {freeBytes} from './facts.ts';
 import {giveTo, syncDirectory} from './durable.ts';
-import {errorCode, Refusal} from './failure.ts';
+import {isSpaceError, Refusal} from './failure.ts';
 import {copyFile, digestFile, unchanged, walkTree} from './files.ts';
-import type {FileDigest, TreeEntry} from './files.ts';
+import type {TreeEntry} from './files.ts';
+import {copyPath, damaged, readManifest, sameDigest} from './manifest.ts';
+import type {Manifest, ManifestEntry, ManifestFile} from './manifest.ts';
 import {memberKind, relativeTo} from './place.ts';
 import type {DataPlace} from './place.ts';
 import type {CopyFacts} from './report.ts';
 import {statIfThere} from './volume.ts';
-
-/** manifest.json beside the copied trees. */
-interface Manifest {
-  version: 1;
-  run: string;
-  createdAt: string;
-  /** Where the trees were, below their volumes' roots. */
-  dataDirectory: string;
-  walDirectory?: string;
-  files: ManifestFile[];
-  /** Preallocated files of etcd's file pipeline: they hold nothing. */
-  skipped: string[];
-}
-
-interface ManifestFile extends FileDigest {
-  path: string;
-  mode: number;
-  uid: number;
-  gid: number;
-}
 
 interface Source {
   /** Name in the copy. */
@@ -39,8 +22,7 @@ interface Source {
 }
 
 /** Kept free on the volume beyond the copy itself, for its directories and the file system's own needs. */
-const reserveBytes = 4 << 20;
-const spaceCodes = new Set(['ENOSPC', 'EDQUOT']);
+export const reserveBytes = 4 << 20;
 const pipelineFile = /(^|\/)\d+\.tmp$/;
 
 export interface CopyOptions {
@@ -55,7 +37,7 @@ export interface CopyOptions {
  * @throws {Refusal} NoData, Guarded, NoSpace, CopyDamaged, DataInUse, UnsafePath
  */
 export function copyData(place: DataPlace, options: CopyOptions = {}): CopyFacts {
-  const target = join(place.runDirectory, 'copy');
+  const target = copyPath(place.runDirectory);
   if (statIfThere(target) !== undefined) {
     return verifyCopy(place, target);
   }
@@ -70,7 +52,7 @@ export function copyData(place: DataPlace, options: CopyOptions = {}): CopyFacts
   try {
     return makeCopy(place, {sources, temporary, target, now});
   } catch (error) {
-    if (!spaceCodes.has(errorCode(error) ?? '') && !(error instanceof Refusal)) {
+    if (!isSpaceError(error) && !(error instanceof Refusal)) {
       throw error;
     }
     place.durable.removeTree(temporary);
@@ -102,6 +84,7 @@ interface Job {
 
 function makeCopy(place: DataPlace, {sources, temporary, target, now}: Job): CopyFacts {
   const files: ManifestFile[] = [];
+  const directories: ManifestEntry[] = [];
   const skipped: string[] = [];
   let reflinked = 0;
   let reflink = true;
@@ -112,13 +95,14 @@ function makeCopy(place: DataPlace, {sources, temporary, target, now}: Job): Cop
       const to = join(temporary, name);
       if (stats.isDirectory()) {
         mkdirSync(to, {mode: 0o700});
+        directories.push({path: name, ...ownership(stats)});
       } else if (pipelineFile.test(name)) {
         skipped.push(name);
       } else {
         const {reflinked: shared, ...digest} = copyFile(join(source.top, path), to, stats, reflink);
         reflink = shared;
         reflinked += shared ? 1 : 0;
-        files.push({path: name, ...digest, mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid});
+        files.push({path: name, ...digest, ...ownership(stats)});
       }
     }
   }
@@ -130,6 +114,7 @@ function makeCopy(place: DataPlace, {sources, temporary, target, now}: Job): Cop
     createdAt: now().toISOString(),
     dataDirectory: relativeTo(place.root, place.dataDirectory),
     ...(place.wal.separate ? {walDirectory: relativeTo(place.wal.root, place.wal.path)} : {}),
+    directories,
     files,
     skipped,
   };
@@ -199,37 +184,19 @@ function noSpace(needed: number, free: number): Refusal {
 }
 
 function verifyCopy(place: DataPlace, target: string): CopyFacts {
-  const text = readManifest(target);
-  const manifest = parseManifest(text);
-  if (manifest === undefined || manifest.run !== place.run) {
-    throw damaged(target, 'its manifest.json is missing or not this run\'s');
-  }
+  const {manifest, text} = readManifest(place.run, target);
   for (const {path, ...expected} of manifest.files) {
     const file = join(target, path);
     const there = statIfThere(file)?.isFile() === true ? digestFile(file) : undefined;
-    if (there?.sha256 !== expected.sha256 || there.size !== expected.size || there.dataBytes !== expected.dataBytes) {
+    if (!sameDigest(there, expected)) {
       throw damaged(target, `${path} is not what was copied`);
     }
   }
   return {...summary(place, target, text, manifest), reflinked: 0, already: true};
 }
 
-function damaged(target: string, what: string): Refusal {
-  return new Refusal('CopyDamaged', `The copy in ${target} cannot be trusted: ${what}. It is left as it is; a person has to look at it.`);
-}
-
-function readManifest(target: string): string {
-  const path = join(target, 'manifest.json');
-  return statIfThere(path)?.isFile() === true ? readFileSync(path, 'utf8') : '';
-}
-
-function parseManifest(text: string): Manifest | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<Manifest>;
-    return value.version === 1 && Array.isArray(value.files) ? (value as Manifest) : undefined;
-  } catch {
-    return undefined;
-  }
+function ownership({mode, uid, gid}: Stats): Omit<ManifestEntry, 'path'> {
+  return {mode: mode & 0o7777, uid, gid};
 }
 
 function summary(place: DataPlace, target: string, text: string, {files}: Manifest): Omit<CopyFacts, 'already' | 'reflinked'> {

@@ -1,6 +1,6 @@
 import {
-  chownSync, closeSync, constants, fstatSync, fsyncSync, ftruncateSync, linkSync, mkdirSync, openSync, renameSync, rmSync, unlinkSync, writeFileSync,
-  writeSync,
+  chownSync, closeSync, constants, fstatSync, fsyncSync, ftruncateSync, linkSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, unlinkSync,
+  writeFileSync, writeSync,
 } from 'node:fs';
 import {dirname} from 'node:path';
 import type {FileStep} from '../etcd/wal/append.ts';
@@ -76,6 +76,12 @@ export class Durable {
     return true;
   }
 
+  /** False if something is there already. Without content it takes no block. */
+  createEmpty(path: string): boolean {
+    this.onStep(`create ${path}`);
+    return this.createPlain(path, '');
+  }
+
   /**
    * Where the file system has no hard links: still created by one process only, but a kill in between leaves it without its content.
    * Readers take such a file as somebody else's.
@@ -116,6 +122,21 @@ export class Durable {
     syncDirectory(dirname(path));
   }
 
+  /** False if there is something in it, which stays. */
+  removeEmptyDirectory(path: string): boolean {
+    this.onStep(`rmdir ${path}`);
+    try {
+      rmdirSync(path);
+    } catch (error) {
+      if (errorCode(error) === 'ENOTEMPTY' || errorCode(error) === 'EEXIST') {
+        return false;
+      }
+      throw error;
+    }
+    syncDirectory(dirname(path));
+    return true;
+  }
+
   /** Changes bytes of a regular file that is there, step by step; what counts is on the disk because the last step syncs. */
   changeFile(path: string, steps: readonly FileStep[]): void {
     const fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
@@ -132,7 +153,7 @@ export class Durable {
     }
   }
 
-  /** A directory that this agent made for itself and did not finish; links in it are removed, not followed. */
+  /** A directory that is this agent's alone: it did not finish it, or is pruning it; links in it are removed, not followed. */
   removeTree(path: string): void {
     this.onStep(`remove ${path}`);
     rmSync(path, {recursive: true, force: true});

@@ -19,3 +19,10 @@ export class Refusal extends Error {
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
+
+const spaceCodes = new Set(['ENOSPC', 'EDQUOT']);
+
+/** The volume, or this user's part of it, is full. */
+export function isSpaceError(error: unknown): boolean {
+  return spaceCodes.has(errorCode(error) ?? '');
+}

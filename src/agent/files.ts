@@ -9,6 +9,9 @@ import {giveTo} from './durable.ts';
 import {errorCode, Refusal} from './failure.ts';
 import {statIfThere} from './volume.ts';
 
+/** Owner and permissions that a file is given. */
+export type Ownership = Pick<Stats, 'mode' | 'uid' | 'gid'>;
+
 /** One file of a copy. Bytes after dataBytes are zeros (a hole in the copy), and not part of the hash. */
 export interface FileDigest {
   size: number;
@@ -48,7 +51,7 @@ export function walkTree(top: string, path = ''): TreeEntry[] {
  * Copies one file to a path where nothing is, with its mode and, where allowed, its owner, and syncs it.
  * Runs of zeros become holes: etcd preallocates WAL segments of 64 MB, of which often little is used.
  */
-export function copyFile(from: string, to: string, source: Stats, reflink: boolean): FileDigest & {reflinked: boolean} {
+export function copyFile(from: string, to: string, source: Ownership, reflink: boolean): FileDigest & {reflinked: boolean} {
   const reflinked = reflink && tryReflink(from, to);
   const input = openSync(reflinked ? to : from, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
@@ -142,7 +145,7 @@ function hashZeros(hash: Hash, count: number): void {
   }
 }
 
-function finish(path: string, source: Stats): void {
+function finish(path: string, source: Ownership): void {
   giveTo(path, source);
   chmodSync(path, source.mode & 0o7777);
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);

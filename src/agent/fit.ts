@@ -95,6 +95,9 @@ function lastResort(report: AgentReport): AgentReport {
   if (report.ok && (report.command === 'set-aside' || report.command === 'prepare-join')) {
     return {...report, moved: report.moved.slice(-keptChanges)};
   }
+  if (report.ok && report.command === 'prune') {
+    return {...report, runs: report.runs.slice(0, keptChanges).map(({run, files, bytes, already}) => ({run, files, bytes, already}))};
+  }
   return {
     ok: false,
     command: report.command,

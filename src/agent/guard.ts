@@ -31,8 +31,8 @@ export function blockText(run: string): string {
     blockLine,
     `run: ${run}`,
     '',
-    'The Quorum Recovery Operator is setting this member\'s data aside. While a file of this name stands in a data directory, etcd does',
-    'not start there. The operator removes it when it is done, also after a crash: start the same run again.',
+    'The Quorum Recovery Operator is setting this member\'s data aside, or putting a copy of it back. While a file of this name stands in',
+    'a data directory, etcd does not start there. The operator removes it when it is done, also after a crash: start the same again.',
   ].join('\n')}\n`;
 }
 

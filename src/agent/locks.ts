@@ -32,22 +32,25 @@ function minor(dev: number): number {
   return (dev & 0xff) | ((dev >>> 12) & 0xfff00);
 }
 
+/** Whether this host shows a lock on one of the files; false where it does not say. */
+export function anyLocked(files: readonly FileIdentity[]): boolean {
+  try {
+    return isLocked(readFileSync('/proc/locks', 'utf8'), files);
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Refuses where an etcd on this host holds its data. It is a last line, not a proof: a process on another host or a file system whose
  * device numbers differ (btrfs) does not show. That nothing runs is proven by the operator before the agent starts.
  * @throws {Refusal} DataInUse
  */
 export function refuseRunningEtcd(place: DataPlace): void {
-  let locks: string;
-  try {
-    locks = readFileSync('/proc/locks', 'utf8');
-  } catch {
-    return;
-  }
   const names = statIfThere(place.wal.path)?.isDirectory() === true ? readdirSync(place.wal.path) : [];
   const paths = [...names.map((name) => join(place.wal.path, name)), join(place.member, 'snap', 'db')];
   const files = paths.map((path) => statIfThere(path)).filter((stats) => stats?.isFile() === true);
-  if (isLocked(locks, files as FileIdentity[])) {
+  if (anyLocked(files as FileIdentity[])) {
     throw new Refusal('DataInUse', `An etcd on this node holds a lock on the data in ${place.dataDirectory}. Nothing was changed; stop it first.`);
   }
 }

@@ -1,6 +1,6 @@
 import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {Refusal} from './failure.ts';
+import {isSpaceError, Refusal} from './failure.ts';
 import type {Place} from './place.ts';
 import type {SpendFacts} from './report.ts';
 import {statIfThere} from './volume.ts';
@@ -40,14 +40,25 @@ export function spendMarker(place: Place, attempt: number, pod: string, now: () 
 export function sealRun(place: Place, now: () => Date = () => new Date()): boolean {
   place.durable.makeDirectory(place.runDirectory);
   const content = `${JSON.stringify({run: place.run, at: now().toISOString()})}\n`;
-  return place.durable.createFile(sealPath(place), content, join(place.runDirectory, '.sealed.tmp'));
+  const temporary = join(place.runDirectory, '.sealed.tmp');
+  try {
+    return place.durable.createFile(sealPath(place), content, temporary);
+  } catch (error) {
+    if (!isSpaceError(error)) {
+      throw error;
+    }
+    // On a full volume, which is why a run may be pruned, there is mostly still room for a name; that it is there is what counts.
+    place.durable.remove(temporary);
+    return place.durable.createEmpty(sealPath(place));
+  }
 }
 
 function sealPath(place: Place): string {
   return join(place.runDirectory, 'sealed');
 }
 
-function refuseLate(place: Place, attempt: number): void {
+/** @throws {Refusal} RunSealed, AttemptSuperseded */
+export function refuseLate(place: Place, attempt: number): void {
   if (statIfThere(sealPath(place)) !== undefined) {
     throw new Refusal('RunSealed', `Run ${place.run} has forced its cluster and was sealed: it is not forced again.`);
   }

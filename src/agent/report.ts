@@ -5,7 +5,7 @@
  * IDs are lower-case hex without 0x, as etcdctl prints them. Indexes, terms and revisions are safe integers. Sizes are bytes.
  */
 
-export type AgentCommand = 'inspect' | 'copy' | 'spend' | 'seal' | 'set-aside' | 'prepare-join' | 'prepare-force';
+export type AgentCommand = 'inspect' | 'copy' | 'spend' | 'seal' | 'set-aside' | 'prepare-join' | 'prepare-force' | 'restore-copy' | 'prune';
 
 /** Upper limit of a report in bytes; the kubelet cuts a termination message at 4,096. */
 export const reportLimitBytes = 4_000;
@@ -30,11 +30,15 @@ export type AgentFailureReason =
   | 'NoSpace'
   /** A copy of this run is there, but it does not match its manifest. */
   | 'CopyDamaged'
+  /** This run keeps no copy on the volume: it made none, or it was pruned. */
+  | 'NoCopy'
+  /** The run has begun to move data and was interrupted: what it keeps is still needed. The same command again ends it. */
+  | 'Unfinished'
   /** A file changed while it was copied: a process still writes to the volume. */
   | 'DataInUse'
   /** The marker of this attempt was spent by another pod. */
   | 'MarkerSpent'
-  /** A later attempt of this run was spent already. */
+  /** A later attempt of this run was begun already. */
   | 'AttemptSuperseded'
   /** The run was sealed: its force is done and may not be repeated. */
   | 'RunSealed'
@@ -276,6 +280,53 @@ export type PrepareForceReport = AgentSuccess<'prepare-force'> & {
   milliseconds: {inspect: number; copy: number; tail?: number; total: number};
 };
 
+/** What a copy consisted of that was put back. */
+export interface RestoredFiles {
+  files: number;
+  /** Bytes of the files by their sizes. */
+  bytes: number;
+  /** Bytes read and written; smaller than bytes: see CopyFacts. */
+  copiedBytes: number;
+  /** Files that share their blocks with the copy (reflink). */
+  reflinked: number;
+  /** SHA-256 of the copy's manifest.json, hex. */
+  manifestSHA256: string;
+}
+
+export interface RestoreFacts extends RestoredFiles {
+  /** A copy can be put back more than once; each attempt does it once. */
+  attempt: number;
+  /** What stands in its place again. The copy itself is kept. */
+  restored: ('data' | 'wal')[];
+  /** What was there before, and where it was set aside; empty where there was nothing but the guard. */
+  moved: SetAsideFacts['moved'];
+  /** True: an earlier start of this attempt did it, and what it put there still stands there, with what etcd may have written since. */
+  already: boolean;
+}
+
+export type RestoreCopyReport = AgentSuccess<'restore-copy'> & RestoreFacts;
+
+export interface PrunedRun {
+  run: string;
+  /** Files that this start of the command removed, on the data volume and on the WAL's. */
+  files: number;
+  /** Allocated bytes of what was removed. Blocks that were shared with other files (reflink) are not free for it. */
+  bytes: number;
+  /** True: there was nothing left to remove, and the run was sealed already. */
+  already: boolean;
+  /** Names in the run's directory that are not this operator's: left as they are. The first ones. */
+  left?: string[];
+}
+
+export type PruneReport = AgentSuccess<'prune'> & {
+  /** `run` first, then the others in the order in which they were named. */
+  runs: PrunedRun[];
+  /** Sums over all runs. */
+  files: number;
+  bytes: number;
+  already: boolean;
+};
+
 export type AgentSuccessReport =
   | InspectReport
   | CopyReport
@@ -283,7 +334,9 @@ export type AgentSuccessReport =
   | SealReport
   | SetAsideReport
   | PrepareJoinReport
-  | PrepareForceReport;
+  | PrepareForceReport
+  | RestoreCopyReport
+  | PruneReport;
 
 /** Discriminated by `command` and `ok`. */
 export type AgentReport = AgentSuccessReport | AgentFailure;

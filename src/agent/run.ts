@@ -5,6 +5,8 @@ import {inspect} from './commands/inspect.ts';
 import {seal, spend} from './commands/marker.ts';
 import {prepareForce} from './commands/prepare-force.ts';
 import {prepareJoin} from './commands/prepare-join.ts';
+import {prune} from './commands/prune.ts';
+import {restoreCopyCommand} from './commands/restore-copy.ts';
 import {setAsideCommand} from './commands/set-aside.ts';
 import {errorCode, Refusal} from './failure.ts';
 import type {AgentCommand, AgentFailure, AgentReport, AgentSuccessReport} from './report.ts';
@@ -26,6 +28,8 @@ const commands: Record<AgentCommand, (args: Arguments, onStep?: OnStep) => Agent
   'set-aside': setAsideCommand,
   'prepare-join': prepareJoin,
   'prepare-force': prepareForce,
+  'restore-copy': restoreCopyCommand,
+  prune,
 };
 
 /** Runs one command; refusals and failed system calls are thrown. */

@@ -38,7 +38,7 @@ export function planTail(facts: PresentData, wal: WalSummary, stamp: string, {co
   const untouched = 'Nothing was changed, and the marker is not spent.';
   throw decision.reason === 'Corrupt'
     ? new Refusal('Unreadable', `The WAL's tail cannot be committed: ${decision.why}. ${untouched}`, {inspect: facts})
-    : new Refusal('TailRemovesMember', `The WAL's tail must not be committed: ${decision.why}. Force without the tail, or restore. ${untouched}`, {inspect: facts});
+    : new Refusal('TailRemovesMember', `The WAL's tail must not be committed: ${decision.why}. Start from another member, or restore a snapshot. ${untouched}`, {inspect: facts});
 }
 
 /**

@@ -104,7 +104,7 @@ function run(args: Arguments, disk: Disk): AgentReport {
     }
     case 'prepare-join': return prepareJoin(args, disk);
     case 'prepare-force': return prepareForce(args, disk);
-    case 'copy': case 'spend': case 'seal': return refuse(args, 'BadUsage', 'the operator does not use it');
+    case 'copy': case 'spend': case 'seal': case 'restore-copy': case 'prune': return refuse(args, 'BadUsage', 'the operator does not use it');
   }
 }
 

@@ -6,7 +6,7 @@ import {inspectData} from '../facts.ts';
 import type {Inspection} from '../facts.ts';
 import {errorCode, Refusal} from '../failure.ts';
 import {refuseRunningEtcd} from '../locks.ts';
-import {spendMarker} from '../marker.ts';
+import {refuseLate, spendMarker} from '../marker.ts';
 import {locateData} from '../place.ts';
 import type {OnStep} from '../run.ts';
 import type {PrepareForceReport, PresentData, SpendFacts} from '../report.ts';
@@ -24,6 +24,8 @@ import {stampOf} from '../volume.ts';
 export function prepareForce(args: Arguments, onStep?: OnStep): PrepareForceReport {
   const begin = performance.now();
   const place = locateData(args, onStep);
+  // Before the copy: nobody would remove what a late pod of a pruned run copied.
+  refuseLate(place, args.attempt ?? 0);
   refuseRunningEtcd(place);
   const stamp = stampOf(place.wal.path);
   const {facts, wal} = requireForceable(inspectData(place), args);

@@ -1,66 +1,11 @@
 import assert from 'node:assert/strict';
-import {existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import fc from 'fast-check';
-import {killAt, newVolume, refuse, removeVolumes, snapshotOf, succeed, writeData} from './volumes.ts';
+import {etcdWould, fill, flagsOf, killAt, layouts, newVolume, refuse, removeVolumes, snapshotOf, snapshots, succeed, writeData} from './volumes.ts';
+import type {Volume} from './volumes.ts';
 
-interface Layout {
-  name: string;
-  make(): {root: string; data: string; wal?: string; walRoot?: string};
-}
-
-/** Where data directory and WAL are. */
-const layouts: Layout[] = [
-  {
-    name: 'WAL in the member directory',
-    make: () => {
-      const root = newVolume();
-      return {root, data: join(root, 'data')};
-    },
-  },
-  {
-    name: 'data directory at the root of the volume, WAL beside it',
-    make: () => {
-      const root = newVolume();
-      return {root, data: root, wal: join(root, 'wal')};
-    },
-  },
-  {
-    name: 'WAL on another volume',
-    make: () => {
-      const walRoot = newVolume();
-      const root = newVolume();
-      return {root, data: join(root, 'data'), wal: join(walRoot, 'etcd', 'wal'), walRoot};
-    },
-  },
-];
-
-type Volume = ReturnType<Layout['make']>;
-
-function flags({root, data, wal, walRoot}: Volume, command = 'set-aside'): string[] {
-  return [
-    command, '--root', root, '--data-dir', data, '--run', 'r1',
-    ...(wal === undefined ? [] : ['--wal-dir', wal]), ...(walRoot === undefined ? [] : ['--wal-root', walRoot]),
-  ];
-}
-
-function fill(volume: Volume): void {
-  writeData(volume.data, volume.wal === undefined ? {} : {walDir: volume.wal});
-}
-
-function snapshots({root, walRoot}: Volume): unknown {
-  return [snapshotOf(root), walRoot === undefined ? undefined : snapshotOf(walRoot)];
-}
-
-/** What an etcd that is started now would do. It looks for `proxy` and `member` first, then for segments in its WAL directory. */
-function etcdWould({data, wal}: Volume): 'exit' | 'start on its data' | 'form a new cluster' {
-  const member = join(data, 'member');
-  if (existsSync(join(data, 'proxy')) || (existsSync(member) && !statSync(member).isDirectory())) {
-    return 'exit';
-  }
-  const walDir = wal ?? join(member, 'wal');
-  return existsSync(walDir) && readdirSync(walDir).some((name) => name.endsWith('.wal')) ? 'start on its data' : 'form a new cluster';
-}
+const flags = (volume: Volume, command = 'set-aside'): string[] => flagsOf(volume, command);
 
 describe('agent set-aside', () => {
   afterEach(removeVolumes);

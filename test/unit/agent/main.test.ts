@@ -53,6 +53,14 @@ describe('agent main', () => {
       [['inspect', '--root', root, '--run', 'r1', '--data-dir', root, '--no-commit-tail'], /inspect has no flag --commit-tail/],
       [['prepare-force', '--root', root, '--run', 'r1', '--data-dir', root, '--attempt', '1', '--pod', 'a', '--later-entry-term', '-1'], /later-entry-term/],
       [['prepare-force', '--root', root, '--run', 'r1', '--data-dir', root, '--attempt', '1', '--pod', 'a', '--later-entry-term', '1e3'], /--later-entry-term must be a raft term/],
+      [['restore-copy', '--root', root, '--run', 'r1'], /restore-copy needs --data-dir/],
+      [['restore-copy', '--root', root, '--run', 'r1', '--data-dir', root, '--attempt', '0'], /--attempt must be a number from 1/],
+      [['restore-copy', '--root', root, '--run', 'r1', '--data-dir', root, '--copy'], /restore-copy has no flag --copy/],
+      [['prune', '--root', root, '--run', 'r1'], /prune needs --data-dir/],
+      [['prune', '--root', root, '--run', 'r1', '--data-dir', root, '--finished', 'r2,'], /--finished must be DNS labels with commas between them/],
+      [['prune', '--root', root, '--run', 'r1', '--data-dir', root, '--finished', 'r2,../r3'], /--finished must be/],
+      [['prune', '--root', root, '--run', 'r1', '--data-dir', root, '--finished', ''], /--finished must be/],
+      [['seal', '--root', root, '--run', 'r1', '--finished', 'r2'], /seal has no flag --finished/],
       [['inspect', '--root', join(root, 'none'), '--run', 'r1', '--data-dir', join(root, 'none')], /is the volume mounted there/],
     ];
     for (const [argv, message] of cases) {
@@ -147,6 +155,15 @@ describe('fitReport', () => {
       assert.deepEqual([short.tail?.entries, short.tail?.fromIndex, short.marker, short.inspect.data], [1e6, 1e9, marker, 'Present']);
       assert.equal((short.tail?.confChanges?.length ?? 0) + (short.tail?.confChangesOmitted ?? 0), 108);
     }
+  });
+
+  it('keeps the sums of a prune of very many runs', () => {
+    const runs = Array.from({length: 100}, (_, number) => ({run: `${'r'.repeat(60)}${number}`, files: 1e6, bytes: 1e12, already: false, left: ['\u0001'.repeat(255)]}));
+    const text = fitReport({ok: true, command: 'prune', run: 'r1', runs, files: 1e8, bytes: 1e14, already: false});
+    assert.ok(Buffer.byteLength(text) <= reportLimitBytes, `${Buffer.byteLength(text)}`);
+    const short = JSON.parse(text) as AgentReport;
+    assert.ok(short.ok && short.command === 'prune' && short.truncated === true);
+    assert.deepEqual([short.files, short.bytes, short.runs.length], [1e8, 1e14, 8]);
   });
 
   it('shortens the message of a failure', () => {

@@ -16,7 +16,7 @@ describe('agent path safety', () => {
     symlinkSync(outside, join(root, 'way'));
     symlinkSync('nowhere', join(root, 'dangling'));
     for (const path of [outside, join(root, '..', 'x'), join(root, 'data'), join(root, 'way', 'sub'), join(root, 'dangling', 'sub')]) {
-      for (const command of ['inspect', 'copy', 'set-aside']) {
+      for (const command of ['inspect', 'copy', 'set-aside', 'restore-copy', 'prune']) {
         assert.equal(refuse(command, '--root', root, '--data-dir', path, '--run', 'r1').reason, 'UnsafePath', `${command} ${path}`);
       }
     }
@@ -49,7 +49,7 @@ describe('agent path safety', () => {
       const root = newVolume();
       mkdirSync(join(root, link, '..'), {recursive: true});
       symlinkSync(outside, join(root, link));
-      for (const command of ['copy', 'set-aside']) {
+      for (const command of ['copy', 'set-aside', 'restore-copy', 'prune']) {
         const failure = refuse(command, '--root', root, '--data-dir', root, '--run', 'r1', '--wal-dir', join(root, 'wal'));
         assert.equal(failure.reason, 'UnsafePath', `${command} with ${link}`);
       }

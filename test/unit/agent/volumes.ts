@@ -1,4 +1,5 @@
-import {mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, lstatSync, writeFileSync} from 'node:fs';
+import assert from 'node:assert/strict';
+import {existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, lstatSync, statSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {parseArguments} from '../../../src/agent/arguments.ts';
@@ -71,6 +72,64 @@ export function snapshotOf(root: string, path = ''): Record<string, string | nul
   return {[path]: stats.isFile() ? readFileSync(here, 'base64') : 'link'};
 }
 
+/** Where data directory and WAL are. */
+export interface Volume {
+  root: string;
+  data: string;
+  wal?: string;
+  walRoot?: string;
+}
+
+export const layouts: {name: string; make(): Volume}[] = [
+  {
+    name: 'WAL in the member directory',
+    make: () => {
+      const root = newVolume();
+      return {root, data: join(root, 'data')};
+    },
+  },
+  {
+    name: 'data directory at the root of the volume, WAL beside it',
+    make: () => {
+      const root = newVolume();
+      return {root, data: root, wal: join(root, 'wal')};
+    },
+  },
+  {
+    name: 'WAL on another volume',
+    make: () => {
+      const walRoot = newVolume();
+      const root = newVolume();
+      return {root, data: join(root, 'data'), wal: join(walRoot, 'etcd', 'wal'), walRoot};
+    },
+  },
+];
+
+export function flagsOf({root, data, wal, walRoot}: Volume, command: string, run = 'r1'): string[] {
+  return [
+    command, '--root', root, '--data-dir', data, '--run', run,
+    ...(wal === undefined ? [] : ['--wal-dir', wal]), ...(walRoot === undefined ? [] : ['--wal-root', walRoot]),
+  ];
+}
+
+export function fill(volume: Volume): void {
+  writeData(volume.data, volume.wal === undefined ? {} : {walDir: volume.wal});
+}
+
+export function snapshots({root, walRoot}: Volume): Record<string, string | null>[] {
+  return [root, ...(walRoot === undefined ? [] : [walRoot])].map((path) => snapshotOf(path));
+}
+
+/** What an etcd that is started now would do. It looks for `proxy` and `member` first, then for segments in its WAL directory. */
+export function etcdWould({data, wal}: Volume): 'exit' | 'start on its data' | 'form a new cluster' {
+  const member = join(data, 'member');
+  if (existsSync(join(data, 'proxy')) || (existsSync(member) && !statSync(member).isDirectory())) {
+    return 'exit';
+  }
+  const walDir = wal ?? join(member, 'wal');
+  return existsSync(walDir) && readdirSync(walDir).some((name) => name.endsWith('.wal')) ? 'start on its data' : 'form a new cluster';
+}
+
 export function agent(...argv: string[]): Outcome {
   return runAgent(argv);
 }
@@ -110,4 +169,16 @@ export function killAt(step: number, ...argv: string[]): AgentReport | undefined
     }
     throw error;
   }
+}
+
+/** Runs a command that is killed right after its first step that fits. */
+export function killAfter(step: RegExp, ...argv: string[]): void {
+  const steps: string[] = [];
+  const onStep: OnStep = (what) => {
+    if (step.test(steps.at(-1) ?? '')) {
+      throw new Killed();
+    }
+    steps.push(what);
+  };
+  assert.throws(() => runCommand(parseArguments(argv), onStep), Killed, `no step ${String(step)}`);
 }
