@@ -87,6 +87,8 @@ export async function releasePod({client}: Acting, pod: V1Pod, force: boolean): 
 /** The name is free between the two only for the policy, which denies it to the StatefulSet controller. */
 export async function replacePod(acting: Acting, pod: V1Pod, by: V1Pod): Promise<Outcome> {
   await releasePod(acting, pod, true);
+  // Who was deposed meanwhile holds nothing any more.
+  if (acting.signal.aborted) return again('this operator is not the leader any more', 1_000);
   return await createPod(acting, by);
 }
 

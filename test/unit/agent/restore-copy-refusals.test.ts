@@ -30,7 +30,7 @@ describe('agent restore-copy refuses', () => {
   });
 
   describe('refuses a damaged copy, and changes nothing:', () => {
-    const manifest = (volume: Volume, edit: (value: {run: string; files: {path: string; mode: number | string}[]; directories: {path: string}[]}) => void): void => {
+    const manifest = (volume: Volume, edit: (value: {run: string; files: {path: string; size: number}[]; directories: {path: string}[]}) => void): void => {
       const path = own(volume, 'copy', 'manifest.json');
       const value = JSON.parse(readFileSync(path, 'utf8')) as Parameters<typeof edit>[0];
       edit(value);
@@ -51,6 +51,11 @@ describe('agent restore-copy refuses', () => {
         writeFileSync(path, bytes);
       }, /\.wal is not what was copied/],
       ['a file that is gone', (volume) => { rmSync(own(volume, ...db)); }, /member\/snap\/db/],
+      ['a directory in the place of a file', (volume) => {
+        rmSync(own(volume, ...db));
+        mkdirSync(own(volume, ...db));
+        manifest(volume, ({files}) => { Object.assign(files.find(({path}) => path === 'member/snap/db') ?? {}, {size: statSync(own(volume, ...db)).size}); });
+      }, /member\/snap\/db is not what was copied/],
       ['a directory that is gone', (volume) => { rmSync(own(volume, 'copy', 'member'), {recursive: true}); }, /member/],
       ['no manifest', (volume) => { rmSync(own(volume, 'copy', 'manifest.json')); }, /manifest.json is missing/],
       ['a manifest that is cut off', (volume) => { truncateSync(own(volume, 'copy', 'manifest.json'), 50); }, /manifest.json/],
