@@ -90,7 +90,7 @@ describe('agent restore-copy', function () {
           }
           restore(volume);
           assert.deepEqual(settled(volume), settled(reference));
-        }), {numRuns: 25});
+        }), {numRuns: 12});
       });
 
       it('takes the place of this run\'s guard, wherever it is killed', () => {
