@@ -1,5 +1,7 @@
 import {EtcdAccess} from './observe/access.ts';
+import {LeaderWatches} from './observe/leaderWatches.ts';
 import {parseConfig} from './operator/config.ts';
+import {parseKey} from './operator/keys.ts';
 import {runOperator} from './operator/runtime.ts';
 import {Recoverer} from './phases/reconciler.ts';
 import {Reporter} from './phases/reporter.ts';
@@ -16,14 +18,18 @@ switch (invocation.kind) {
   case 'Run': {
     const code = await runOperator(invocation.config, (context) => {
       const etcd = new EtcdAccess();
+      const leaders = new LeaderWatches({onEnd: (key) => { context.enqueue(parseKey(key)); }});
       const recoverer = new Recoverer({
-        client: context.client, status: context.status, etcd, reporter: new Reporter(context.log, context.events, context.metrics),
+        client: context.client, status: context.status, etcd, leaders, reporter: new Reporter(context.log, context.events, context.metrics),
         agentImage: context.config.agentImage, now: () => context.clock.now(), signal: AbortSignal.any([context.signal, context.stopping]),
       });
       return {
         reconcile: async (key) => await recoverer.reconcile(key),
         onPodEvent: (event) => { recoverer.onPod(event.object); },
-        close: () => { etcd.close(); },
+        close: () => {
+          leaders.close();
+          etcd.close();
+        },
       };
     });
     // Sockets of ended calls may linger; the code must not wait for them.

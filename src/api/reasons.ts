@@ -1,13 +1,13 @@
 /** Condition types. Reconciling and Stalled follow kstatus: they are present only while they are True. */
 export const conditionTypes = [
-  'Ready', 'Reconciling', 'Stalled', 'QuorumLost', 'Complete', 'Succeeded', 'Degraded', 'DataLossPossible', 'Held',
+  'Ready', 'Reconciling', 'Stalled', 'QuorumLost', 'Complete', 'Succeeded', 'Degraded', 'DataLossPossible', 'DataRegressed', 'Held',
 ] as const;
 export type ConditionType = (typeof conditionTypes)[number];
 
 /** Why the resource stands still: something in it, or around it, has to change. Nothing was touched. */
 export const stalledReasons = [
   'InvalidSpec', 'StatefulSetNotFound', 'NotEtcd', 'LaunchNotUnderstood', 'MissingConfig', 'DuplicateResource',
-  'SecretNotFound', 'CertificateRejected', 'DataNotOnClaim',
+  'SecretNotFound', 'CertificateRejected', 'DataNotOnClaim', 'AttemptsExhausted',
 ] as const;
 export type StalledReason = (typeof stalledReasons)[number];
 
@@ -21,11 +21,11 @@ export const blockedReasons = [
 export type BlockedReason = (typeof blockedReasons)[number];
 
 /** Reasons of Ready, Complete and Succeeded. */
-export type OutcomeReason = 'Recovered' | 'Degraded' | 'NotNeeded' | 'Failed' | 'Released' | 'Progressing' | 'AwaitingApproval' | 'Paused' | 'Blocked' | 'Stalled';
+export type OutcomeReason = 'Recovered' | 'Degraded' | 'NotNeeded' | 'Failed' | 'Released' | 'Progressing' | 'AwaitingApproval' | 'Watching' | 'QuorumSuspected' | 'DataRegressed' | 'Paused' | 'Blocked' | 'Stalled';
 
 /** Phases in the order of a run; derived from the steps, for people: no code branches on it. */
 export const phases = [
-  'Watching', 'Planning', 'AwaitingApproval', 'Holding', 'Preserving', 'ForcingNewCluster', 'Decommissioning', 'Rejoining', 'Verifying', 'Complete',
+  'Watching', 'Suspected', 'Planning', 'AwaitingApproval', 'Holding', 'Preserving', 'ForcingNewCluster', 'Decommissioning', 'Rejoining', 'Verifying', 'Complete',
   'Blocked', 'Stalled', 'Failed',
 ] as const;
 export type Phase = (typeof phases)[number];

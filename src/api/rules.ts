@@ -50,6 +50,12 @@ export const rules: readonly Rule[] = [
     message: 'survivor.pod cannot be one of lostMembers',
     holds: (spec) => !(spec.lostMembers ?? []).some((m) => m.pod === spec.survivor?.pod),
   },
+  {
+    where: 'spec', fieldPath: '.lostMembers',
+    cel: '!has(self.lostMembers) || !has(self.trigger) || self.trigger.type != "OnQuorumLoss" || self.approval == "Required"',
+    message: 'lostMembers is a word for one run: with trigger.type OnQuorumLoss it needs approval: Required',
+    holds: (spec) => spec.lostMembers === undefined || spec.trigger.type !== 'OnQuorumLoss' || spec.approval === 'Required',
+  },
 ];
 
 /** The rules of one object in the form that its schema carries them. */

@@ -35,8 +35,13 @@ const target = z.object({
 }).meta(celRules('target'));
 
 const trigger = z.object({
-  type: z.enum(['Manual']).default('Manual').describe('Manual: one run for this resource; another one needs a new value in request.'),
+  type: z.enum(['Manual', 'OnQuorumLoss']).default('Manual')
+    .describe('Manual: one run for this resource; another one needs a new value in request. OnQuorumLoss: the cluster is watched, and a run begins by itself once its quorum is lost.'),
   request: z.string().max(253).optional().describe('Any text. A value that differs from that of the last run asks for a new run.'),
+  gracePeriod: duration('10m', 'OnQuorumLoss: how long Kubernetes and etcd must have agreed that the quorum is lost before a run begins, e.g. 10m.'),
+  cooldown: duration('30m', 'OnQuorumLoss: how long after the end of a run that it began the next one may begin, e.g. 30m.'),
+  maxAttempts: z.int().min(1).max(10).default(3)
+    .describe('OnQuorumLoss: runs that it begins before the cluster was whole again for as long as cooldown; after them a person has to ask for the next.'),
 });
 
 const lostMember = z.object({

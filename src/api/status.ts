@@ -53,6 +53,15 @@ const witnessSchema = z.object({
   observedAt: time,
 }).describe('What was seen when every voter was healthy the last time: the witness of a later recovery.');
 
+const suspicionSchema = z.object({
+  since: time.describe('When the loss of the quorum was first suspected.'),
+  kubernetes: text.describe('What Kubernetes says of pods and nodes.'),
+  etcd: text.describe('What the members themselves say.'),
+  agreedSince: time.optional().describe('Since when both have said that the quorum is lost: the grace period counts from here.'),
+  recoversAt: time.optional().describe('When a run begins by itself, if nothing changes.'),
+  waitsFor: text.optional().describe('Why no run begins by itself yet.'),
+}).describe('The quorum seems to be lost. Gone once a quorum serves again.');
+
 export const stepSchema = z.object({
   name: text,
   state: z.enum(['Pending', 'Running', 'Done', 'Deferred', 'Failed']),
@@ -111,6 +120,7 @@ export const runSchema = z.object({
   id: text,
   attempt: count,
   request: text.optional(),
+  trigger: z.enum(['Manual', 'OnQuorumLoss']).optional().describe('OnQuorumLoss: it began by itself.'),
   startedAt: time,
   finishedAt: time.optional(),
   outcome: z.enum(['Recovered', 'Degraded', 'NotNeeded', 'Failed', 'Released']).optional(),
@@ -153,6 +163,10 @@ export const statusSchema = z.object({
   quorum: z.object({voters: count, needed: count, healthy: count, summary: text}).optional(),
   members: z.array(memberSchema).optional(),
   lastHealthy: witnessSchema.optional(),
+  suspicion: suspicionSchema.optional(),
+  regression: z.object({since: time, message: text}).optional().describe('A quorum serves data that is older than what was seen before.'),
+  automatic: z.object({attempts: count, endedAt: time.optional()}).optional()
+    .describe('Runs that began by themselves since the cluster was whole for as long as trigger.cooldown, and when the last one ended.'),
   run: runSchema.optional(),
   heldPods: z.array(z.string().max(253)).max(16).optional(),
   dataLoss: dataLossSchema.optional(),
@@ -170,6 +184,7 @@ export type MemberRecord = z.infer<typeof memberSchema>;
 export type Fenced = z.infer<typeof fencedSchema>;
 export type NamedMember = z.infer<typeof namedMemberSchema>;
 export type Witness = z.infer<typeof witnessSchema>;
+export type Suspicion = z.infer<typeof suspicionSchema>;
 export type Run = z.infer<typeof runSchema>;
 export type Plan = z.infer<typeof planSchema>;
 export type StepRecord = z.infer<typeof stepSchema>;

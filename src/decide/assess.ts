@@ -21,7 +21,7 @@ export type Assessment =
   | {kind: 'lost'; memberships: Membership[]; data: DataVerdict[]; fencing: FencingVerdict; candidates: Candidate[]};
 
 /** What must be right in the resource and around it before anything else is asked. */
-function stalledBy(observation: Observation): Assessment | undefined {
+export function stalledBy(observation: Observation): Assessment | undefined {
   const {spec, set} = observation;
   const named = `StatefulSet ${observation.resource.metadata.namespace ?? ''}/${spec.target.statefulSet}`;
   if (set === undefined) {

@@ -4,6 +4,7 @@ import {isGated} from '../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {knownMemberships, quorumOf} from './membership.ts';
 import {endedByKubelet} from './processes.ts';
+import {isSuperseded, isWhole, regression} from './witness.ts';
 
 /**
  * Ends of processes as the operator's own watch saw them, by pod UID. A pod that somebody deletes is gone before a reconcile looks;
@@ -97,14 +98,14 @@ export function refreshRecords(draft: QuorumRecoveryStatus, observation: Observa
 
 function refreshWitness(draft: QuorumRecoveryStatus, observation: Observation, fresh: boolean): void {
   const statuses = observation.ordinals.map((view) => (view.probe.kind === 'Answered' ? view.probe.status : undefined)).filter((s) => s !== undefined);
-  const whole = statuses.length === observation.ordinals.length && statuses.every((status) => status.leader !== '' && !status.isLearner);
-  if (!whole || !observation.linearizable || statuses[0] === undefined) return;
+  // Data that went back is no health: what was seen before stays known.
+  if (!isWhole(observation) || regression(observation) !== undefined || statuses[0] === undefined) return;
   const members = observation.ordinals.map((view) => ({
     pod: view.pod, memberID: view.probe.kind === 'Answered' ? view.probe.status.memberID : '',
     ...(view.data?.object?.metadata?.uid && {claimUID: view.data.object.metadata.uid}),
     ...(view.data?.volume?.metadata?.name && {volume: view.data.volume.metadata.name}),
   }));
-  if (fresh && JSON.stringify(members) === JSON.stringify(draft.lastHealthy?.members)) return;
+  if (fresh && !isSuperseded(draft) && JSON.stringify(members) === JSON.stringify(draft.lastHealthy?.members)) return;
   draft.lastHealthy = {
     clusterID: statuses[0].clusterID, revision: Math.max(...statuses.map((s) => s.revision)), raftIndex: Math.max(...statuses.map((s) => s.raftIndex)),
     raftTerm: Math.max(...statuses.map((s) => s.raftTerm)), members, observedAt: new Date(observation.now).toISOString(),

@@ -9,7 +9,10 @@ import {leftOpen} from './interrupt.ts';
 export type Standing =
   /** `note`: what else is to be said of it. */
   | {at: 'step'; step: string; decision: Decision; note?: string}
-  | {at: 'watching'}
+  /** `watch`: what the watch over a cluster that is recovered by itself sees; else the end of the last run is shown. */
+  | {at: 'watching'; watch?: {serves: boolean; message: string}}
+  /** The quorum seems to be lost; no run is in flight. */
+  | {at: 'suspected'; message: string}
   /** spec.paused is set, and no run is in flight. */
   | {at: 'paused'}
   | {at: 'stalled'; reason: string; message: string};
@@ -57,6 +60,13 @@ function summaryOf(status: QuorumRecoveryStatus, standing: Standing): Summary {
   if (standing.at === 'paused' && (run?.finishedAt === undefined || leftOpen({status}))) {
     return {phase: 'Watching', ready: {status: 'Unknown', reason: 'Paused', message: `${run?.aborted?.message ?? 'spec.paused is set'}; no run begins until spec.paused is false`}};
   }
+  if (standing.at === 'suspected') {
+    return {phase: 'Suspected', ready: {status: 'False', reason: 'QuorumSuspected', message: standing.message}};
+  }
+  if (standing.at === 'watching' && standing.watch !== undefined) {
+    const {serves, message} = standing.watch;
+    return {phase: 'Watching', ready: serves ? {status: 'True', reason: 'Watching', message} : {status: 'False', reason: 'DataRegressed', message}};
+  }
   if (standing.at !== 'step') {
     return status.run?.finishedAt ? finishedSummary(status.run) : {phase: 'Watching', ready: {status: 'Unknown', reason: 'Progressing', message: 'watching'}};
   }
@@ -90,6 +100,8 @@ export function summarize(draft: QuorumRecoveryStatus, standing: Standing, gener
   heldConditions(draft, set, drop);
   quorumCondition(draft, set);
   lossCondition(draft, set, drop);
+  if (draft.regression) set('DataRegressed', 'True', 'DataWentBack', draft.regression.message);
+  else drop('DataRegressed');
   if (run) {
     const counted = run.steps.filter((step) => step.state === 'Done').length;
     run.progress = run.plan ? `${counted}/${run.steps.length}` : '';
@@ -126,6 +138,7 @@ function quorumCondition(draft: QuorumRecoveryStatus, set: Set): void {
   const lost = inFlight && run.plan !== undefined && run.writableAt === undefined;
   if (lost) set('QuorumLost', 'True', 'LostForGood', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
   else if (quorum.healthy < quorum.needed && !(inFlight && run.writableAt !== undefined)) set('QuorumLost', 'True', 'BelowQuorum', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
+  else if (draft.suspicion !== undefined) set('QuorumLost', draft.suspicion.agreedSince === undefined ? 'Unknown' : 'True', 'Suspected', `${draft.suspicion.kubernetes}; ${draft.suspicion.etcd}`);
   else set('QuorumLost', 'False', 'QuorumHolds', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
 }
 

@@ -6,6 +6,15 @@ import {clientClosed, isConnectionFailure} from './classify.ts';
 import type {EtcdEndpoint} from './types.ts';
 
 export type Service = 'KV' | 'Cluster' | 'Maintenance' | 'Auth';
+
+/** A call that stays open, as grpc-js gives it. */
+export interface OpenCall {
+  write(message: object): void;
+  cancel(): void;
+  on(event: 'data', listener: (message: unknown) => void): unknown;
+  on(event: 'error', listener: (failure: RpcFailure) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
+}
 export type Outcome = {ok: true; response: unknown} | {ok: false; failure: RpcFailure};
 
 type UnaryCall = (
@@ -15,9 +24,15 @@ type UnaryCall = (
   callback: (error: RpcFailure | null, response: unknown) => void,
 ) => void;
 
-interface TokenHolder {
+interface MetadataHolder {
   set(key: string, value: string): void;
 }
+
+/**
+ * A member whose node ended suddenly sends nothing, not even an end: only a ping tells. etcd closes a connection that pings more often than
+ * each 5 s (server/embed/config.go, DefaultGRPCKeepAliveMinTime).
+ */
+const keepAlive = {'grpc.keepalive_time_ms': 6_000, 'grpc.keepalive_timeout_ms': 2_000, 'grpc.keepalive_permit_without_calls': 0};
 
 let connections = 0;
 
@@ -60,12 +75,19 @@ export function hostAndPort(endpoint: {address: string; port: number}): string {
  * shift arguments (snapshot), name a method that is not there (hashKV), and send no token where they should.
  */
 class OneHost extends Etcd3 {
-  constructor(endpoint: EtcdEndpoint) {
+  constructor(endpoint: EtcdEndpoint, options: object = {}) {
     super({
       hosts: `${endpoint.tls === undefined ? 'http' : 'https'}://${hostAndPort(endpoint)}`,
       faultHandling: {host: () => noop, global: noop},
-      grpcOptions: channelOptions(endpoint),
+      grpcOptions: {...channelOptions(endpoint), ...options},
       ...credentials(endpoint),
+    });
+  }
+
+  openWatch(entries: Record<string, string>): Promise<OpenCall> {
+    return this.pool.withConnection('Watch', ({client, metadata}) => {
+      for (const [key, value] of Object.entries(entries)) (metadata as MetadataHolder).set(key, value);
+      return (client as unknown as {watch: (metadata: unknown) => OpenCall}).watch(metadata);
     });
   }
 
@@ -73,7 +95,7 @@ class OneHost extends Etcd3 {
     return this.pool.withConnection(service, ({client, metadata}) => {
       const stub = (client as unknown as Record<string, UnaryCall | undefined>)[method];
       if (stub === undefined) throw new TypeError(`etcd3 has no method ${service}.${method}`);
-      if (options.token !== undefined) (metadata as TokenHolder).set('token', options.token);
+      if (options.token !== undefined) (metadata as MetadataHolder).set('token', options.token);
       return new Promise<Outcome>(resolve => {
         stub.call(client, payload, metadata, {deadline: options.deadline}, (error, response) => {
           resolve(error === null
@@ -82,6 +104,18 @@ class OneHost extends Etcd3 {
         });
       });
     });
+  }
+}
+
+/** Opens the Watch call of one member, on a connection of its own. */
+export async function openWatch(endpoint: EtcdEndpoint, metadata: Record<string, string>): Promise<{call: OpenCall; close: () => void}> {
+  const host = new OneHost(endpoint, keepAlive);
+  try {
+    const call = await host.openWatch(metadata);
+    return {call, close: () => { call.cancel(); host.close(); }};
+  } catch (error) {
+    host.close();
+    throw error;
   }
 }
 

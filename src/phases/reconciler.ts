@@ -21,17 +21,23 @@ import type {EtcdAccess} from '../observe/access.ts';
 import type {Observed} from '../observe/observe.ts';
 import {observe} from '../observe/observe.ts';
 import type {Depth} from '../observe/observe.ts';
+import type {LeaderWatches} from '../observe/leaderWatches.ts';
+import {keyOf, keyText} from '../operator/keys.ts';
 import type {StatusWriter} from '../operator/status.ts';
 import {mayDepart} from './departing.ts';
 import {perform} from './perform.ts';
 import type {Reporter} from './reporter.ts';
 import {finishRun, markEnded, markRunning, reopen, startRun, wantsRun} from './run.ts';
+import {Watching} from './watching.ts';
+import type {Look} from './watching.ts';
 
 export interface RecovererOptions {
   client: KubernetesClient;
   status: StatusWriter;
   etcd: EtcdAccess;
   reporter: Reporter;
+  /** Pushes from etcd. undefined: clusters are only asked. */
+  leaders?: LeaderWatches;
   agentImage: string | undefined;
   now: () => number;
   /** Aborted when this replica does not lead any more: no act is begun after it. */
@@ -59,9 +65,11 @@ interface Pass {
 export class Recoverer {
   readonly #options: RecovererOptions;
   readonly #ledger = new ProcessLedger();
+  readonly #watching: Watching;
 
   constructor(options: RecovererOptions) {
     this.#options = options;
+    this.#watching = new Watching(options.leaders);
   }
 
   /** Every pod event of a watched namespace, DELETED included. */
@@ -71,7 +79,10 @@ export class Recoverer {
 
   async reconcile(key: {namespace: string; name: string}): Promise<{requeueAfterMs?: number}> {
     const read = await this.#options.client.get('QuorumRecovery', key.namespace, key.name);
-    if (read === undefined) return {};
+    if (read === undefined) {
+      this.#watching.leave(keyText(key));
+      return {};
+    }
     const resource = this.#withReadableStatus(read);
     if (resource === undefined) return {requeueAfterMs: watchMs};
     const invalid = this.#invalid(resource);
@@ -122,6 +133,7 @@ export class Recoverer {
       else startRun(status, observation.spec, observation.now);
     }
     if (status.run === undefined || status.run.finishedAt !== undefined) return await this.#watch(base, observed);
+    this.#watching.leave(keyText(keyOf(base)));
     if (isPlanning(status.run)) refreshRecords(status, observation);
     const next = nextStep(observation);
     if (next === undefined) {
@@ -144,10 +156,24 @@ export class Recoverer {
     const pruned = await this.#prune(base, observed);
     if (pruned) return pruned;
     if (observation.set !== undefined && observation.ordinals.some((view) => view.probe.kind !== 'NotAsked')) refreshRecords(status, observation);
-    const written = await this.#write(base, status, {at: 'watching'});
+    const look = this.#look(base, observed);
+    if (look.begins) {
+      startRun(status, observation.spec, observation.now, 'OnQuorumLoss');
+      return {base, draft: status, requeueMs: undefined};
+    }
+    const written = await this.#write(base, status, look.standing);
     if ((status.heldPods ?? []).length === 0 && hasFinalizer(written)) return await this.#dropFinalizer(written, status);
+    return {base: written, draft: status, requeueMs: look.requeueMs};
+  }
+
+  #look(base: QuorumRecovery, observed: Observed): Look {
+    const {observation} = observed;
+    const key = keyText(keyOf(base));
+    if (observation.spec.trigger.type === 'OnQuorumLoss' && base.metadata.deletionTimestamp === undefined) return this.#watching.look(key, observed);
+    this.#watching.leave(key);
+    delete observation.status.suspicion;
     const silent = observation.ordinals.some((view) => view.probe.kind === 'Failed' || view.probe.kind === 'PeerOnly');
-    return {base: written, draft: status, requeueMs: silent ? watchSilentMs : watchMs};
+    return {standing: {at: 'watching'}, requeueMs: silent ? watchSilentMs : watchMs};
   }
 
   /** What runs kept on volumes goes when its time is over. What is due stands in the status: that is the intent. */

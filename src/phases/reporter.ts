@@ -54,12 +54,21 @@ export class Reporter {
     const {status: was} = before;
     const is = after.status ?? {};
     if (was?.run?.plan === undefined && is.run?.plan !== undefined) this.#event(after, 'Normal', 'Planned', `run ${is.run.id}: start from ${is.run.plan.survivor} (${is.run.plan.why})`);
+    this.#watched(before, after);
     const ready = findCondition(is.conditions, 'Ready');
     const same = ready?.reason === findCondition(was?.conditions, 'Ready')?.reason && is.phase === was?.phase;
     if (ready === undefined || same) return;
-    if (is.phase === 'Blocked' || is.phase === 'Stalled' || is.phase === 'Failed') this.#event(after, 'Warning', ready.reason, ready.message);
+    if (is.phase === 'Suspected' || is.phase === 'Blocked' || is.phase === 'Stalled' || is.phase === 'Failed') this.#event(after, 'Warning', ready.reason, ready.message);
     else if (is.phase === 'AwaitingApproval') this.#event(after, 'Normal', ready.reason, ready.message);
     else if (is.phase === 'Complete') this.#event(after, ready.status === 'True' ? 'Normal' : 'Warning', ready.reason, ready.message);
+  }
+
+  /** What was seen without a run. */
+  #watched({status: was = {}}: QuorumRecovery, after: QuorumRecovery): void {
+    const {status: is = {}} = after;
+    if (is.regression !== undefined && was.regression === undefined) this.#event(after, 'Warning', 'DataRegressed', is.regression.message);
+    const sameRun = is.run?.id === was.run?.id;
+    if (was.suspicion !== undefined && is.suspicion === undefined && sameRun && is.phase !== 'Stalled') this.#event(after, 'Normal', 'QuorumServes', 'a quorum serves again: nothing was done');
   }
 
   /** One event and one measurement for each step that ended with this write. */

@@ -11,16 +11,20 @@ const iso = (now: number) => new Date(now).toISOString();
  */
 export function wantsRun({spec, status}: Pick<Observation, 'spec' | 'status'>): boolean {
   const {run} = status;
+  const {type, request} = spec.trigger;
   if (spec.paused) return false;
-  if (run === undefined) return true;
-  return run.finishedAt !== undefined && (run.request !== spec.trigger.request || leftOpen({status}));
+  if (run === undefined) return type === 'Manual' || request !== undefined;
+  // One that began by itself begins again by itself, if it still has a reason to.
+  return run.finishedAt !== undefined && (run.request !== request || (leftOpen({status}) && run.trigger !== 'OnQuorumLoss'));
 }
 
 /** Begins a run. What an earlier one still holds is not forgotten: see `reopen`. */
-export function startRun(draft: QuorumRecoveryStatus, spec: QuorumRecoverySpec, now: number): void {
+export function startRun(draft: QuorumRecoveryStatus, spec: QuorumRecoverySpec, now: number, trigger: Run['trigger'] = 'Manual'): void {
   const {request} = spec.trigger;
+  if (trigger === 'OnQuorumLoss') draft.automatic = {...draft.automatic, attempts: (draft.automatic?.attempts ?? 0) + 1};
+  else delete draft.automatic;
   draft.run = {
-    id: `run-${randomBytes(4).toString('hex')}`, attempt: (draft.run?.attempt ?? 0) + 1, ...(request !== undefined && {request}),
+    id: `run-${randomBytes(4).toString('hex')}`, attempt: (draft.run?.attempt ?? 0) + 1, ...(request !== undefined && {request}), trigger,
     startedAt: iso(now), steps: [{name: 'Plan', state: 'Running', startedAt: iso(now)}],
   };
   delete draft.dataLoss;
@@ -74,12 +78,24 @@ export function markEnded(run: Run, name: string, state: 'Done' | 'Deferred', me
 
 const seconds = (from: string, to: string) => Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
 
+/** A run that found nothing to do, or that a person ended, is no attempt; the cooldown counts from the end of a real one. */
+function settleTrigger(draft: QuorumRecoveryStatus, run: Run): void {
+  delete draft.suspicion;
+  if (run.trigger !== 'OnQuorumLoss' || draft.automatic === undefined) return;
+  const idle = run.outcome === 'NotNeeded' || run.outcome === 'Released';
+  const attempts = idle ? draft.automatic.attempts - 1 : draft.automatic.attempts;
+  const endedAt = idle ? draft.automatic.endedAt : run.finishedAt;
+  if (attempts > 0) draft.automatic = {attempts, ...(endedAt !== undefined && {endedAt})};
+  else delete draft.automatic;
+}
+
 /** Ends a run and writes its line of the history (the last ten are kept). */
 export function finishRun(draft: QuorumRecoveryStatus, outcome: NonNullable<Run['outcome']>, now: number): void {
   const {run} = draft;
   if (run === undefined) return;
   run.outcome = outcome;
   run.finishedAt = iso(now);
+  settleTrigger(draft, run);
   const lost = draft.conditions?.find((condition) => condition.type === 'QuorumLost' && condition.status === 'True')?.lastTransitionTime;
   const since = lost !== undefined && lost < run.startedAt ? lost : run.startedAt;
   const entry = {

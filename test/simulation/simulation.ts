@@ -117,7 +117,7 @@ export class Simulation {
     }
     if (this.invariants.status.run?.outcome !== 'NotNeeded') throw new Violation(`a healthy cluster: ${JSON.stringify(this.invariants.status.run)}`);
     this.world.store.change('QuorumRecovery', 'db', 'etcd', (draft) => {
-      draft.spec = {...draft.spec, trigger: {type: 'Manual', request: 'now'}, ...(named.length > 0 && {lostMembers: named})};
+      draft.spec = {...draft.spec, trigger: {...draft.spec.trigger, type: 'Manual', request: 'now'}, ...(named.length > 0 && {lostMembers: named})};
     });
     this.#due = Infinity;
   }

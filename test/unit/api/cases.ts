@@ -40,6 +40,13 @@ export const specCases: readonly SpecCase[] = [
   {title: 'a launch with too many arguments', spec: {target: {...target, launch: {args: Array.from({length: 257}, () => 'a')}}}, refused: /args/},
 
   {title: 'a request', spec: {target, trigger: {request: '2026-01-31'}}},
+  {title: 'the automatic trigger', spec: {target, trigger: {type: 'OnQuorumLoss'}}},
+  {title: 'the automatic trigger with its times', spec: {target, trigger: {type: 'OnQuorumLoss', gracePeriod: '90s', cooldown: '1h30m', maxAttempts: 1}}},
+  {title: 'a grace period that is no time', spec: {target, trigger: {type: 'OnQuorumLoss', gracePeriod: 'soon'}}, refused: /gracePeriod/},
+  {title: 'a cooldown without a unit', spec: {target, trigger: {type: 'OnQuorumLoss', cooldown: '30'}}, refused: /cooldown/},
+  {title: 'no attempt at all', spec: {target, trigger: {type: 'OnQuorumLoss', maxAttempts: 0}}, refused: /maxAttempts/},
+  {title: 'lost members of a run that begins by itself', spec: {target, trigger: {type: 'OnQuorumLoss'}, lostMembers: [lost('etcd-0')]}, refused: /with trigger\.type OnQuorumLoss it needs approval: Required/},
+  {title: 'lost members of a run that begins by itself and asks', spec: {target, approval: 'Required', trigger: {type: 'OnQuorumLoss'}, lostMembers: [lost('etcd-0')]}},
   {title: 'an unknown trigger', spec: {target, trigger: {type: 'Sometimes'}}, refused: /type/},
   {title: 'the one strategy that is there', spec: {target, strategy: 'ForceNewCluster'}},
   {title: 'an unknown strategy', spec: {target, strategy: 'Hope'}, refused: /strategy/},

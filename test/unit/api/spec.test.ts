@@ -35,7 +35,7 @@ describe('spec of a QuorumRecovery', () => {
         tls: {secretName: 's', caKey: 'ca.crt', certKey: 'tls.crt', keyKey: 'tls.key'},
         auth: {secretName: 'r', usernameKey: 'username', passwordKey: 'password'},
       },
-      trigger: {type: 'Manual'},
+      trigger: {type: 'Manual', gracePeriod: '10m', cooldown: '30m', maxAttempts: 3},
       approval: 'Automatic',
       paused: false,
       strategy: 'Auto',

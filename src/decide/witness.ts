@@ -1,0 +1,58 @@
+import type {QuorumRecoveryStatus, Witness} from '../api/types.ts';
+import type {Observation} from '../observe/observation.ts';
+import type {MemberStatus} from '../etcd/types.ts';
+
+/** A run of this resource has put another cluster in the place of the one that the witness saw. */
+export const isSuperseded = ({lastHealthy, run}: QuorumRecoveryStatus): boolean =>
+  lastHealthy !== undefined && run?.force?.endedAt !== undefined && run.force.endedAt > lastHealthy.observedAt;
+
+const statusesOf = ({ordinals}: Observation): MemberStatus[] =>
+  ordinals.map(({probe}) => (probe.kind === 'Answered' ? probe.status : undefined)).filter((status) => status !== undefined);
+
+/** Every member answers as a voter with a leader, and a quorum serves. */
+export function isWhole(observation: Observation): boolean {
+  const statuses = statusesOf(observation);
+  return observation.linearizable && statuses.length > 0 && statuses.length === observation.ordinals.length
+    && statuses.every((status) => status.leader !== '' && !status.isLearner);
+}
+
+export interface Regression {
+  message: string;
+}
+
+const highest = (statuses: readonly MemberStatus[], of: (status: MemberStatus) => number): number => Math.max(...statuses.map(of));
+
+/**
+ * A quorum serves, and its data ends before what the witness saw: not the old cluster going on, but e.g. an empty one that wiped members
+ * elected under the same cluster ID (docs/concepts/data.md). Only members that a linearizable read confirms are heard.
+ */
+export function regression(observation: Observation): Regression | undefined {
+  const {status, linearizable} = observation;
+  const {lastHealthy: witness} = status;
+  const statuses = statusesOf(observation).filter(({leader}) => leader !== '');
+  if (!linearizable || witness === undefined || isSuperseded(status)) return undefined;
+  // The leader itself: a follower may only be behind.
+  if (!statuses.some(({memberID, leader}) => memberID === leader)) return undefined;
+  const revision = highest(statuses, (one) => one.revision);
+  const raftIndex = highest(statuses, (one) => one.raftIndex);
+  const another = statuses.every(({clusterID}) => clusterID !== witness.clusterID);
+  if (revision >= witness.revision && (another || raftIndex >= witness.raftIndex)) return undefined;
+  return {message: `${inWords(witness, {revision, raftIndex, another})}. ${whereOldDataMayBe(observation)} Nothing is done by itself. Stop the writers, and keep every volume until you know which data is right; if the present data is, delete this QuorumRecovery and make it again`};
+}
+
+function inWords(witness: Witness, {revision, raftIndex, another}: {revision: number; raftIndex: number; another: boolean}): string {
+  const now = another ? `a cluster of another ID serves at revision ${revision}` : `a quorum serves at revision ${revision}, raft index ${raftIndex}`;
+  return `${now}; at ${witness.observedAt} the cluster was whole at revision ${witness.revision}, raft index ${witness.raftIndex}: the data went back`;
+}
+
+/** Members that are not part of what serves, and whose volumes are the ones that the witness saw. */
+function whereOldDataMayBe({ordinals, status}: Observation): string {
+  const witnessed = status.lastHealthy?.members ?? [];
+  const apart = ordinals.filter(({pod, probe, data}) => {
+    const known = witnessed.find((member) => member.pod === pod);
+    const serves = probe.kind === 'Answered' && probe.status.leader !== '';
+    return !serves && known?.claimUID !== undefined && known.claimUID === data?.object?.metadata?.uid;
+  });
+  if (apart.length === 0) return 'No member outside of it has a volume that the witness knows: look at copies and snapshots.';
+  return `The old data may still be on ${apart.map(({pod, data}) => `claim ${data?.name ?? ''} of ${pod}`).join(', ')}.`;
+}
