@@ -18,8 +18,11 @@ switch (invocation.kind) {
   case 'Run': {
     const code = await runOperator(invocation.config, (context) => {
       const etcd = new EtcdAccess();
-      const leaders = new LeaderWatches({onEnd: (key) => { context.enqueue(parseKey(key)); }});
-      const recoverer = new Recoverer({
+      const leaders = new LeaderWatches({onEnd: (key, pod, end) => {
+        recoverer.onWatchEnd(key, pod, end);
+        context.enqueue(parseKey(key));
+      }});
+      const recoverer: Recoverer = new Recoverer({
         client: context.client, status: context.status, etcd, leaders, reporter: new Reporter(context.log, context.events, context.metrics),
         agentImage: context.config.agentImage, now: () => context.clock.now(), signal: AbortSignal.any([context.signal, context.stopping]),
       });

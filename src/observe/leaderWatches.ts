@@ -9,12 +9,13 @@ import {isLaunch} from './observation.ts';
 /** A member to watch, by the UID of its pod: a pod that was made anew is another one. */
 export interface WatchTarget {
   id: string;
+  pod: string;
   endpoint: EtcdEndpoint;
 }
 
 export interface LeaderWatchesOptions {
-  /** Told when a watch of that resource ended: time to look. */
-  onEnd: (key: string, end: WatchEnd) => void;
+  /** Told when the watch on a pod of that resource ended: time to look. */
+  onEnd: (key: string, pod: string, end: WatchEnd) => void;
   open?: (endpoint: EtcdEndpoint, onEnd: (end: WatchEnd) => void) => LeaderWatch;
   /** Monotonic ms. */
   now?: () => number;
@@ -27,11 +28,11 @@ const refusedMs = 300_000;
 
 /** Members that answer as parts of a quorum; where etcd asks for users a watch would need a token, and is refused. */
 export function watchTargets(observation: Observation, credentials: Credentials): WatchTarget[] {
-  return observation.ordinals.flatMap(({object, launch, probe}): WatchTarget[] => {
+  return observation.ordinals.flatMap(({pod, object, launch, probe}): WatchTarget[] => {
     const id = object?.metadata?.uid;
     if (id === undefined || object === undefined || !isLaunch(launch)) return [];
     if (probe.kind !== 'Answered' || probe.status.leader === '' || probe.status.isLearner) return [];
-    return [{id, endpoint: endpointOf(object, launch, {...credentials, auth: undefined})}];
+    return [{id, pod, endpoint: endpointOf(object, launch, {...credentials, auth: undefined})}];
   });
 }
 
@@ -73,7 +74,7 @@ export class LeaderWatches {
     return [...entries.values()].filter(({watch, notBefore}) => watch === undefined && notBefore - now() <= againMs).length;
   }
 
-  #open(key: string, entries: Map<string, Entry>, {id, endpoint}: WatchTarget): void {
+  #open(key: string, entries: Map<string, Entry>, {id, pod, endpoint}: WatchTarget): void {
     const {open, now, onEnd} = this.#options;
     const known = entries.get(id);
     if (known?.watch !== undefined || (known !== undefined && known.notBefore > now())) return;
@@ -82,7 +83,7 @@ export class LeaderWatches {
     entry.watch = open(endpoint, (end) => {
       entry.watch = undefined;
       entry.notBefore = now() + (end.kind === 'Refused' ? refusedMs : againMs);
-      if (entries.get(id) === entry && end.kind !== 'Refused') onEnd(key, end);
+      if (entries.get(id) === entry && end.kind !== 'Refused') onEnd(key, pod, end);
     });
   }
 

@@ -21,6 +21,7 @@ import type {EtcdAccess} from '../observe/access.ts';
 import type {Observed} from '../observe/observe.ts';
 import {observe} from '../observe/observe.ts';
 import type {Depth} from '../observe/observe.ts';
+import type {WatchEnd} from '../etcd/leader-watch.ts';
 import type {LeaderWatches} from '../observe/leaderWatches.ts';
 import {keyOf, keyText} from '../operator/keys.ts';
 import type {StatusWriter} from '../operator/status.ts';
@@ -77,6 +78,11 @@ export class Recoverer {
     this.#ledger.see(pod, this.#options.now());
   }
 
+  /** A watch in etcd has ended: the resource is to be reconciled now. */
+  onWatchEnd(key: string, pod: string, end: WatchEnd): void {
+    if (end.kind === 'NoLeader') this.#watching.push(key, pod);
+  }
+
   async reconcile(key: {namespace: string; name: string}): Promise<{requeueAfterMs?: number}> {
     const read = await this.#options.client.get('QuorumRecovery', key.namespace, key.name);
     if (read === undefined) {
@@ -119,10 +125,14 @@ export class Recoverer {
   }
 
   async #pass({base, draft, unwritten}: Pass): Promise<Pass> {
-    const observed = await observe(this.#options, {...base, status: draft}, depthFor(draft));
+    const idle = draft.run === undefined || draft.run.finishedAt !== undefined;
+    const pushed = idle && base.spec.trigger?.type === 'OnQuorumLoss' ? this.#watching.asks(keyText(keyOf(base))) : undefined;
+    const observed = await observe(this.#options, {...base, status: draft}, pushed === undefined ? depthFor(draft) : {only: pushed});
     const {observation} = observed;
     const status = observation.status;
     this.#ledger.apply(status);
+    // Only some were asked: enough to say that the quorum seems to be lost, and for nothing else.
+    if (pushed !== undefined) return await this.#suspect(base, observed);
     if (mayDepart(observation)) return await this.#dropFinalizer(base, status);
     const stopped = interrupted(observation);
     if (stopped !== undefined && 'ends' in stopped && status.run) status.run.aborted ??= stopped.ends;
@@ -164,6 +174,12 @@ export class Recoverer {
     const written = await this.#write(base, status, look.standing);
     if ((status.heldPods ?? []).length === 0 && hasFinalizer(written)) return await this.#dropFinalizer(written, status);
     return {base: written, draft: status, requeueMs: look.requeueMs};
+  }
+
+  async #suspect(base: QuorumRecovery, {observation}: Observed): Promise<Pass> {
+    const look = this.#watching.lookAtPushed(observation);
+    const written = look === undefined ? base : await this.#write(base, observation.status, look.standing);
+    return {base: written, draft: look === undefined ? structuredClone(base.status ?? {}) : observation.status, requeueMs: undefined};
   }
 
   #look(base: QuorumRecovery, observed: Observed): Look {

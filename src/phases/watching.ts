@@ -2,7 +2,7 @@ import {stalledBy} from '../decide/assess.ts';
 import {causesOf} from '../decide/causes.ts';
 import {durationMs} from '../decide/durations.ts';
 import type {Standing} from '../decide/summary.ts';
-import {automatic, isInDoubt, settleAttempts, suspect} from '../decide/suspicion.ts';
+import {automatic, etcdView, isInDoubt, settleAttempts, suspect} from '../decide/suspicion.ts';
 import {isWhole, regression} from '../decide/witness.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {Observed} from '../observe/observe.ts';
@@ -42,6 +42,8 @@ export interface Look {
 export class Watching {
   /** When a quorum was first in doubt, by resource. Lost with the process, which costs one more second. */
   readonly #doubts = new Map<string, number>();
+  /** Pods whose etcd has just said that it has no leader, by resource: the next look asks them alone, because silent members cost seconds. */
+  readonly #pushed = new Map<string, Set<string>>();
   readonly #leaders: LeaderWatches | undefined;
 
   constructor(leaders: LeaderWatches | undefined) {
@@ -51,7 +53,30 @@ export class Watching {
   /** Not watched any more: a run is in flight, or the resource is gone or asks for no watch. */
   leave(key: string): void {
     this.#doubts.delete(key);
+    this.#pushed.delete(key);
     this.#leaders?.follow(key, []);
+  }
+
+  /** etcd has pushed that the member in this pod has no leader. Three election timeouts without one are no change of leaders. */
+  push(key: string, pod: string): void {
+    this.#pushed.set(key, (this.#pushed.get(key) ?? new Set()).add(pod));
+  }
+
+  /** Whom the next look asks; undefined: everybody. Told once for each push. */
+  asks(key: string): string[] | undefined {
+    const pods = this.#pushed.get(key);
+    this.#pushed.delete(key);
+    return pods && [...pods];
+  }
+
+  /** What those say that have just told that they have no leader; undefined: they have one again. Nothing else was asked. */
+  lookAtPushed(observation: Observation): Look | undefined {
+    if (etcdView(observation).says !== 'Lost') return undefined;
+    const suspicion = suspect(observation);
+    observation.status.suspicion = suspicion;
+    const next = automatic(observation, suspicion);
+    // Nothing begins before everybody was asked.
+    return next.kind === 'wait' ? {standing: {at: 'suspected', message: next.message}, requeueMs: 0} : undefined;
   }
 
   /** Brings the status up to what is seen, and says what comes of it. */

@@ -4,7 +4,7 @@ import {LeaderWatches, watchTargets} from '../../../src/observe/leaderWatches.ts
 import {answers, observationOf, ordinal, newSet, ownPodOf, silent} from '../decide/observations.ts';
 
 const credentials = {tls: undefined, auth: {username: 'root', password: 'p'}, problem: undefined};
-const target = (id: string) => ({id, endpoint: {address: id, port: 2379}});
+const target = (id: string) => ({id, pod: `pod-${id}`, endpoint: {address: id, port: 2379}});
 
 function fixture() {
   const opened = new Map<string, (end: WatchEnd) => void>();
@@ -12,7 +12,7 @@ function fixture() {
   const told: string[] = [];
   const clock = {now: 0};
   const watches = new LeaderWatches({
-    onEnd: (key, end) => { told.push(`${key} ${end.kind}`); }, now: () => clock.now,
+    onEnd: (key, pod, end) => { told.push(`${key} ${pod} ${end.kind}`); }, now: () => clock.now,
     open: ({address}, onEnd) => {
       opened.set(address, onEnd);
       return {close: () => { closed.push(address); }};
@@ -41,7 +41,7 @@ describe('watches for a leader', () => {
     const {watches, opened, told, clock, end} = fixture();
     watches.follow('db/etcd', [target('a')]);
     end('a', 'NoLeader');
-    assert.deepEqual(told, ['db/etcd NoLeader']);
+    assert.deepEqual(told, ['db/etcd pod-a NoLeader']);
     assert.equal(watches.follow('db/etcd', [target('a')]), 1, 'it is counted as not open');
     assert.equal(opened.size, 0);
     clock.now = 5_001;
@@ -74,7 +74,7 @@ describe('the members to watch', () => {
       ordinal(set, 0, {probe: answers(0, 3, {leader: 'a0'})}), ordinal(set, 1, {probe: answers(1, 3)}),
       ordinal(set, 2, {probe: answers(2, 3, {leader: 'a0', isLearner: true})}), ordinal(set, 2, {probe: silent}),
     );
-    assert.deepEqual(targets, [{id: 'pod-uid-0', endpoint: {address: '10.0.0.0', port: 2379}}]);
+    assert.deepEqual(targets, [{id: 'pod-uid-0', pod: 'etcd-0', endpoint: {address: '10.0.0.0', port: 2379}}]);
   });
   it('are told apart by the UIDs of their pods', () => {
     const [again] = of(ordinal(set, 0, {object: ownPodOf(0, {uid: 'anew'}), probe: answers(0, 3, {leader: 'a0'})}));

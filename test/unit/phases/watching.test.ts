@@ -52,6 +52,17 @@ describe('the watch over a cluster', () => {
     assert.deepEqual([last.standing.at, last.requeueMs], ['suspected', 1_000]);
     assert.equal(status.suspicion?.etcd, 'etcd-0 answers and has no leader');
   });
+  it('suspects at once when etcd itself has pushed that there is no leader, asking those alone that told, and begins nothing on their word', () => {
+    const watching = new Watching(undefined);
+    watching.push(key, 'etcd-0');
+    assert.deepEqual([watching.asks(key), watching.asks(key)], [['etcd-0'], undefined]);
+    const due = lost(now + 60_000, {lastHealthy, suspicion: {since: iso(now), agreedSince: iso(now), kubernetes: '', etcd: ''}});
+    assert.equal(watching.lookAtPushed(due), undefined, 'everybody is asked before a run begins');
+    const first = lost(now, {lastHealthy});
+    assert.deepEqual(watching.lookAtPushed(first)?.standing.at, 'suspected');
+    assert.equal(first.status.suspicion?.since, iso(now));
+    assert.equal(watching.lookAtPushed(serving(now, {lastHealthy})), undefined, 'it has a leader again');
+  });
   it('begins a run when the grace period is over', () => {
     assert.equal(looks(at(0), at(1), at(10)).last.begins, undefined);
     assert.equal(looks(at(0), at(1), at(11)).last.begins, true);

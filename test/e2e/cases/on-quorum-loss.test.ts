@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import {setTimeout as delay} from 'node:timers/promises';
+import {e2e} from '../case.ts';
+import {fingerprint, lossSeenBy, nothingLeft, recovered, untouched} from '../checks.ts';
+import {setName} from '../etcd.ts';
+import {deleteNodes, endNodesOf, labOf, others} from '../faults.ts';
+import {applyRecovery, conditionOf, recovery, standing, untilPhase, untilReady} from '../recovery.ts';
+import type {Scenario} from '../scenario.ts';
+import {Missing, until} from '../wait.ts';
+
+const survivor = 'etcd-0';
+
+/** The resource stands, and has seen every member well. */
+async function watched(scenario: Scenario, trigger: object): Promise<void> {
+  await applyRecovery(scenario, {trigger: {type: 'OnQuorumLoss', ...trigger}});
+  await until('a watched cluster with a witness', async () => {
+    const {status} = await recovery(scenario);
+    return status?.phase === 'Watching' && status.lastHealthy?.members.length === 3 ? true : new Missing(standing(status));
+  }, {seconds: 60});
+}
+
+/** No run has begun, and the cluster is watched again. */
+async function stillWatched(scenario: Scenario, what: string): Promise<void> {
+  await scenario.healthy(3, 150);
+  await until(`the watch going on after ${what}`, async () => {
+    const {status} = await recovery(scenario);
+    assert.equal(status?.run, undefined, `${what} began a run: ${standing(status)}`);
+    return status?.phase === 'Watching' && status.quorum?.summary === '3/3' ? true : new Missing(standing(status));
+  }, {seconds: 60});
+}
+
+describe('A standing QuorumRecovery with OnQuorumLoss', () => {
+  e2e('suspects the loss of two nodes at once, recovers by itself after the grace period, and watches again', async (scenario) => {
+    await scenario.addNodes(5);
+    await scenario.startEtcd();
+    await watched(scenario, {gracePeriod: '5s', cooldown: '20s'});
+    assert.equal((await recovery(scenario)).status?.run, undefined, 'the creation of the resource began a run');
+    await scenario.startWriter();
+    const nodes = await endNodesOf(scenario, others(survivor));
+    const ended = Date.now();
+    const loss = await lossSeenBy(scenario, survivor);
+    const {status: suspected} = await untilPhase(scenario, ['Suspected'], 40);
+    const seconds = (Date.now() - ended) / 1000;
+    console.log(`      suspected ${seconds.toFixed(1)} s after the second member's end: ${suspected?.suspicion?.etcd ?? ''}`);
+    await deleteNodes(scenario, nodes);
+    const done = await until('a recovery that began by itself', async () => {
+      const {status} = await recovery(scenario);
+      return status?.run?.outcome === 'Recovered' ? {...status, run: status.run} : new Missing(standing(status));
+    }, {seconds: 180});
+    assert.equal(done.run.trigger, 'OnQuorumLoss');
+    assert.equal(done.run.plan?.survivor, survivor);
+    const writable = Date.parse(done.run.writableAt ?? '');
+    console.log(`      first write ${((writable - ended) / 1000).toFixed(1)} s after it, with a grace period of 5 s`);
+    await recovered(scenario, await scenario.stopWriter(), loss);
+    const {status: again} = await untilPhase(scenario, ['Watching'], 90);
+    assert.equal(conditionOf(again, 'Ready')?.status, 'True');
+    assert.ok((again?.lastHealthy?.observedAt ?? '') > (done.run.force?.endedAt ?? ''), 'the witness is still the lost cluster\'s');
+  }, {minutes: 8});
+
+  e2e('lets a rollout, a restart of all pods, a killed leader and a drained node pass without doing anything', async (scenario) => {
+    await scenario.addNodes(4);
+    await scenario.startEtcd();
+    await watched(scenario, {gracePeriod: '60s'});
+
+    const lab = labOf(scenario);
+    await lab.kubectl(['-n', scenario.namespace, 'rollout', 'restart', `statefulset/${setName}`]);
+    await lab.kubectl(['-n', scenario.namespace, 'rollout', 'status', `statefulset/${setName}`, '--timeout=150s']);
+    await stillWatched(scenario, 'a rollout');
+
+    await lab.kubectl(['-n', scenario.namespace, 'delete', 'pods', '-l', 'app=etcd', '--wait=true']);
+    await stillWatched(scenario, 'a restart of all pods');
+
+    const {leader, memberID} = await scenario.etcdStatus(survivor);
+    const leading = leader === memberID ? survivor : 'etcd-1';
+    await scenario.kube.delete('pods', scenario.namespace, leading, 0);
+    await stillWatched(scenario, 'a killed pod');
+
+    const node = await scenario.nodeOf('etcd-2');
+    await lab.kubectl(['drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=60s']);
+    await delay(2_000);
+    const {status} = await recovery(scenario);
+    assert.equal(status?.run, undefined, 'a drained node began a run');
+    assert.equal(status?.suspicion, undefined, 'a drained node made it suspicious');
+    await lab.kubectl(['uncordon', node]);
+    await stillWatched(scenario, 'a drained node');
+  }, {minutes: 10});
+
+  e2e('forces nothing for an image that does not exist, says so, and watches again once it is corrected', async (scenario) => {
+    await scenario.addNodes(3);
+    await scenario.startEtcd({updateStrategy: 'OnDelete'});
+    await watched(scenario, {gracePeriod: '3s'});
+    const claims = (await fingerprint(scenario)).claims;
+    const image = async (name: string): Promise<void> => {
+      await labOf(scenario).kubectl(['-n', scenario.namespace, 'set', 'image', `statefulset/${setName}`, `etcd=${name}`]);
+    };
+    const before = (await scenario.statefulSet()).spec?.template.spec?.containers[0]?.image ?? '';
+    await image('localhost/etcd:0.0.0');
+    for (const pod of others(survivor)) await scenario.kube.delete('pods', scenario.namespace, pod);
+    const {status} = await untilPhase(scenario, ['Blocked'], 90);
+    assert.match(conditionOf(status, 'Ready')?.reason ?? '', /QuorumOfDataIntact|RolloutInProgress/);
+    assert.equal(status?.heldPods?.length ?? 0, 0, 'pods were held');
+    await image(before);
+    for (const pod of others(survivor)) await scenario.kube.delete('pods', scenario.namespace, pod);
+    await scenario.healthy(3, 120);
+    await untilReady(scenario, 'NotNeeded', 90);
+    assert.deepEqual((await fingerprint(scenario)).claims, claims, 'claims were touched');
+    await nothingLeft(scenario);
+  });
+
+  e2e('tells an empty cluster that wiped members elected from the old one, and never acts on it', async (scenario) => {
+    await scenario.addNodes(3);
+    await scenario.startEtcd();
+    await watched(scenario, {gracePeriod: '1s'});
+    const seen = (await recovery(scenario)).status?.lastHealthy;
+    const scale = async (replicas: number): Promise<void> => { await scenario.kube.patch('statefulsets', scenario.namespace, setName, {spec: {replicas}}); };
+    await scale(0);
+    await until('the end of every pod', async () => ((await scenario.pods()).length === 0 ? true : undefined), {seconds: 60});
+    for (const pod of ['etcd-0', 'etcd-1']) await scenario.kube.delete('persistentvolumeclaims', scenario.namespace, `data-${pod}`);
+    await until('the end of their claims', async () => ((await scenario.kube.list('persistentvolumeclaims', scenario.namespace)).length === 1 ? true : undefined), {seconds: 60});
+    await scale(2);
+    const {status} = await untilReady(scenario, 'DataRegressed', 120);
+    assert.equal(conditionOf(status, 'DataRegressed')?.status, 'True');
+    console.log(`      ${conditionOf(status, 'DataRegressed')?.message ?? ''}`);
+    const before = await fingerprint(scenario);
+    await delay(5_000);
+    const later = (await recovery(scenario)).status;
+    assert.equal(later?.run, undefined, 'a run began');
+    assert.deepEqual(later?.lastHealthy, seen, 'the witness was overwritten by what went back');
+    await untouched(scenario, before);
+  });
+});
