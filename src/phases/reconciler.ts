@@ -125,8 +125,7 @@ export class Recoverer {
   }
 
   async #pass({base, draft, unwritten}: Pass): Promise<Pass> {
-    const idle = draft.run === undefined || draft.run.finishedAt !== undefined;
-    const pushed = idle && base.spec.trigger?.type === 'OnQuorumLoss' ? this.#watching.asks(keyText(keyOf(base))) : undefined;
+    const pushed = this.#pushed(base, draft);
     const observed = await observe(this.#options, {...base, status: draft}, pushed === undefined ? depthFor(draft) : {only: pushed});
     const {observation} = observed;
     const status = observation.status;
@@ -174,6 +173,12 @@ export class Recoverer {
     const written = await this.#write(base, status, look.standing);
     if ((status.heldPods ?? []).length === 0 && hasFinalizer(written)) return await this.#dropFinalizer(written, status);
     return {base: written, draft: status, requeueMs: look.requeueMs};
+  }
+
+  /** Members that have just told that they have no leader, while no run is in flight. A push that comes later is none: the run asks for itself. */
+  #pushed(base: QuorumRecovery, {run}: QuorumRecoveryStatus): string[] | undefined {
+    const pods = this.#watching.asks(keyText(keyOf(base)));
+    return run === undefined || run.finishedAt !== undefined ? pods : undefined;
   }
 
   async #suspect(base: QuorumRecovery, {observation}: Observed): Promise<Pass> {
