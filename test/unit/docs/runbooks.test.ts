@@ -6,7 +6,7 @@ import {read, root} from '../generate/repository.ts';
 
 const runbooks = 'docs/runbooks';
 /** Pages that are of no Blocked reason. */
-const others = ['README', 'Stalled', 'AwaitingApproval', 'operator-dead'];
+const others = ['README', 'Stalled', 'AwaitingApproval', 'DataRegressed', 'operator-dead'];
 /** What a page of a Blocked reason says, in this order. */
 const parts = ['What happened', 'What is held, what is untouched', 'Look', 'Do', 'What happens then'];
 
