@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs';
 import type {V1Pod, V1StatefulSet} from '@kubernetes/client-node';
 import type {MemberStatus} from '../../src/etcd/member.ts';
 import {makeCertificates} from './certificates.ts';
@@ -158,6 +159,13 @@ export class Scenario {
   async stopWriter(): Promise<WriterReport> {
     clearInterval(this.#targeting);
     return await this.tool.stop(writerName);
+  }
+
+  /** Returns once no other case runs. `make e2e` says so by a file; where there is no such word, nobody else is there. */
+  async alone(): Promise<void> {
+    const turn = process.env['E2E_TURN'];
+    if (turn === undefined) return;
+    await until('the end of every other case', () => Promise.resolve(existsSync(turn) ? true : undefined), {seconds: 1_200});
   }
 
   /** Takes everything away that this case made. */

@@ -52,5 +52,5 @@ describe('The operator is killed with SIGKILL once in each phase', () => {
     await whole(scenario, 5);
     await nothingLeft(scenario);
     await dataThere(scenario, required(report, loss));
-  }, {minutes: 15});
+  }, {minutes: 15, ownOperator: true});
 });

@@ -24,5 +24,5 @@ describe('Two replicas of the operator', () => {
     await untilComplete(scenario, 'Recovered');
     assert.notEqual((await leader(scenario)).metadata?.name, first.metadata?.name, 'the killed leader leads again');
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 8});
+  }, {minutes: 8, ownOperator: true});
 });
