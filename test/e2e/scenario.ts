@@ -12,8 +12,10 @@ import {Tool} from './tool-process.ts';
 import type {Member, WriterReport} from './tool-protocol.ts';
 import {Missing, until} from './wait.ts';
 
-/** Keys that every etcd is filled with before it is broken. */
-export const seedCount = 10_000;
+/** Where the amount matters: more than one answer of etcd holds, and a database of some size. */
+export const manyKeys = 10_000;
+/** Keys that every other etcd is filled with before it is broken. */
+export const seedCount = 2_500;
 
 const clientPort = 2379;
 const writerName = 'w';
@@ -149,7 +151,7 @@ export class Scenario {
       if (busy) return;
       busy = true;
       void this.members().then(async (members) => { await this.tool.target(writerName, members); }).catch(() => undefined).finally(() => { busy = false; });
-    }, 400);
+    }, 800);
   }
 
   async writerReport(): Promise<WriterReport> {
