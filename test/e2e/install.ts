@@ -27,7 +27,7 @@ export async function installOperator({kubeconfig, helm, image, release = 'quoru
   const all = {logLevel: 'debug', ...(image !== undefined && {image: splitImage(image)}), ...values};
   await run(helm, [
     'upgrade', release, join(projectDirectory, 'charts', 'quorum-recovery-operator'), '--install', '--kubeconfig', kubeconfig,
-    '--namespace', namespace, '--create-namespace', '--wait', '--timeout', '3m', '--values', '-',
+    '--namespace', namespace, '--create-namespace', '--wait', '--timeout', '5m', '--values', '-',
   ], {input: JSON.stringify(all)});
 }
 

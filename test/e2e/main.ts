@@ -10,7 +10,7 @@ import type {Case, CaseResult, PoolOptions} from './run-cases.ts';
 
 /*
  * `make e2e`: the cases of test/e2e/cases in a lab of their own, or in the cluster that KUBECONFIG names.
- *   CASES=pattern   only the files whose name has this regular expression in it
+ *   CASES=pattern   only the cases whose name (healthy-1) has this regular expression in it
  *   WIDTH=4         how many cases run at the same time
  *   KEEP=1          leave the lab, and what a failed case made, as they are
  *   OPERATOR_IMAGE  with KUBECONFIG: an image that the cluster can pull (default: the chart's)
@@ -59,8 +59,8 @@ async function givenCluster(kubeconfig: string): Promise<Cluster> {
 
 function table(results: readonly CaseResult[]): void {
   console.log('\nCases:');
-  for (const {state, seconds, title} of [...results].sort((a, b) => (a.ran.namespace < b.ran.namespace ? -1 : 1))) {
-    console.log(`  ${{passed: 'ok     ', failed: 'FAILED ', skipped: 'skipped'}[state]} ${seconds.toFixed(0).padStart(4)} s  ${title}`);
+  for (const {ran, state, seconds, title} of [...results].sort((a, b) => (a.ran.name < b.ran.name ? -1 : 1))) {
+    console.log(`  ${{passed: 'ok     ', failed: 'FAILED ', skipped: 'skipped'}[state]} ${seconds.toFixed(0).padStart(4)} s  ${ran.name}: ${title}`);
   }
 }
 
@@ -71,9 +71,9 @@ function table(results: readonly CaseResult[]): void {
 async function onceMore(results: readonly CaseResult[], options: PoolOptions): Promise<readonly CaseResult[]> {
   const failed = new Set(results.filter((result) => result.state === 'failed').map((result) => result.ran));
   if (failed.size === 0 || failed.size > 3) return results;
-  say(`running once more, alone: ${[...failed].map((one) => one.namespace).join(', ')}`);
+  say(`running once more, alone: ${[...failed].map((one) => one.name).join(', ')}`);
   const again = await runCases([...failed], {...options, width: 1, output: join(options.output, 'again'), namespaceOf: namespaceAgain});
-  for (const {title} of again.filter((result) => result.state === 'passed')) say(`passed only the second time: ${title}`);
+  for (const {ran, title} of again.filter((result) => result.state === 'passed')) say(`passed only the second time: ${ran.name}: ${title}`);
   return [...results.filter((result) => !failed.has(result.ran)), ...again];
 }
 
@@ -86,8 +86,8 @@ async function main(): Promise<number> {
     const options: PoolOptions = {
       width: Number(text('WIDTH') ?? '4'), output, environment: cluster.environment,
       onEnd: (ended, seconds) => {
-        for (const {state, title, error = ''} of ended) {
-          say(`${{passed: 'ok', failed: 'FAILED', skipped: 'skipped'}[state]} (${seconds.toFixed(0)} s): ${title}`);
+        for (const {ran, state, title, error = ''} of ended) {
+          say(`${{passed: 'ok', failed: 'FAILED', skipped: 'skipped'}[state]} (${seconds.toFixed(0)} s): ${ran.name}: ${title}`);
           if (state === 'failed') console.log(error.split('\n').slice(0, 12).map((line) => `        ${line}`).join('\n'));
         }
       },

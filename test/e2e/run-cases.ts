@@ -7,6 +7,8 @@ import type {ListedCase} from './case.ts';
 import type {Ended} from './reporter.ts';
 
 export interface Case extends ListedCase {
+  /** Its file's name, and its number there. */
+  name: string;
   /** Its namespace, where it is not run for the second time. */
   namespace: string;
 }
@@ -17,31 +19,31 @@ export interface CaseResult extends Ended {
 
 const casesDirectory = join(import.meta.dirname, 'cases');
 
-const caseName = (file: string): string => basename(file, '.test.ts');
-
-/** The cases of the files whose name has the pattern in it: those that take long first, those that need everybody's quiet last. */
+/** The cases whose name (that of the file, and a number) has the pattern in it: those that take long first, those that need everybody's quiet last. */
 export async function listCases(pattern: string | undefined): Promise<Case[]> {
-  const wanted = new RegExp(pattern ?? '');
-  const files = readdirSync(casesDirectory).filter((file) => file.endsWith('.test.ts') && wanted.test(caseName(file))).sort().map((file) => join(casesDirectory, file));
-  if (files.length === 0) throw new Error(`no case's name matches CASES=${pattern ?? ''}`);
+  const files = readdirSync(casesDirectory).filter((file) => file.endsWith('.test.ts')).sort().map((file) => join(casesDirectory, file));
   const scratch = mkdtempSync(join(tmpdir(), 'e2e-list-'));
   try {
     const list = join(scratch, 'cases.jsonl');
     const {said, code} = await mocha(['--dry-run', '--reporter', 'min', ...files], {E2E_LIST: list});
     if (code !== 0 || !existsSync(list)) throw new Error(`the cases could not be listed: mocha ended with ${code}\n${said}`);
-    return inOrder(jsonLines(list) as ListedCase[]);
+    const wanted = new RegExp(pattern ?? '');
+    const cases = inOrder(jsonLines(list) as ListedCase[]).filter((one) => wanted.test(one.name));
+    if (cases.length === 0) throw new Error(`no case's name matches CASES=${pattern ?? ''}`);
+    return cases;
   } finally {
     rmSync(scratch, {recursive: true});
   }
 }
 
-/** Each case's namespace is its file's name with the case's number in it; with the process ID, so that two runs in one cluster do not meet. */
+/** Each case's namespace is its name, with the process ID, so that two runs in one cluster do not meet. */
 function inOrder(listed: readonly ListedCase[]): Case[] {
   const counts = new Map<string, number>();
   const cases = listed.map((one) => {
     const number = (counts.get(one.file) ?? 0) + 1;
     counts.set(one.file, number);
-    return {...one, namespace: `${caseName(one.file)}-${number}-${process.pid % 10_000}`};
+    const name = `${basename(one.file, '.test.ts')}-${number}`;
+    return {...one, name, namespace: `${name}-${process.pid % 10_000}`};
   });
   return cases.sort((a, b) => Number(a.alone) - Number(b.alone) || b.minutes - a.minutes);
 }

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import {setTimeout as delay} from 'node:timers/promises';
-import type {V1Pod} from '@kubernetes/client-node';
-import {marks} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
 import {lossSeenBy, recovered} from '../checks.ts';
-import {labOf, loseNodesOf, others, signalPod, untilNoLeader} from '../faults.ts';
+import {forcedStart, labOf, loseNodesOf, others, signalPod, untilNoLeader} from '../faults.ts';
 import {killOperator, leader} from '../operator.ts';
 import {ownNamespaces} from '../own-operator.ts';
 import {applyRecovery, recovery, untilComplete, untilPhase} from '../recovery.ts';
@@ -15,24 +13,13 @@ import {until} from '../wait.ts';
 const survivor = 'etcd-0';
 
 async function lost(scenario: Scenario): Promise<Loss> {
-  await scenario.addNodes(5);
+  await scenario.addNodes(4);
   await scenario.startEtcd();
   await scenario.startWriter();
   await loseNodesOf(scenario, others(survivor));
   const loss = await lossSeenBy(scenario, survivor);
   await untilNoLeader(scenario, survivor);
   return loss;
-}
-
-/** The pod of the forced start, with its etcd running. */
-async function forcedStart(scenario: Scenario): Promise<V1Pod> {
-  return await until('the forced start', async () => {
-    const pods = await scenario.kube.list('pods', scenario.namespace, `${marks.helper}=Force`);
-    const pod = pods[0];
-    if (pod === undefined) return undefined;
-    signalPod(pod, '--force-new-cluster', 'SIGCONT');
-    return pod;
-  }, {seconds: 60, every: 10});
 }
 
 /** Numbers between 0 and 1 that are the same in each test run. */

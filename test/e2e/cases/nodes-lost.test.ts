@@ -4,7 +4,7 @@ import {manyKeys} from '../scenario.ts';
 
 describe('Two of three nodes are ended and deleted', () => {
   e2e('etcd-0 survives: the cluster comes back whole, with every write that etcd-0 knew as committed', async (scenario) => {
-    await twoNodesGone(scenario, {survivor: 'etcd-0', keys: manyKeys});
+    await twoNodesGone(scenario, {survivor: 'etcd-0', keys: manyKeys, nodes: 5});
   });
   e2e('etcd-1 survives, in a StatefulSet that starts its pods in order', async (scenario) => {
     // The first member has to be Ready before there can be a second: with /readyz such a set would never come up.

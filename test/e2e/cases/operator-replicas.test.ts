@@ -8,7 +8,7 @@ import {Missing, until} from '../wait.ts';
 
 describe('Two replicas of the operator', () => {
   e2e('the leader is killed while a member joins, and the other one ends the run', async (scenario) => {
-    await scenario.addNodes(5);
+    await scenario.addNodes(4);
     await scenario.startEtcd();
     await scenario.startWriter();
     await loseNodesOf(scenario, others('etcd-2'));
