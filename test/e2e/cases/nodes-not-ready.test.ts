@@ -9,7 +9,7 @@ import {holds} from '../wait.ts';
 
 /** Two nodes fall silent and nobody says that they are gone: it stays blocked, and what still runs is not touched. */
 async function blocked(scenario: Scenario): Promise<{nodes: string[]; loss: Loss}> {
-  await scenario.addNodes(4);
+  await scenario.addNodes(5);
   await scenario.startEtcd();
   await scenario.startWriter();
   const nodes = await endNodesOf(scenario, ['etcd-1', 'etcd-2']);
