@@ -11,7 +11,8 @@ import {ensurePrerequisites} from './lab/prerequisites.ts';
 import type {Ended} from './e2e/reporter.ts';
 
 /*
- * `make test`: everything that CI runs, one suite after the other, and one line at the end that counts them all.
+ * `make test`: everything that CI runs, and one line at the end that counts it all. Unit tests and simulation run side by side, then the
+ * end-to-end cases, whose waits are filled with types and lint.
  *   --only NAME   one of: check, unit, simulation, e2e
  */
 interface Count {
@@ -20,6 +21,7 @@ interface Count {
   skipped: number;
 }
 
+const none: Count = {passed: 0, failed: 0, skipped: 0};
 const begin = Date.now();
 const say = (line: string): void => { console.log(`[${((Date.now() - begin) / 1000).toFixed(0).padStart(4)} s] ${line}`); };
 const scratch = mkdtempSync(join(tmpdir(), 'quorum-recovery-test-'));
@@ -92,27 +94,39 @@ async function endToEnd(): Promise<Count> {
   return code !== 0 && result.failed === 0 ? {...result, failed: 1} : result;
 }
 
+/** Types, lint, generated files: nothing in them waits, so that they take the processor only when nothing else wants it. */
+async function check(helm: string): Promise<Count> {
+  const patient = async (title: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Count> =>
+    await verdict(title, 'nice', ['-n', '15', process.execPath, ...args], environment);
+  return sum([
+    await patient('types', [tool('tsc'), '--noEmit']),
+    await patient('lint', [tool('eslint'), 'src', 'test']),
+    await patient('generated files are fresh', [join(projectDirectory, 'src', 'generate', 'main.ts'), '--check'], {HELM: helm}),
+  ]);
+}
+
+function sum(counts: readonly Count[]): Count {
+  const total = (key: keyof Count): number => counts.reduce((so, count) => so + count[key], 0);
+  return {passed: total('passed'), failed: total('failed'), skipped: total('skipped')};
+}
+
 async function main(): Promise<number> {
   const {values: {only}} = parseArgs({options: {only: {type: 'string'}}});
   const wanted = (name: string): boolean => only === undefined || only === name;
   await ensurePrerequisites(say);
   const built = await buildAll(say);
   const helm = join(built.get('helm') ?? '', 'helm');
-  const counts: Count[] = [];
-  if (wanted('check')) {
-    counts.push(await verdict('types', process.execPath, [tool('tsc'), '--noEmit']));
-    counts.push(await verdict('lint', process.execPath, [tool('eslint'), 'src', 'test']));
-    counts.push(await verdict('generated files are fresh', process.execPath, [join(projectDirectory, 'src', 'generate', 'main.ts'), '--check'], {HELM: helm}));
-  }
   const environment = {...etcdBinaries(built), HELM: helm};
-  if (wanted('unit')) counts.push(await mocha('unit', 'test/unit/**/*.test.ts', environment));
-  if (wanted('simulation')) counts.push(await mocha('simulation', 'test/simulation/**/*.test.ts', environment));
-  if (wanted('e2e')) counts.push(await endToEnd());
-  const total = (key: keyof Count): number => counts.reduce((sum, count) => sum + count[key], 0);
-  const good = total('failed') === 0 && total('passed') > 0;
+  const counts = await Promise.all([
+    wanted('unit') ? mocha('unit', 'test/unit/**/*.test.ts', environment) : none,
+    wanted('simulation') ? mocha('simulation', 'test/simulation/**/*.test.ts', environment) : none,
+  ]);
+  counts.push(...await Promise.all([wanted('e2e') ? endToEnd() : none, wanted('check') ? check(helm) : none]));
+  const {passed, failed, skipped} = sum(counts);
+  const good = failed === 0 && passed > 0;
   if (good) rmSync(scratch, {recursive: true, force: true});
   else console.log(`\nWhat the suites left: ${scratch}`);
-  console.log(`\n${total('passed')} passed, ${total('failed')} failed${total('skipped') > 0 ? `, ${total('skipped')} skipped` : ''}`);
+  console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   return good ? 0 : 1;
 }
 

@@ -9,6 +9,8 @@ export interface OperatorConfig {
   kubeconfig: string | undefined;
   /** Empty: all. */
   namespaces: string[];
+  /** Of all namespaces, these are not served. Empty where `namespaces` is not. */
+  excludedNamespaces: string[];
   agentImage: string | undefined;
   leaderElect: boolean;
   lease: {namespace: string; name: string; durationMs: number; renewDeadlineMs: number; retryMs: number};
@@ -105,6 +107,12 @@ function checkLease(values: SettingValues): void {
   }
 }
 
+/** A namespace that is named to be served and to be left out: nobody could tell which of the two is meant. */
+function checkNamespaces({namespaces, excludedNamespaces}: SettingValues): void {
+  if (namespaces.length === 0 || excludedNamespaces.length === 0) return;
+  throw new ConfigError(`--${settings.excludedNamespaces.flag} leaves namespaces out of all, so that --${settings.namespaces.flag} cannot be given with it`);
+}
+
 /** The namespace of the Lease: needed only where there is an election. */
 function leaseNamespaceOf(values: SettingValues, surroundings: Surroundings): string {
   const namespace = values.leaseNamespace ?? surroundings.readFile(namespaceFile)?.trim() ?? '';
@@ -118,11 +126,12 @@ function readConfig(args: readonly string[], env: Readonly<Record<string, string
   const flags = readFlags(args);
   const values = readSettings(flags, env);
   checkLease(values);
-  const {namespaces, agentImage, leaderElect, concurrency, port, logLevel} = values;
+  checkNamespaces(values);
+  const {namespaces, excludedNamespaces, agentImage, leaderElect, concurrency, port, logLevel} = values;
   return {
     // KUBECONFIG may be a list of files, which only client-node's own reading of it merges.
     kubeconfig: flags.has('kubeconfig') ? values.kubeconfig : undefined,
-    namespaces, agentImage, leaderElect, concurrency, port, logLevel,
+    namespaces, excludedNamespaces, agentImage, leaderElect, concurrency, port, logLevel,
     lease: {
       namespace: leaseNamespaceOf(values, surroundings),
       name: values.leaseName,

@@ -46,6 +46,8 @@ export interface FeedOptions {
   log: Logger;
   /** Empty: all namespaces. */
   namespaces: readonly string[];
+  /** Of all namespaces, those whose resources are not told of. */
+  excludedNamespaces?: readonly string[];
   onRestart?: (kind: WatchedKind, failed: boolean) => void;
 }
 
@@ -127,10 +129,10 @@ export class OperatorFeed extends operator.default implements EventFeed {
     const kind = kindOf(group, version, plural);
     const id = `${kind}/${namespace ?? ''}`;
     if (this.#loops.has(id)) return Promise.resolve();
-    const {client, config, clock, log, onRestart} = this.#options;
+    const {client, config, clock, log, excludedNamespaces = [], onRestart} = this.#options;
     const loop = new WatchLoop({
       what: namespace === undefined ? plural : `${plural} in ${namespace}`,
-      source: watchSource(client, config, kind, namespace),
+      source: watchSource(client, config, {kind, namespace, ...(kind === 'QuorumRecovery' && {without: excludedNamespaces})}),
       clock,
       log,
       onChange: (change) => {

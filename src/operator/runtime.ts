@@ -93,7 +93,7 @@ function connect(config: OperatorConfig, parts: RuntimeParts, {clock, log, metri
     },
   });
   const feed = new OperatorFeed({
-    config: kubeConfig, client: http, clock, log, namespaces: config.namespaces,
+    config: kubeConfig, client: http, clock, log, namespaces: config.namespaces, excludedNamespaces: config.excludedNamespaces,
     onRestart: (kind, failed) => {
       metrics.watchRestarts.inc({kind, failed: String(failed)});
     },
@@ -153,8 +153,8 @@ class Runtime {
   }
 
   async run(makeReconciler: (context: ReconcilerContext) => OperatorReconciler): Promise<number> {
-    const {namespaces, leaderElect, identity, agentImage} = this.#config;
-    this.#log.info({namespaces, leaderElect, identity, agentImage}, 'The operator starts');
+    const {namespaces, excludedNamespaces, leaderElect, identity, agentImage} = this.#config;
+    this.#log.info({namespaces, excludedNamespaces, leaderElect, identity, agentImage}, 'The operator starts');
     const stop = () => {
       this.#log.info('Asked to stop');
       this.#stopping.abort();

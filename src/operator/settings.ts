@@ -29,6 +29,10 @@ export const settings = {
     flag: 'namespaces', env: 'WATCH_NAMESPACES', fallback: '', value: 'NAMES', schema: list,
     meaning: 'Namespaces whose QuorumRecoveries are served, separated by commas. Empty: all of them.',
   },
+  excludedNamespaces: {
+    flag: 'exclude-namespaces', env: 'EXCLUDE_NAMESPACES', fallback: '', value: 'NAMES', schema: list,
+    meaning: 'Namespaces whose QuorumRecoveries are left to another installation, separated by commas. Not together with --namespaces.',
+  },
   agentImage: {
     flag: 'agent-image', env: 'AGENT_IMAGE', fallback: undefined, value: 'IMAGE', schema: text,
     meaning: 'Image of the volume agent: the operator\'s own image. Without it nothing can be recovered.',

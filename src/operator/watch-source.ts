@@ -27,19 +27,27 @@ function streamError(call: CallName, error: unknown) {
   return code >= 400 ? answerError(call, code, error instanceof Error ? error.message : '') : noAnswerError(call, error);
 }
 
+export interface Watched {
+  kind: Kind;
+  /** Undefined: all namespaces, without these. */
+  namespace: string | undefined;
+  without?: readonly string[];
+}
+
 /** Lists by our client and watches by client-node's Watch. */
-export function watchSource(client: HttpKubernetesClient, config: PooledKubeConfig, kind: Kind, namespace?: string): WatchSource {
+export function watchSource(client: HttpKubernetesClient, config: PooledKubeConfig, {kind, namespace, without = []}: Watched): WatchSource {
   requireVerb(kind, 'watch');
   const call: CallName = {verb: 'watch', kind, object: namespace ?? ''};
   const watch = new Watch(config);
+  const selected = without.length > 0 && {fieldSelector: without.map((name) => `metadata.namespace!=${name}`).join(',')};
   return {
     list: async () => {
-      const {items, resourceVersion} = await client.collection(kind, namespace);
+      const {items, resourceVersion} = await client.collection(kind, namespace, {...selected});
       for (const item of items) trim(kind, item);
       return {items, resourceVersion};
     },
     stream: (resourceVersion, onEvent, signal) => new Promise<void>((resolve, reject) => {
-      const query = {resourceVersion, allowWatchBookmarks: true, timeoutSeconds: lifetimeSeconds()};
+      const query = {resourceVersion, allowWatchBookmarks: true, timeoutSeconds: lifetimeSeconds(), ...selected};
       const done = (error: unknown) => {
         if (signal.aborted || endedNormally(error)) resolve();
         else reject(streamError(call, error));

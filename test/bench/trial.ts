@@ -7,7 +7,7 @@ import type {Environment} from '../e2e/environment.ts';
 import {setName} from '../e2e/etcd.ts';
 import {loseNodesOf, untilNoLeader} from '../e2e/faults.ts';
 import {untilComplete} from '../e2e/recovery.ts';
-import {Scenario, seedCount} from '../e2e/scenario.ts';
+import {Scenario, manyKeys} from '../e2e/scenario.ts';
 import {until} from '../e2e/wait.ts';
 import type {Lab} from '../lab/lab.ts';
 import {chooseVictims} from './loss.ts';
@@ -72,7 +72,7 @@ export async function trial(lab: Lab, environment: Environment, side: Side, opti
   try {
     await scenario.begin();
     await scenario.addNodes(5);
-    await scenario.startEtcd();
+    await scenario.startEtcd({}, manyKeys);
     await fill(scenario, databaseMB);
     await scenario.startWriter();
     await until('the first writes', async () => ((await scenario.writerReport()).acks.length >= 100 ? true : undefined));
@@ -84,7 +84,7 @@ export async function trial(lab: Lab, environment: Environment, side: Side, opti
     const expected = required(await scenario.stopWriter(), loss);
     const missing = new Set<string>();
     for (const member of await scenario.members()) {
-      for (const key of await scenario.tool.compare(member, seedCount, expected, true)) missing.add(key);
+      for (const key of await scenario.tool.compare(member, manyKeys, expected, true)) missing.add(key);
     }
     return {side, databaseMB, ...times, keysLost: missing.size};
   } finally {

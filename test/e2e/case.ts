@@ -1,31 +1,52 @@
+import {appendFileSync} from 'node:fs';
 import {diagnose} from './diagnose.ts';
 import {environment} from './environment.ts';
+import {installOwnOperator, removeOwnOperator} from './own-operator.ts';
 import {Scenario} from './scenario.ts';
 
 export interface CaseOptions {
   /** The case ends nodes or processes: only where there is a lab. */
   needsLab?: boolean;
-  /** Minutes; default 6. */
+  /** Minutes; default 6. Those with more begin first. */
   minutes?: number;
+  /** The case kills the operator: it gets one of its own, which serves its namespaces alone. */
+  ownOperator?: boolean;
+  /** The case does something that everybody would feel, and waits for its turn before it (`scenario.alone`). */
+  alone?: boolean;
+}
+
+/** What `make e2e` has to know of a case to find its place. */
+export interface ListedCase {
+  file: string;
+  title: string;
+  minutes: number;
+  ownOperator: boolean;
+  alone: boolean;
 }
 
 let next = 0;
 
+/** The name that `make e2e` gave; for a file that is run by hand, one that no earlier run had. */
+function namespaceOf(): string {
+  next += 1;
+  return process.env['E2E_NAMESPACE'] ?? `case-${next}-${process.pid}`;
+}
+
 /** A case of the end-to-end suite: a sentence, and what has to happen in a namespace of its own. What it made is taken away at its end. */
 export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, options: CaseOptions = {}): void {
-  const {needsLab = true, minutes = 6} = options;
-  it(title, async function () {
+  const {needsLab = true, minutes = 6, ownOperator = false, alone = false} = options;
+  const test = it(title, async function () {
     this.timeout(minutes * 60_000);
     const around = environment();
     if (needsLab && around.lab === undefined) {
       console.log(`      skipped: needs the lab, because it ends nodes or processes`);
       this.skip();
     }
-    next += 1;
-    const namespace = `${process.env['E2E_CASE'] ?? 'case'}-${next}-${process.pid % 10_000}`;
-    const scenario = new Scenario(around, namespace);
+    const namespace = namespaceOf();
+    const operatorNamespace = ownOperator ? `${namespace}-operator` : around.operatorNamespace;
+    const scenario = new Scenario({...around, operatorNamespace}, namespace);
     try {
-      await scenario.begin();
+      await Promise.all([scenario.begin(), ownOperator && installOwnOperator(scenario)]);
       await act(scenario);
     } catch (error) {
       await diagnose(scenario, title, error).catch((problem: unknown) => { console.log('the diagnosis failed:', problem); });
@@ -34,5 +55,8 @@ export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, o
       throw error;
     }
     await scenario.end();
+    if (ownOperator) await removeOwnOperator(scenario);
   });
+  const list = process.env['E2E_LIST'];
+  if (list !== undefined) appendFileSync(list, `${JSON.stringify({file: test.file ?? '', title: test.fullTitle(), minutes, ownOperator, alone} satisfies ListedCase)}\n`);
 }

@@ -101,9 +101,9 @@ export async function fingerprint(scenario: Scenario): Promise<{pods: object[]; 
 }
 
 /** Everything that has to hold after a recovery. */
-export async function recovered(scenario: Scenario, report: WriterReport, loss: Loss): Promise<void> {
+export async function recovered(scenario: Scenario, report: WriterReport, loss: Loss, keys = seedCount): Promise<void> {
   await setUnchanged(scenario);
   await whole(scenario);
   await nothingLeft(scenario);
-  await dataThere(scenario, required(report, loss));
+  await dataThere(scenario, required(report, loss), keys);
 }

@@ -1,6 +1,7 @@
 import {readFileSync} from 'node:fs';
 import {basename} from 'node:path';
 import type {V1Pod} from '@kubernetes/client-node';
+import {marks} from '../../src/api/types.ts';
 import type {Lab} from '../lab/lab.ts';
 import {processesWhere} from '../lab/processes.ts';
 import type {Scenario} from './scenario.ts';
@@ -45,12 +46,41 @@ export async function untilNoLeader(scenario: Scenario, pod: string): Promise<vo
   await until(`no leader on ${pod}`, async () => ((await scenario.etcdStatus(pod)).leader === '' ? true : undefined), {seconds: 30});
 }
 
-/** A signal for the processes of a pod that have this in a word of their command line. They are processes of this machine too: found by the pod's UID in their cgroup. */
-export function signalPod(pod: V1Pod | undefined, program: string, signal: NodeJS.Signals): void {
+/** The processes of a pod that have this in a word of their command line. They are processes of this machine too: found by the pod's UID in their cgroup. */
+export function processesOf(pod: V1Pod | undefined, program: string): number[] {
   const uid = pod?.metadata?.uid ?? 'none';
-  const pids = processesWhere((pid, words) => words.some((word) => word.includes(program)) && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(uid));
-  if (pids.length === 0) throw new Error(`no process of ${program} in pod ${pod?.metadata?.name ?? ''} (UID ${uid}) was found`);
+  return processesWhere((pid, words) => words.some((word) => word.includes(program)) && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(uid));
+}
+
+/** A signal for these processes, of which there has to be one. */
+export function signalPod(pod: V1Pod | undefined, program: string, signal: NodeJS.Signals): void {
+  const pids = processesOf(pod, program);
+  if (pids.length === 0) throw new Error(`no process of ${program} in pod ${pod?.metadata?.name ?? ''} (UID ${pod?.metadata?.uid ?? ''}) was found`);
   for (const pid of pids) process.kill(pid, signal);
+}
+
+/** The pod of the forced start, with its etcd running. */
+export async function forcedStart(scenario: Scenario): Promise<V1Pod> {
+  return await until('the forced start', async () => {
+    const pods = await scenario.kube.list('pods', scenario.namespace, `${marks.helper}=Force`);
+    const pod = pods[0];
+    if (pod === undefined) return undefined;
+    signalPod(pod, '--force-new-cluster', 'SIGCONT');
+    return pod;
+  }, {seconds: 60, every: 10});
+}
+
+/** The first agent of this step, stopped where it is before it has done its work. */
+export async function stoppedAgent(scenario: Scenario, step: string): Promise<V1Pod> {
+  const seconds = 90;
+  return await until(`an agent of the step ${step}`, async () => {
+    const pods = await scenario.kube.list('pods', scenario.namespace, `${marks.helper}=Agent`);
+    return pods.find((pod) => {
+      const pids = pod.metadata?.annotations?.[marks.step] === step ? processesOf(pod, 'agent/main.js') : [];
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      return pids.length > 0;
+    });
+  }, {seconds, every: 5});
 }
 
 /** A claim's directory on its node, by its name there. */

@@ -4,20 +4,25 @@ import type {EtcdOptions} from './etcd.ts';
 import {loseNodesOf, others, untilNoLeader} from './faults.ts';
 import {applyRecovery, conditionOf, untilComplete} from './recovery.ts';
 import type {SpecInput} from './recovery.ts';
+import {seedCount} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 
 export interface MainJob {
   survivor: string;
   etcd?: EtcdOptions;
   spec?: SpecInput;
+  /** Of three nodes two are lost: with four, two members share one at the end. */
+  nodes?: number;
+  /** Keys that are there before; default: `seedCount`. */
+  keys?: number;
   /** Looked at while the run goes on. */
   meanwhile?: () => Promise<void>;
 }
 
 /** Two of three nodes are gone for good, with a writer running through it all: the cluster comes back whole. */
-export async function twoNodesGone(scenario: Scenario, {survivor, etcd = {}, spec = {}, meanwhile}: MainJob): Promise<void> {
-  await scenario.addNodes(5);
-  await scenario.startEtcd(etcd);
+export async function twoNodesGone(scenario: Scenario, {survivor, etcd = {}, spec = {}, keys = seedCount, nodes = 4, meanwhile}: MainJob): Promise<void> {
+  await scenario.addNodes(nodes);
+  await scenario.startEtcd(etcd, keys);
   await scenario.startWriter();
   await loseNodesOf(scenario, others(survivor));
   const loss = await lossSeenBy(scenario, survivor);
@@ -28,5 +33,5 @@ export async function twoNodesGone(scenario: Scenario, {survivor, etcd = {}, spe
   assert.equal(status?.run?.plan?.survivor, survivor);
   assert.equal(conditionOf(status, 'Succeeded')?.status, 'True');
   assert.ok(report.acks.some((ack) => ack.at > loss.at + 1_000), 'the writer never wrote into the new cluster');
-  await recovered(scenario, report, loss);
+  await recovered(scenario, report, loss, keys);
 }

@@ -3,14 +3,15 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {Lab, endLab} from '../lab/lab.ts';
 import {operatorImage} from '../lab/operator-image.ts';
-import {installInLab, installOperator, operatorNamespace} from './install.ts';
-import {caseFiles, caseName, runCases} from './run-cases.ts';
-import type {CaseResult, PoolOptions} from './run-cases.ts';
+import {installInLab, installOperator, operatorNamespace, operatorNodes} from './install.ts';
+import {ownNamespaces} from './own-operator.ts';
+import {listCases, namespaceAgain, runCases} from './run-cases.ts';
+import type {Case, CaseResult, PoolOptions} from './run-cases.ts';
 
 /*
  * `make e2e`: the cases of test/e2e/cases in a lab of their own, or in the cluster that KUBECONFIG names.
- *   CASES=pattern   only the files whose name has this regular expression in it
- *   WIDTH=3         how many files run at the same time
+ *   CASES=pattern   only the cases whose name (healthy-1) has this regular expression in it
+ *   WIDTH=3         how many cases run at the same time
  *   KEEP=1          leave the lab, and what a failed case made, as they are
  *   OPERATOR_IMAGE  with KUBECONFIG: an image that the cluster can pull (default: the chart's)
  *   ETCD_IMAGE      with KUBECONFIG: etcd 3.6 with its version as tag, which the cluster can pull
@@ -24,7 +25,7 @@ interface Cluster {
   end: () => Promise<void>;
 }
 
-async function ownLab(): Promise<Cluster> {
+async function ownLab(cases: readonly Case[]): Promise<Cluster> {
   const image = await operatorImage(say);
   const name = `e2e-${process.pid}`;
   const end = async (): Promise<void> => {
@@ -33,15 +34,21 @@ async function ownLab(): Promise<Cluster> {
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void end().finally(() => process.exit(130)); });
   try {
-    // The operator runs on these two; each case adds the nodes that it breaks.
-    const lab = await Lab.up({name, nodes: 2, images: [image], say});
-    await installInLab(lab);
+    const lab = await Lab.up({name, nodes: 0, images: [image], say});
+    // The operators run on these two; each case adds the nodes that it breaks.
+    await Promise.all(['n1', 'n2'].map((node) => lab.addNode(node, {labels: operatorNodes})));
+    await installInLab(lab, {nodeSelector: operatorNodes, excludeNamespaces: leftOut(cases)});
     say('the operator is installed by its chart, with two replicas');
     return {environment: {E2E_LAB: name, E2E_OPERATOR_NAMESPACE: operatorNamespace}, end};
   } catch (error) {
     await end();
     throw error;
   }
+}
+
+/** Namespaces of the cases that have an operator of their own, which the common one must not serve. */
+function leftOut(cases: readonly Case[]): string[] {
+  return cases.filter((one) => one.ownOperator).flatMap((one) => [one.namespace, namespaceAgain(one)].flatMap(ownNamespaces));
 }
 
 async function givenCluster(kubeconfig: string): Promise<Cluster> {
@@ -52,42 +59,40 @@ async function givenCluster(kubeconfig: string): Promise<Cluster> {
 
 function table(results: readonly CaseResult[]): void {
   console.log('\nCases:');
-  for (const {state, seconds, title} of [...results].sort((a, b) => (a.file < b.file ? -1 : 1))) {
-    console.log(`  ${{passed: 'ok     ', failed: 'FAILED ', skipped: 'skipped'}[state]} ${seconds.toFixed(0).padStart(4)} s  ${title}`);
+  for (const {ran, state, seconds, title} of [...results].sort((a, b) => (a.ran.name < b.ran.name ? -1 : 1))) {
+    console.log(`  ${{passed: 'ok     ', failed: 'FAILED ', skipped: 'skipped'}[state]} ${seconds.toFixed(0).padStart(4)} s  ${ran.name}: ${title}`);
   }
 }
 
 /**
- * On a crowded machine a wait can run out. The files of a few failures are run once more, alone; what passes then is said to be so,
- * and what fails again has failed.
+ * On a crowded machine a wait can run out. A few failed cases are run once more, alone; what passes then is said to be so, and what fails
+ * again has failed.
  */
-async function onceMore(results: readonly CaseResult[], files: readonly string[], options: PoolOptions): Promise<readonly CaseResult[]> {
-  const failed = new Set(results.filter((result) => result.state === 'failed').map((result) => result.file));
+async function onceMore(results: readonly CaseResult[], options: PoolOptions): Promise<readonly CaseResult[]> {
+  const failed = new Set(results.filter((result) => result.state === 'failed').map((result) => result.ran));
   if (failed.size === 0 || failed.size > 3) return results;
-  say(`running once more, alone: ${[...failed].join(', ')}`);
-  const again = await runCases(files.filter((file) => failed.has(caseName(file))), {...options, width: 1, output: join(options.output, 'again')});
-  for (const {file, title} of again.filter((result) => result.state === 'passed' && results.some((first) => first.state === 'failed' && first.title === result.title))) {
-    say(`passed only the second time: ${file}: ${title}`);
-  }
-  return [...results.filter((result) => !failed.has(result.file)), ...again];
+  say(`running once more, alone: ${[...failed].map((one) => one.name).join(', ')}`);
+  const again = await runCases([...failed], {...options, width: 1, output: join(options.output, 'again'), namespaceOf: namespaceAgain});
+  for (const {ran, title} of again.filter((result) => result.state === 'passed')) say(`passed only the second time: ${ran.name}: ${title}`);
+  return [...results.filter((result) => !failed.has(result.ran)), ...again];
 }
 
 async function main(): Promise<number> {
-  const files = caseFiles(text('CASES'));
-  if (files.length === 0) throw new Error(`no case's name matches CASES=${text('CASES') ?? ''}`);
+  const cases = await listCases(text('CASES'));
   const kubeconfig = text('KUBECONFIG');
-  const cluster = kubeconfig === undefined ? await ownLab() : await givenCluster(kubeconfig);
+  const cluster = kubeconfig === undefined ? await ownLab(cases) : await givenCluster(kubeconfig);
   const output = text('E2E_OUTPUT') ?? mkdtempSync(join(tmpdir(), 'quorum-recovery-e2e-'));
   try {
     const options: PoolOptions = {
       width: Number(text('WIDTH') ?? '3'), output, environment: cluster.environment,
-      onEnd: (file, ended, seconds) => {
-        const failed = ended.filter((result) => result.state === 'failed');
-        say(`${caseName(file)}: ${failed.length === 0 ? 'ok' : `${failed.length} of ${ended.length} FAILED`} (${seconds.toFixed(0)} s)`);
-        for (const {title, error = ''} of failed) console.log(`      ${title}\n${error.split('\n').slice(0, 12).map((line) => `        ${line}`).join('\n')}`);
+      onEnd: (ended, seconds) => {
+        for (const {ran, state, title, error = ''} of ended) {
+          say(`${{passed: 'ok', failed: 'FAILED', skipped: 'skipped'}[state]} (${seconds.toFixed(0)} s): ${ran.name}: ${title}`);
+          if (state === 'failed') console.log(error.split('\n').slice(0, 12).map((line) => `        ${line}`).join('\n'));
+        }
       },
     };
-    const results = await onceMore(await runCases(files, options), files, options);
+    const results = await onceMore(await runCases(cases, options), options);
     table(results);
     const count = (state: CaseResult['state']): number => results.filter((result) => result.state === state).length;
     if (count('failed') > 0) console.log(`\nWhat is known of each failure: ${output}`);

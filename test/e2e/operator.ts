@@ -1,5 +1,5 @@
-import type {V1Lease, V1Pod} from '@kubernetes/client-node';
-import {labOf, signalPod} from './faults.ts';
+import type {V1Pod} from '@kubernetes/client-node';
+import {signalPod} from './faults.ts';
 import type {Scenario} from './scenario.ts';
 import {until} from './wait.ts';
 
@@ -12,8 +12,7 @@ function namespaceOf({environment}: Scenario): string {
 export async function leader(scenario: Scenario): Promise<V1Pod> {
   const namespace = namespaceOf(scenario);
   return await until('a leader among the operators', async () => {
-    const text = await labOf(scenario).kubectl(['get', 'lease', '-n', namespace, '-o', 'json']);
-    const holders = (JSON.parse(text) as {items: V1Lease[]}).items.map((lease) => lease.spec?.holderIdentity ?? '');
+    const holders = (await scenario.kube.list('leases', namespace)).map((lease) => lease.spec?.holderIdentity ?? '');
     return (await scenario.kube.list('pods', namespace)).find((pod) => holders.some((holder) => holder.startsWith(pod.metadata?.name ?? ' ')));
   }, {seconds: 60});
 }

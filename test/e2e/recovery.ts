@@ -54,15 +54,17 @@ export async function untilPhase(scenario: Scenario, phases: readonly string[], 
 /** Waits for the end of the run with this outcome; any other end than the one that it is `leaving`, or `Blocked` where that is no way to it, is a failure at once. */
 export async function untilComplete(scenario: Scenario, outcome: string, options: {seconds?: number; mayBlock?: boolean; request?: string; leaving?: string} = {}): Promise<QuorumRecovery> {
   const {seconds = 180, mayBlock = false, request, leaving} = options;
+  let found: QuorumRecovery | undefined;
   return await until(`the end of the run with ${outcome}`, async () => {
-    const found = await recovery(scenario);
+    found = undefined;
+    found = await recovery(scenario);
     const ended = conditionOf(found.status, 'Complete');
-    const run = found.status?.run;
-    return ended?.status === 'True' && ended.reason === outcome && run?.request === request ? found : new Missing(standing(found.status));
+    return ended?.status === 'True' && ended.reason === outcome && found.status?.run?.request === request ? found : new Missing(standing(found.status));
   }, {
     seconds,
-    unless: async () => {
-      const {status} = await recovery(scenario);
+    every: 400,
+    unless: () => {
+      const status = found?.status;
       const ended = conditionOf(status, 'Complete');
       if (ended?.status === 'True' && ended.reason !== outcome && ended.reason !== leaving && status?.run?.request === request) return `it ended with ${ended.reason}: ${ended.message}`;
       return !mayBlock && status?.phase === 'Blocked' ? `it is blocked: ${standing(status)}` : undefined;

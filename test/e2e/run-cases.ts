@@ -1,77 +1,114 @@
 import {spawn} from 'node:child_process';
-import {existsSync, mkdirSync, readFileSync, readdirSync, rmSync} from 'node:fs';
+import {existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import {projectDirectory} from '../lab/paths.ts';
+import type {ListedCase} from './case.ts';
 import type {Ended} from './reporter.ts';
 
+export interface Case extends ListedCase {
+  /** Its file's name, and its number there. */
+  name: string;
+  /** Its namespace, where it is not run for the second time. */
+  namespace: string;
+}
+
 export interface CaseResult extends Ended {
-  file: string;
+  ran: Case;
 }
 
 const casesDirectory = join(import.meta.dirname, 'cases');
 
-/** Cases that kill the operator or stop the API server: beside others they would make those slow, so they come last and one at a time. */
-const alone = ['operator-killed', 'operator-replicas', 'mid-run'];
-
-export const caseName = (file: string): string => basename(file, '.test.ts');
-
-/** The files of the cases whose name has the pattern in it, those that take long first. */
-export function caseFiles(pattern: string | undefined): string[] {
-  const wanted = new RegExp(pattern ?? '');
-  return readdirSync(casesDirectory).filter((file) => file.endsWith('.test.ts') && wanted.test(caseName(file)))
-    .sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1)).map((file) => join(casesDirectory, file));
+/** The cases whose name (that of the file, and a number) has the pattern in it: those that take long first, those that need everybody's quiet last. */
+export async function listCases(pattern: string | undefined): Promise<Case[]> {
+  const files = readdirSync(casesDirectory).filter((file) => file.endsWith('.test.ts')).sort().map((file) => join(casesDirectory, file));
+  const scratch = mkdtempSync(join(tmpdir(), 'e2e-list-'));
+  try {
+    const list = join(scratch, 'cases.jsonl');
+    const {said, code} = await mocha(['--dry-run', '--reporter', 'min', ...files], {E2E_LIST: list});
+    if (code !== 0 || !existsSync(list)) throw new Error(`the cases could not be listed: mocha ended with ${code}\n${said}`);
+    const wanted = new RegExp(pattern ?? '');
+    const cases = inOrder(jsonLines(list) as ListedCase[]).filter((one) => wanted.test(one.name));
+    if (cases.length === 0) throw new Error(`no case's name matches CASES=${pattern ?? ''}`);
+    return cases;
+  } finally {
+    rmSync(scratch, {recursive: true});
+  }
 }
 
-/** The number of cases in a file says well enough how long it takes. */
-function weight(file: string): number {
-  return readFileSync(join(casesDirectory, file), 'utf8').split('e2e(').length;
+/** Each case's namespace is its name, with the process ID, so that two runs in one cluster do not meet. */
+function inOrder(listed: readonly ListedCase[]): Case[] {
+  const counts = new Map<string, number>();
+  const cases = listed.map((one) => {
+    const number = (counts.get(one.file) ?? 0) + 1;
+    counts.set(one.file, number);
+    const name = `${basename(one.file, '.test.ts')}-${number}`;
+    return {...one, name, namespace: `${name}-${process.pid % 10_000}`};
+  });
+  return cases.sort((a, b) => Number(a.alone) - Number(b.alone) || b.minutes - a.minutes);
 }
+
+/** Where a case that failed is run for the second time. */
+export const namespaceAgain = ({namespace}: Case): string => `${namespace}-again`;
 
 export interface PoolOptions {
-  /** How many files run at the same time. */
+  /** How many cases run at the same time. */
   width: number;
   output: string;
   environment: Record<string, string>;
-  onEnd: (file: string, results: CaseResult[], seconds: number) => void;
+  namespaceOf?: (one: Case) => string;
+  onEnd: (results: CaseResult[], seconds: number) => void;
 }
 
-/** Runs each file in a mocha of its own, several at a time. A file that ends without a result counts as failed. */
-export async function runCases(files: readonly string[], options: PoolOptions): Promise<CaseResult[]> {
+/** Runs each case in a mocha of its own, several at a time. One that ends without a result counts as failed. */
+export async function runCases(cases: readonly Case[], options: PoolOptions): Promise<CaseResult[]> {
+  mkdirSync(options.output, {recursive: true});
   const results: CaseResult[] = [];
-  const work = async (queue: string[]): Promise<void> => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const begin = Date.now();
-      const ended = await runFile(file, options);
-      results.push(...ended);
-      options.onEnd(file, ended, (Date.now() - begin) / 1000);
-    }
+  const turn = join(options.output, 'turn');
+  rmSync(turn, {force: true});
+  let together = cases.filter((one) => !one.alone).length;
+  if (together === 0) writeFileSync(turn, '');
+  const run = async (one: Case): Promise<void> => {
+    const begin = Date.now();
+    const ended = await runCase(one, turn, options);
+    results.push(...ended);
+    options.onEnd(ended, (Date.now() - begin) / 1000);
+    if (!one.alone) together -= 1;
+    if (together === 0) writeFileSync(turn, '');
   };
-  const together = files.filter((file) => !alone.includes(caseName(file)));
-  await Promise.all(Array.from({length: options.width}, async () => { await work(together); }));
-  await work(files.filter((file) => alone.includes(caseName(file))));
+  const queue = cases.filter((one) => !one.alone);
+  const alone = cases.filter((one) => one.alone);
+  await Promise.all(Array.from({length: options.width}, async () => {
+    for (let one = queue.shift(); one !== undefined; one = queue.shift()) await run(one);
+    // What there is to prepare for these can be done beside the last of the others; they wait for their turn themselves.
+    for (const one of alone.splice(0)) await run(one);
+  }));
   return results;
 }
 
-async function runFile(file: string, options: PoolOptions): Promise<CaseResult[]> {
-  const name = caseName(file);
-  mkdirSync(options.output, {recursive: true});
-  const resultFile = join(options.output, `${name}.jsonl`);
-  rmSync(resultFile, {force: true});
-  const {said, code} = await mocha(file, {...options.environment, MOCHA_RESULTS: resultFile, E2E_CASE: name, E2E_OUTPUT: options.output});
+async function runCase(one: Case, turn: string, options: PoolOptions): Promise<CaseResult[]> {
+  const namespace = options.namespaceOf?.(one) ?? one.namespace;
+  const resultFile = join(options.output, `${namespace}.jsonl`);
+  const args = ['--reporter', join(import.meta.dirname, 'reporter.ts'), '--exit', '--grep', `^${one.title.replaceAll(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`)}$`, one.file];
+  const {said, code} = await mocha(args, {...options.environment, MOCHA_RESULTS: resultFile, E2E_NAMESPACE: namespace, E2E_TURN: turn, E2E_OUTPUT: options.output});
   if (said.trim() !== '') console.log(said.trimEnd());
-  const lines = existsSync(resultFile) ? readFileSync(resultFile, 'utf8').split('\n').filter((line) => line !== '') : [];
-  const results = lines.map((line) => ({file: name, ...(JSON.parse(line) as Ended)}));
+  const results = (existsSync(resultFile) ? jsonLines(resultFile) as Ended[] : []).map((ended) => ({ran: one, ...ended}));
   const failed = results.some((result) => result.state === 'failed');
   if (results.length === 0 || (code !== 0 && !failed)) {
-    results.push({file: name, title: `${name}: mocha ended with ${code}`, state: 'failed', seconds: 0, error: said});
+    results.push({ran: one, title: `${one.title}: mocha ended with ${code}`, state: 'failed', seconds: 0, error: said});
   }
   return results;
 }
 
-function mocha(file: string, environment: Record<string, string>): Promise<{said: string; code: number}> {
+function jsonLines(file: string): unknown[] {
+  return readFileSync(file, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown);
+}
+
+function mocha(words: readonly string[], environment: Record<string, string>): Promise<{said: string; code: number}> {
   return new Promise((resolve, reject) => {
-    const args = [join(projectDirectory, 'node_modules', 'mocha', 'bin', 'mocha.js'), '--reporter', join(import.meta.dirname, 'reporter.ts'), '--exit', file];
-    const child = spawn(process.execPath, args, {cwd: projectDirectory, env: {...process.env, ...environment}, stdio: ['ignore', 'pipe', 'pipe']});
+    const child = spawn(process.execPath, [join(projectDirectory, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...words], {
+      cwd: projectDirectory, env: {...process.env, ...environment}, stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let said = '';
     const hear = (chunk: Buffer): void => { said += chunk.toString(); };
     child.stdout.on('data', hear);

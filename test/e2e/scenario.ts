@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs';
 import type {V1Pod, V1StatefulSet} from '@kubernetes/client-node';
 import type {MemberStatus} from '../../src/etcd/member.ts';
 import {makeCertificates} from './certificates.ts';
@@ -11,8 +12,10 @@ import {Tool} from './tool-process.ts';
 import type {Member, WriterReport} from './tool-protocol.ts';
 import {Missing, until} from './wait.ts';
 
-/** Keys that every etcd is filled with before it is broken. */
-export const seedCount = 10_000;
+/** Where the amount matters: more than one answer of etcd holds, and a database of some size. */
+export const manyKeys = 10_000;
+/** Keys that every other etcd is filled with before it is broken. */
+export const seedCount = 2_500;
 
 const clientPort = 2379;
 const writerName = 'w';
@@ -148,7 +151,7 @@ export class Scenario {
       if (busy) return;
       busy = true;
       void this.members().then(async (members) => { await this.tool.target(writerName, members); }).catch(() => undefined).finally(() => { busy = false; });
-    }, 400);
+    }, 800);
   }
 
   async writerReport(): Promise<WriterReport> {
@@ -158,6 +161,13 @@ export class Scenario {
   async stopWriter(): Promise<WriterReport> {
     clearInterval(this.#targeting);
     return await this.tool.stop(writerName);
+  }
+
+  /** Returns once no other case runs. `make e2e` says so by a file; where there is no such word, nobody else is there. */
+  async alone(): Promise<void> {
+    const turn = process.env['E2E_TURN'];
+    if (turn === undefined) return;
+    await until('the end of every other case', () => Promise.resolve(existsSync(turn) ? true : undefined), {seconds: 1_200});
   }
 
   /** Takes everything away that this case made. */

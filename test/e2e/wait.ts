@@ -3,10 +3,10 @@ import {setTimeout as delay} from 'node:timers/promises';
 export interface WaitOptions {
   /** Seconds; default 60. */
   seconds?: number;
-  /** Milliseconds between two looks; default 150. */
+  /** Milliseconds between two looks; default 250. */
   every?: number;
   /** A refusal ends the wait at once: what makes it useless to wait on. */
-  unless?: () => Promise<string | undefined>;
+  unless?: () => string | undefined;
 }
 
 /** What is still missing, in words. */
@@ -20,7 +20,7 @@ export class Missing {
 
 /** Looks until the answer is neither undefined nor `Missing`. A question that fails counts as "not yet"; the last reason is told. */
 export async function until<T>(what: string, look: () => Promise<T | undefined | Missing>, options: WaitOptions = {}): Promise<T> {
-  const {seconds = 60, every = 150} = options;
+  const {seconds = 60, every = 250} = options;
   const end = Date.now() + seconds * 1000;
   let last = '';
   do {
@@ -31,7 +31,7 @@ export async function until<T>(what: string, look: () => Promise<T | undefined |
     } catch (error) {
       last = error instanceof Error ? error.message : String(error);
     }
-    const refusal = await options.unless?.();
+    const refusal = options.unless?.();
     if (refusal !== undefined) throw new Error(`waiting for ${what}: ${refusal}`);
     await delay(every);
   } while (Date.now() < end);

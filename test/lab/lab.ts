@@ -1,5 +1,7 @@
 import {readlinkSync, rmSync} from 'node:fs';
 import {setTimeout as delay} from 'node:timers/promises';
+import type {V1Node} from '@kubernetes/client-node';
+import {askAPIServer} from './api.ts';
 import {apiPartyName, partitionRules, pairsBetween} from './network.ts';
 import type {Party} from './network.ts';
 import {liveState, runInLab, runInNode, withLabNetwork} from './inside.ts';
@@ -112,7 +114,7 @@ export class Lab {
 
   /** Deletes the Node object, as a cloud's controller or an administrator does for a machine that is gone. */
   async deleteNode(name: string): Promise<void> {
-    await this.kubectl(['delete', 'node', name, '--ignore-not-found']);
+    await askAPIServer(this.#paths, 'DELETE', `/api/v1/nodes/${name}`);
   }
 
   /** Kills a node's kubelet, which is started again at once; its pods go on. A deleted Node comes back by it. */
@@ -185,11 +187,11 @@ export class Lab {
 
   /** Waits for a Ready condition that was reported after `since` (milliseconds of the clock). */
   async #ready(name: string, since: number): Promise<void> {
-    const jsonpath = '{range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}';
     await waitFor(`Ready of node ${name}`, 90, async () => {
-      const [status, heartbeat = ''] = (await this.kubectl(['get', 'node', name, '-o', `jsonpath=${jsonpath}`])).split(' ');
+      const node = await askAPIServer(this.#paths, 'GET', `/api/v1/nodes/${name}`) as V1Node | undefined;
+      const ready = node?.status?.conditions?.find((condition) => condition.type === 'Ready');
       // Heartbeats are written in whole seconds.
-      return status === 'True' && Date.parse(heartbeat) >= since - 1000 ? true : undefined;
+      return ready?.status === 'True' && Date.parse(String(ready.lastHeartbeatTime)) >= since - 1000 ? true : undefined;
     }, 300).catch((error: unknown) => {
       throw new Error(`${error instanceof Error ? error.message : String(error)}\n${lastLogLines(this.#paths, name)}`, {cause: error});
     });

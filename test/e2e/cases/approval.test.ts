@@ -25,7 +25,7 @@ async function waitsFor(scenario: Scenario, otherThan = ''): Promise<QuorumRecov
 describe('A plan that needs approval', () => {
   e2e('waits untouched, asks again when it changes, and is carried out under its own hash only', async (scenario) => {
     const survivor = 'etcd-1';
-    await scenario.addNodes(5);
+    await scenario.addNodes(4);
     await scenario.startEtcd();
     await scenario.startWriter();
     await loseNodesOf(scenario, others(survivor));

@@ -9,7 +9,7 @@ import {applyRecovery, untilComplete} from '../recovery.ts';
 describe('A database that filled its quota before the quorum was lost', () => {
   e2e('is compacted before any client can write, and takes writes again', async (scenario) => {
     const survivor = `${setName}-0`;
-    await scenario.addNodes(5);
+    await scenario.addNodes(4);
     await scenario.startEtcd({quotaBytes: 16 << 20});
     const member = await scenario.member(survivor);
     const value = randomBytes(384 * 1024).toString('base64');

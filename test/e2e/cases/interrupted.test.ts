@@ -11,7 +11,7 @@ const survivor = 'etcd-0';
 
 /** Its pods take some seconds to stop: the hold can be interrupted. */
 async function lost(scenario: Scenario): Promise<Loss> {
-  await scenario.addNodes(5);
+  await scenario.addNodes(4);
   await scenario.startEtcd({stopSeconds: 6});
   await scenario.startWriter();
   await loseNodesOf(scenario, others(survivor));

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import {setTimeout as delay} from 'node:timers/promises';
-import type {V1Pod} from '@kubernetes/client-node';
-import {marks} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
 import {lossSeenBy, recovered} from '../checks.ts';
-import {labOf, loseNodesOf, others, signalPod, untilNoLeader} from '../faults.ts';
+import {forcedStart, labOf, loseNodesOf, others, signalPod, untilNoLeader} from '../faults.ts';
 import {killOperator, leader} from '../operator.ts';
+import {ownNamespaces} from '../own-operator.ts';
 import {applyRecovery, recovery, untilComplete, untilPhase} from '../recovery.ts';
 import {Scenario} from '../scenario.ts';
 import {until} from '../wait.ts';
@@ -14,24 +13,13 @@ import {until} from '../wait.ts';
 const survivor = 'etcd-0';
 
 async function lost(scenario: Scenario): Promise<Loss> {
-  await scenario.addNodes(5);
+  await scenario.addNodes(4);
   await scenario.startEtcd();
   await scenario.startWriter();
   await loseNodesOf(scenario, others(survivor));
   const loss = await lossSeenBy(scenario, survivor);
   await untilNoLeader(scenario, survivor);
   return loss;
-}
-
-/** The pod of the forced start, with its etcd running. */
-async function forcedStart(scenario: Scenario): Promise<V1Pod> {
-  return await until('the forced start', async () => {
-    const pods = await scenario.kube.list('pods', scenario.namespace, `${marks.helper}=Force`);
-    const pod = pods[0];
-    if (pod === undefined) return undefined;
-    signalPod(pod, '--force-new-cluster', 'SIGCONT');
-    return pod;
-  }, {seconds: 60, every: 10});
 }
 
 /** Numbers between 0 and 1 that are the same in each test run. */
@@ -66,12 +54,13 @@ async function killAtRandom(runs: readonly Scenario[]): Promise<number> {
 describe('Something fails in the middle of a run', () => {
   e2e('the API server hangs for 20 s: the run goes on', async (scenario) => {
     const loss = await lost(scenario);
+    await scenario.alone();
     await applyRecovery(scenario);
     await untilPhase(scenario, ['ForcingNewCluster', 'Decommissioning', 'Rejoining']);
     await labOf(scenario).stallAPIServer(20_000);
     await untilComplete(scenario, 'Recovered');
     await recovered(scenario, await scenario.stopWriter(), loss);
-  });
+  }, {alone: true, minutes: 25});
 
   e2e('the forced etcd is killed, as by the kernel for want of memory: it is forced once more, and only its own writes count', async (scenario) => {
     const loss = await lost(scenario);
@@ -98,7 +87,7 @@ describe('Something fails in the middle of a run', () => {
   }, {minutes: 8});
 
   e2e('the operator is killed with SIGKILL at 30 random moments of three runs at a time: each ends as it would have', async (scenario) => {
-    const runs = [scenario, ...['b', 'c'].map((letter) => new Scenario(scenario.environment, `${scenario.namespace}-${letter}`))];
+    const runs = [scenario, ...ownNamespaces(scenario.namespace).slice(1).map((namespace) => new Scenario(scenario.environment, namespace))];
     await Promise.all(runs.slice(1).map(async (one) => { await one.begin(); }));
     try {
       const losses = await Promise.all(runs.map(lost));
@@ -113,5 +102,5 @@ describe('Something fails in the middle of a run', () => {
     } finally {
       await Promise.all(runs.slice(1).map(async (one) => { await one.end(); }));
     }
-  }, {minutes: 20});
+  }, {minutes: 20, ownOperator: true});
 });

@@ -11,7 +11,7 @@ const phases = ['Planning', 'Holding', 'Preserving', 'ForcingNewCluster', 'Decom
 
 describe('The operator is killed with SIGKILL once in each phase', () => {
   e2e('the run ends as if nothing had happened', async (scenario) => {
-    await scenario.addNodes(8);
+    await scenario.addNodes(7);
     await scenario.startEtcd({replicas: 5});
     await scenario.startWriter();
     let current = await leader(scenario);
@@ -52,5 +52,5 @@ describe('The operator is killed with SIGKILL once in each phase', () => {
     await whole(scenario, 5);
     await nothingLeft(scenario);
     await dataThere(scenario, required(report, loss));
-  }, {minutes: 15});
+  }, {minutes: 15, ownOperator: true});
 });

@@ -8,7 +8,7 @@ import {holds} from '../wait.ts';
 
 describe('A rollout is under way when the quorum is lost', () => {
   e2e('it is Blocked with RolloutInProgress, and recovers once its owner has undone it', async (scenario) => {
-    await scenario.addNodes(5);
+    await scenario.addNodes(4);
     await scenario.startEtcd();
     await scenario.startWriter();
     await loseNodesOf(scenario, others('etcd-0'));

@@ -6,7 +6,7 @@ import {Missing, until} from '../wait.ts';
 
 describe('The survivor is crash-looping', () => {
   e2e('because its liveness probe asks for a quorum: it is the survivor all the same', async (scenario) => {
-    await scenario.addNodes(5);
+    await scenario.addNodes(4);
     // A probe that people write: /health fails without a leader, so that the kubelet ends a member that is well.
     const livenessProbe = {httpGet: {path: '/health', port: 8080}, periodSeconds: 2, failureThreshold: 3, initialDelaySeconds: 10, timeoutSeconds: 2};
     await scenario.startEtcd({livenessProbe});

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
-import {closeSync, fsyncSync, ftruncateSync, openSync, rmSync, writeFileSync, writeSync} from 'node:fs';
+import {closeSync, fsyncSync, ftruncateSync, openSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {readWal} from '../../../src/etcd/wal/wal.ts';
 import type {WalSummary} from '../../../src/etcd/wal/wal.ts';
 import {e2e} from '../case.ts';
 import {dataThere, nothingLeft, setUnchanged, whole} from '../checks.ts';
-import {deleteNodes, directoryOf, endNodesOf, labOf} from '../faults.ts';
+import {gateContainer, openGates, powerFailure} from '../power-failure.ts';
 import {applyRecovery, recovery, untilComplete} from '../recovery.ts';
-import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
 
 const survivors = ['etcd-0', 'etcd-3'];
-
-/** A file that keeps the pod's init container, and with it etcd, from starting. */
-const gate = 'wait';
 
 /** A record that was being written is cut off in its middle, and the file ends there, as after a power failure. */
 function tear(directory: string): WalSummary {
@@ -32,45 +28,21 @@ function tear(directory: string): WalSummary {
   return before;
 }
 
-/** All five machines lose their power; the disks of two come back, each with a torn log, and no etcd has started on them yet. */
-async function afterPowerFailure(scenario: Scenario): Promise<Map<string, WalSummary>> {
-  const lab = labOf(scenario);
-  const nodes = await Promise.all(survivors.map(async (pod) => await scenario.nodeOf(pod)));
-  await endNodesOf(scenario, survivors);
-  const lost = await endNodesOf(scenario, ['etcd-1', 'etcd-2', 'etcd-4']);
-  const logs = new Map<string, WalSummary>();
-  for (const [index, pod] of survivors.entries()) {
-    const data = join(lab.disk(nodes[index] ?? ''), await directoryOf(scenario, `data-${pod}`));
-    logs.set(pod, tear(join(data, 'wal')));
-    writeFileSync(join(data, gate), '');
-  }
-  await deleteNodes(scenario, lost);
-  await Promise.all(nodes.map(async (node) => { await lab.startNode(node); }));
-  return logs;
-}
-
-async function open(scenario: Scenario): Promise<void> {
-  for (const pod of survivors) {
-    const volume = await directoryOf(scenario, `data-${pod}`);
-    for (const node of labOf(scenario).nodes()) rmSync(join(labOf(scenario).disk(node.name), volume, gate), {force: true});
-  }
-}
-
 describe('The logs of both members that are left are torn', () => {
   e2e('the cluster starts from the longer one, up to its last whole record', async (scenario) => {
-    await scenario.addNodes(8);
-    const waits = {name: 'gate', image: 'localhost/busybox:1', command: ['/bin/sh', '-c', `while [ -e /data/${gate} ]; do sleep 1; done`], volumeMounts: [{name: 'data', mountPath: '/data'}]};
-    await scenario.startEtcd({replicas: 5, initContainers: [waits]});
+    await scenario.addNodes(7);
+    await scenario.startEtcd({replicas: 5, initContainers: [gateContainer]});
     await scenario.startWriter();
     await until('some writes', async () => ((await scenario.writerReport()).acks.length > 200 ? true : undefined));
-    const logs = await afterPowerFailure(scenario);
+    const logs = new Map<string, WalSummary>();
+    await powerFailure(scenario, survivors, ['etcd-1', 'etcd-2', 'etcd-4'], (pod, wal) => { logs.set(pod, tear(wal)); });
     const before = await scenario.stopWriter();
     await applyRecovery(scenario);
     await until('the forced start', async () => {
       const {status} = await recovery(scenario);
       return status?.run?.force?.podUID === undefined ? new Missing(`phase ${status?.phase ?? ''}`) : true;
     }, {seconds: 120});
-    await open(scenario);
+    await openGates(scenario, survivors);
     const {status} = await untilComplete(scenario, 'Recovered');
     const [best] = [...logs].sort(([, a], [, b]) => b.lastEntryTerm - a.lastEntryTerm || b.index - a.index);
     assert.ok(best);

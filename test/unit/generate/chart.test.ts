@@ -80,6 +80,13 @@ describe('the chart', function () {
     assert.ok(!podOf(rendered(helm))?.containers[0]?.args?.some((arg) => arg.startsWith('--namespaces')));
   });
 
+  it('leaves some namespaces to another release where they are named, and refuses to be told both', () => {
+    const args = podOf(rendered(helm, ['excludeNamespaces={db,queue}']))?.containers[0]?.args;
+    assert.ok(args?.includes('--exclude-namespaces=db,queue'), args?.join(' '));
+    assert.ok(!podOf(rendered(helm))?.containers[0]?.args?.some((arg) => arg.startsWith('--exclude-namespaces')));
+    refused(['excludeNamespaces={db}', 'watchNamespaces={queue}'], /watchNamespaces cannot be given with it/);
+  });
+
   it('names the Lease after the release, in the flags and in the Role', () => {
     const all = rendered(helm);
     assert.ok(podOf(all)?.containers[0]?.args?.includes('--lease-name=release-quorum-recovery-operator'));

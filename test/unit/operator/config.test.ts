@@ -25,7 +25,7 @@ function refusal(args: string[], env: Record<string, string> = {}, surroundings 
 describe('configuration', () => {
   it('has a default for everything but the image of the agent', () => {
     assert.deepEqual(config(), {
-      kubeconfig: undefined, namespaces: [], agentImage: undefined, leaderElect: true, concurrency: 4, port: 8080, logLevel: 'info',
+      kubeconfig: undefined, namespaces: [], excludedNamespaces: [], agentImage: undefined, leaderElect: true, concurrency: 4, port: 8080, logLevel: 'info',
       lease: {namespace: 'operators', name: 'quorum-recovery-operator', durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000},
       identity: 'host-1', resyncMs: 30_000, version: '1.2.3',
     });
@@ -37,6 +37,11 @@ describe('configuration', () => {
     assert.deepEqual(read.namespaces, ['a', 'b']);
     assert.deepEqual([read.agentImage, read.port, read.logLevel, read.leaderElect, read.resyncMs], ['image:1', 9999, 'debug', false, 5_000]);
     assert.deepEqual([read.identity, read.lease.namespace], ['operator-x', 'system']);
+  });
+
+  it('takes namespaces that are left to another installation', () => {
+    assert.deepEqual(config(['--exclude-namespaces=a,b']).excludedNamespaces, ['a', 'b']);
+    assert.deepEqual(config([], {EXCLUDE_NAMESPACES: 'a'}).excludedNamespaces, ['a']);
   });
 
   it('takes a switch without a value for true', () => {
@@ -66,6 +71,7 @@ describe('configuration', () => {
     ['a level that does not exist', ['--log-level=loud'], {}, /^--log-level must be one of trace, debug,/],
     ['a switch that is neither on nor off', ['--leader-elect=maybe'], {}, /^--leader-elect must be true or false/],
     ['a namespace that cannot be one', ['--namespaces=a,B'], {}, /^--namespaces must be a name of lower-case/],
+    ['namespaces that are served and others that are not', ['--namespaces=a', '--exclude-namespaces=b'], {}, /^--exclude-namespaces leaves namespaces out of all, so that --namespaces/],
     ['lease times that let two lead', ['--lease-duration=10'], {}, /^--lease-duration \(10 s\) must be longer than --lease-renew-deadline/],
     ['a renew deadline with one try', ['--lease-retry-period=9'], {}, /^--lease-renew-deadline \(10 s\) must be longer than 1\.2 times/],
   ];

@@ -168,6 +168,19 @@ describe('event feed', () => {
     assert.equal(listsOf(resources), 0);
   });
 
+  it('asks for no resource of a namespace that is left out, and for the pods and nodes as ever', async () => {
+    const config = await (server.close(), server = new FakeApiServer(server.answer), server.listen());
+    feed = new OperatorFeed({
+      config, client: new HttpKubernetesClient(config), clock, log: createLog('silent', 'test'), namespaces: [], excludedNamespaces: ['db', 'other'],
+    });
+    lists[resources] = [object('etcd', '7')];
+    await feed.start();
+    await until(() => [resources, '/api/v1/nodes', pods].every((path) => streamsOf(path).length === 1), 'all are watched');
+    const asked = (path: string) => server.requests.filter((request) => request.path === path).map((request) => request.query.get('fieldSelector'));
+    assert.deepEqual(asked(resources), Array.from({length: 2}, () => 'metadata.namespace!=db,metadata.namespace!=other'));
+    for (const path of ['/api/v1/nodes', pods]) assert.deepEqual(asked(path), [null, null], path);
+  });
+
   it('tells the other subscribers when one of them throws, and nobody who has left', async () => {
     const seen: string[] = [];
     feed.subscribe(() => {

@@ -49,6 +49,16 @@ export function field(number: number, value: number | bigint | Buffer): Buffer {
     : Buffer.concat([varint(number * 8), varint(value)]);
 }
 
+/** A record as it stands in a segment: length word, body, padding. `sum` is the running checksum after it. */
+export function frame(type: number, data: Buffer | undefined, sum: number): Buffer {
+  const body = Buffer.concat([field(1, type), field(2, sum), ...(data === undefined ? [] : [field(3, data)])]);
+  const pad = (8 - (body.length % 8)) % 8;
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(body.length, 0);
+  head[7] = pad === 0 ? 0 : 0x80 | pad;
+  return Buffer.concat([head, body, Buffer.alloc(pad)]);
+}
+
 export interface WrittenRecord {
   record: TestRecord | {kind: 'head'};
   start: number;
@@ -74,14 +84,6 @@ export function writeWal(records: readonly TestRecord[], {preallocate = 256}: Wr
   let state: Extract<TestRecord, {kind: 'state'}> | undefined;
   let current: WrittenSegment | undefined;
 
-  const frame = (type: number, data: Buffer | undefined, sum: number): Buffer => {
-    const body = Buffer.concat([field(1, type), field(2, sum), ...(data === undefined ? [] : [field(3, data)])]);
-    const pad = (8 - (body.length % 8)) % 8;
-    const head = Buffer.alloc(8);
-    head.writeUInt32LE(body.length, 0);
-    head[7] = pad === 0 ? 0 : 0x80 | pad;
-    return Buffer.concat([head, body, Buffer.alloc(pad)]);
-  };
   const append = (record: WrittenRecord['record'], bytes: Buffer): void => {
     if (current === undefined) {
       throw new Error('no segment');

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import {setTimeout as delay} from 'node:timers/promises';
+import {e2e} from '../case.ts';
+import {dataThere, lossSeenBy, nothingLeft, recovered, required, setUnchanged, whole} from '../checks.ts';
+import {forcedStart, labOf, loseNodesOf, others, processesOf, signalPod, stoppedAgent, untilNoLeader} from '../faults.ts';
+import {starve} from '../memory.ts';
+import {applyRecovery, untilComplete} from '../recovery.ts';
+import type {Scenario} from '../scenario.ts';
+import {until} from '../wait.ts';
+
+const forced = '--force-new-cluster';
+
+/** The node of an agent that has not done its work ends, and comes back. */
+async function endNodeOfAgent(scenario: Scenario, step: string): Promise<void> {
+  const lab = labOf(scenario);
+  const node = (await stoppedAgent(scenario, step)).spec?.nodeName ?? '';
+  await lab.endNode(node);
+  await delay(2_000);
+  await lab.startNode(node);
+}
+
+describe('A helper pod is lost in the middle of a run', () => {
+  e2e('the kernel kills the forced etcd for want of memory: it is forced once more, and nothing is lost', async (scenario) => {
+    const survivor = 'etcd-0';
+    await scenario.addNodes(4);
+    await scenario.startEtcd();
+    await scenario.startWriter();
+    await loseNodesOf(scenario, others(survivor));
+    const loss = await lossSeenBy(scenario, survivor);
+    await untilNoLeader(scenario, survivor);
+    await applyRecovery(scenario);
+    const pod = await forcedStart(scenario);
+    signalPod(pod, forced, 'SIGSTOP');
+    for (const pid of processesOf(pod, forced)) starve(pid);
+    signalPod(pod, forced, 'SIGCONT');
+    await until('the kubelet\'s word of it', async () => {
+      const now = await scenario.kube.get('pods', scenario.namespace, pod.metadata?.name ?? '');
+      const terminated = now?.metadata?.uid === pod.metadata?.uid ? now?.status?.containerStatuses?.[0]?.state?.terminated : undefined;
+      if (terminated !== undefined) assert.deepEqual([terminated.reason, terminated.exitCode], ['OOMKilled', 137]);
+      return terminated;
+    }, {seconds: 30, every: 20});
+    const {status} = await untilComplete(scenario, 'Recovered');
+    assert.equal(status?.run?.force?.attempt, 2);
+    assert.equal(status.run.attempt, 1, 'it took more than one run');
+    assert.equal(status.dataLoss?.discardedEntries, 0);
+    await recovered(scenario, await scenario.stopWriter(), loss);
+  });
+
+  e2e('the nodes of agents that inspect and set aside end and come back: the run goes on', async (scenario) => {
+    await scenario.addNodes(7);
+    await scenario.startEtcd({replicas: 5});
+    await scenario.startWriter();
+    await loseNodesOf(scenario, ['etcd-1', 'etcd-2', 'etcd-4']);
+    const loss = await lossSeenBy(scenario, 'etcd-0');
+    await untilNoLeader(scenario, 'etcd-0');
+    await applyRecovery(scenario);
+    await endNodeOfAgent(scenario, 'Inspect');
+    await endNodeOfAgent(scenario, 'Decommission');
+    const {status} = await untilComplete(scenario, 'Recovered', {seconds: 300, mayBlock: true});
+    assert.equal(status?.run?.attempt, 1, 'it took more than one run');
+    const report = await scenario.stopWriter();
+    await setUnchanged(scenario);
+    await whole(scenario, 5);
+    await nothingLeft(scenario);
+    await dataThere(scenario, required(report, loss));
+  }, {minutes: 9});
+});
