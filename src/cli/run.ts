@@ -1,4 +1,3 @@
-import {setTimeout as delay} from 'node:timers/promises';
 import {parseWords, splitCommand} from './arguments.ts';
 import {commandOf, isCommand} from './commands.ts';
 import {CommandError, exit} from './failure.ts';
@@ -42,7 +41,7 @@ async function run(words: readonly string[]): Promise<number> {
   const invocation = parseWords(command, rest, entry.options, entry.takes.length);
   const connection = connector(invocation);
   const world: World = {
-    terminal: systemTerminal(flag(invocation, 'no-color')), now: () => Date.now(), sleep: async (ms) => { await delay(ms); }, session: connection.session,
+    terminal: systemTerminal(flag(invocation, 'no-color')), now: () => Date.now(), sleep: async (ms) => { await new Promise((resolve) => { setTimeout(resolve, ms); }); }, session: connection.session,
   };
   try {
     return await (await entry.load()).run(invocation, world);

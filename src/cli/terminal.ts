@@ -1,4 +1,3 @@
-import {createInterface} from 'node:readline/promises';
 import {Paint} from './render/paint.ts';
 
 /** Where a person sits, or a script. */
@@ -53,6 +52,7 @@ class SystemTerminal implements Terminal {
   }
 
   async ask(question: string): Promise<string> {
+    const {createInterface} = await import('node:readline/promises');
     const lines = createInterface({input: process.stdin, output: process.stdout});
     try {
       return (await lines.question(question)).trim();

@@ -10,8 +10,8 @@ export interface CaseResult extends Ended {
 
 const casesDirectory = join(import.meta.dirname, 'cases');
 
-/** Cases that kill the operator or stop the API server: beside others they would make those slow, so they come last and one at a time. */
-const alone = ['operator-killed', 'operator-replicas', 'mid-run'];
+/** Cases that kill or end the operator, or stop the API server: beside others they would make those slow, so they come last and one at a time. */
+const alone = ['operator-killed', 'operator-replicas', 'mid-run', 'cli'];
 
 export const caseName = (file: string): string => basename(file, '.test.ts');
 

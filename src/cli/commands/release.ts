@@ -115,9 +115,12 @@ async function carryOut(session: Session, first: ReleaseFacts, agreed: Release, 
     for (const act of acts) terminal.out(`- ${await perform(session, facts, act, user, world.now())}`);
     if (acts.length === 0 && waits.length === 0) return exit.ok;
     const waiting = waits.join(', ');
-    if (acts.length > 0 || waiting !== waited) since = world.now();
-    if (acts.length === 0 && waiting !== waited) terminal.out(`- waiting for ${waiting}`);
-    waited = waiting;
+    if (acts.length > 0) {
+      since = world.now();
+    } else if (waiting !== waited) {
+      terminal.out(`- waiting for ${waiting}`);
+      waited = waiting;
+    }
     if (world.now() - since > patienceMs) {
       throw new CommandError(`Not proven: ${waiting}. As long as a node does not answer, its pod may still run, and another of its name must not start. Make sure that the machine is off, tell Kubernetes (kubectl delete node, or the out-of-service taint), and run the command again. See ${runbook}`);
     }

@@ -44,6 +44,7 @@ export async function follow(first: QuorumRecovery, session: Session, world: Wor
   const begin = world.now();
   let resource = first;
   let said = '';
+  let trouble = '';
   for (;;) {
     const now = isCurrent(resource) ? line(resource) : 'waiting for the operator to look at the newest spec';
     if (now !== said) terminal.out(`${terminal.paint.dim(duration(world.now() - begin).padStart(7))}  ${now}`);
@@ -58,12 +59,13 @@ export async function follow(first: QuorumRecovery, session: Session, world: Wor
       const found = await session.api.get('QuorumRecovery', namespaceOf(first), nameOf(first));
       if (found === undefined) throw new CommandError(`QuorumRecovery ${nameOf(first)} is gone: somebody deleted it`, exit.released);
       resource = readable(found);
+      trouble = '';
     } catch (error) {
       // The API server may be away in the very disaster: the run goes on, and so does the wait.
       if (!isUnavailable(error)) throw error;
       const problem = explain(error).split('\n')[0] ?? '';
-      if (problem !== said) terminal.err(problem);
-      said = problem;
+      if (problem !== trouble) terminal.err(problem);
+      trouble = problem;
     }
   }
 }

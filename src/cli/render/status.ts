@@ -1,5 +1,6 @@
 import type {MemberRecord, QuorumRecovery, Run} from '../../api/types.ts';
 import {conditionOf, isCurrent, nameOf, namespaceOf} from '../resources.ts';
+import {widthOf} from './paint.ts';
 import type {Paint, Style} from './paint.ts';
 import {phaseTimes} from './phases.ts';
 import type {PhaseTime} from './phases.ts';
@@ -78,10 +79,11 @@ function phases(run: Run, {paint, width, now}: View): string[] {
     return [`  ${paint.as(style, sign)} ${time.phase}`, time.state === 'Pending' || took === undefined ? '' : duration(took), phaseNote(time)];
   });
   // What is cut here stands in full above, or in the plan.
-  return ['', ...table(rows).map((line) => cut(line, width))];
+  const room = width - Math.max(...rows.map(([phase = '']) => widthOf(phase))) - Math.max(...rows.map(([, took = '']) => took.length)) - 4;
+  return ['', ...table(rows.map(([phase = '', took = '', said = '']) => [phase, took, cut(said, room)]))];
 }
 
-const cut = (line: string, width: number) => (line.length > width && !line.includes('\x1b') ? `${line.slice(0, width - 1)}…` : line);
+const cut = (text: string, room: number) => (text.length > room ? `${text.slice(0, Math.max(0, room - 1))}…` : text);
 
 function milestones(run: Run): string | undefined {
   const writable = between(run.startedAt, run.writableAt);
