@@ -1,6 +1,6 @@
 import {escapeHtml} from './escape.ts';
 import type {Report} from './model.ts';
-import {keyFacts, sectionsOf} from './sections.ts';
+import {keyFacts, sectionsOf, whenTitle} from './sections.ts';
 import type {Section} from './sections.ts';
 import {renderTimeline} from './timeline.ts';
 
@@ -16,8 +16,8 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:0;padd
 dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14px}
-th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
-th{color:var(--dim);font-weight:600}td:first-child{white-space:nowrap;font-variant-numeric:tabular-nums}
+th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--line);overflow-wrap:break-word}
+th{color:var(--dim);font-weight:600;white-space:nowrap}.when td:nth-child(-n+2){white-space:nowrap;font-variant-numeric:tabular-nums}
 svg{width:100%;height:auto;margin-top:8px;font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 svg .label{fill:var(--fg)}svg .took,svg .tick{fill:var(--dim)}svg .bar{fill:var(--bar)}svg .bar.open{opacity:.45}svg .grid{stroke:var(--line)}
 svg .mark line{stroke:var(--dim);stroke-dasharray:3 3}svg .mark circle,svg .mark text{fill:var(--dim)}
@@ -35,7 +35,7 @@ const cells = (tag: 'th' | 'td', row: readonly string[]) => `<tr>${row.map((cell
 function htmlOf({title, text = [], table, list = []}: Section): string {
   return [
     `<section><h2>${escapeHtml(title)}</h2>`, ...text.map((one) => `<p>${escapeHtml(one)}</p>`),
-    ...(table === undefined || table.rows.length === 0 ? [] : [`<div class="scroll"><table><thead>${cells('th', table.head)}</thead><tbody>${table.rows.map((row) => cells('td', row)).join('\n')}</tbody></table></div>`]),
+    ...(table === undefined || table.rows.length === 0 ? [] : [`<div class="scroll"><table${title === whenTitle ? ' class="when"' : ''}><thead>${cells('th', table.head)}</thead><tbody>${table.rows.map((row) => cells('td', row)).join('\n')}</tbody></table></div>`]),
     ...(list.length === 0 ? [] : [`<ul>${list.map((item) => `<li>${escapeHtml(item)}</li>`).join('')}</ul>`]), '</section>',
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import type {V1ManagedFieldsEntry} from '@kubernetes/client-node';
 import type {DataLoss, Plan, QuorumRecovery, Run, StepRecord} from '../../api/types.ts';
+import {fieldManager} from '../kube/http.ts';
 import {marks} from '../marks.ts';
 import {phaseTimes} from '../render/phases.ts';
 import {conditionOf, nameOf, namespaceOf} from '../resources.ts';
@@ -73,11 +74,8 @@ function owns(entry: V1ManagedFieldsEntry, ...path: string[]): boolean {
   return at !== undefined;
 }
 
-const personFields = [
-  {path: ['approvedPlan'], what: 'approved a plan (spec.approvedPlan)'}, {path: ['trigger', 'request'], what: 'asked for a run (spec.trigger.request)'},
-  {path: ['lostMembers'], what: 'gave the word that members are lost (spec.lostMembers)'}, {path: ['survivor'], what: 'picked the survivor (spec.survivor)'},
-  {path: ['paused'], what: 'set spec.paused'},
-] as const;
+/** Fields of the spec by which a person decides. */
+const personFields: readonly string[][] = [['approvedPlan'], ['trigger', 'request'], ['lostMembers'], ['survivor'], ['paused']];
 
 function approvalOf({metadata}: QuorumRecovery, run: Run | undefined): Act[] {
   if (run?.approved === undefined) return run?.plan === undefined ? [] : [{what: 'no approval was asked for (spec.approval)', who: '-', at: undefined, source: 'status.run'}];
@@ -95,10 +93,12 @@ function notesOf({metadata}: QuorumRecovery): Act[] {
   });
 }
 
+/** One entry has one time, that of the last change of any of its fields. */
 function fieldsOf(entry: V1ManagedFieldsEntry): Act[] {
-  if (entry.subresource === 'status') return [];
+  const fields = personFields.filter((path) => owns(entry, ...path)).map((path) => `spec.${path.join('.')}`);
+  if (entry.subresource === 'status' || fields.length === 0) return [];
   const at = entry.time === undefined ? undefined : new Date(entry.time).toISOString();
-  return personFields.filter(({path}) => owns(entry, ...path)).map(({what}) => ({what, who: `with ${entry.manager ?? 'an unknown program'}`, at, source: 'metadata.managedFields'}));
+  return [{what: `set ${fields.join(', ')}; the last of it then`, who: `with ${entry.manager ?? 'an unknown program'}`, at, source: 'metadata.managedFields'}];
 }
 
 /** Who did what, as far as the resource tells: Kubernetes keeps the program and the time of a field's last change, and not the person. */
@@ -138,11 +138,13 @@ function momentsOf(run: Run, lostAt: string | undefined, people: readonly Act[],
     {at: run.startedAt, kind: 'run', title: `Run ${run.id} begins`, text: `attempt ${run.attempt}`},
     ...phaseTimes(run).flatMap(({phase, startedAt, finishedAt}): Moment[] => (startedAt === undefined ? [] : [{at: startedAt, until: finishedAt, kind: 'phase', title: phase}])),
     ...run.steps.flatMap((step): Moment[] => (step.startedAt === undefined ? [] : [{at: step.startedAt, until: step.finishedAt, kind: 'step', title: step.name, text: step.message}])),
-    ...people.flatMap(({what, who, at}): Moment[] => (at === undefined || !within(at) ? [] : [{at, kind: 'person', title: who === 'not recorded' ? what : `${who}: ${what}`}])),
+    // What the plugin did stands in its own notes, with the person and the time of each act.
+    ...people.flatMap(({what, who, at}): Moment[] => (at === undefined || !within(at) || who === `with ${fieldManager}` ? [] : [{at, kind: 'person', title: who === 'not recorded' ? what : `${who}: ${what}`}])),
     ...(run.writableAt === undefined ? [] : [{at: run.writableAt, kind: 'milestone' as const, title: 'Clients can write', text: 'the survivor\'s own pod accepted a write'}]),
     ...(run.redundantAt === undefined ? [] : [{at: run.redundantAt, kind: 'milestone' as const, title: 'Whole again', text: 'all members that can run are voters with equal data'}]),
     ...(end === undefined ? [] : [{at: end, kind: 'run' as const, title: `Run ends: ${run.outcome ?? 'unknown'}`}]),
-    ...events.filter(({at}) => within(at)).map(({at, reason, note}): Moment => ({at, kind: 'event', title: reason, text: note})),
+    // The end of a step is told with its beginning.
+    ...events.filter(({at, reason}) => within(at) && !reason.endsWith('Done')).map(({at, reason, note}): Moment => ({at, kind: 'event', title: reason, text: note})),
   ];
   return moments.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }

@@ -8,8 +8,10 @@ export interface Section {
   list?: string[];
 }
 
+export const whenTitle = 'What happened when';
+
 const dash = (value: string | number | undefined) => (value === undefined || value === '' ? '-' : String(value));
-const inSeconds = (value: number | undefined) => (value === undefined ? '-' : `${value} s`);
+const inSeconds = (value: number | undefined) => (value === undefined ? '-' : `${value.toFixed(1)} s`);
 
 const verdicts: Record<Report['loss']['verdict'], string> = {
   None: 'Nothing was lost', Possible: 'Data may be lost', Unknown: 'Whether data was lost is not known', NotTold: 'Nothing to tell',
@@ -53,7 +55,7 @@ function planSections({plan}: Report): Section[] {
 export function sectionsOf(report: Report): Section[] {
   const moments = report.moments.filter(({kind}) => kind !== 'phase');
   const all: Section[] = [
-    {title: 'What happened when', table: {head: ['Time (UTC)', 'Took', 'What', ''], rows: moments.map(({at, until, title, text}) =>
+    {title: whenTitle, table: {head: ['Time (UTC)', 'Took', 'What', ''], rows: moments.map(({at, until, title, text}) =>
       [new Date(at).toISOString().slice(11, 23), until === undefined ? '' : `${((Date.parse(until) - Date.parse(at)) / 1000).toFixed(1)} s`, title, text ?? ''])}},
     {title: 'Who decided', table: {head: ['What', 'Who', 'When', 'Known from'], rows: report.people.map(({what, who, at, source}) => [what, who, dash(at), source])}},
     lossSection(report),

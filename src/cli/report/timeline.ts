@@ -29,6 +29,14 @@ function scaleOf(moments: readonly Moment[]): Scale {
   return {begin, seconds, x: (at) => left + ((Date.parse(at) - begin) / 1000 / seconds) * (width - left - right)};
 }
 
+/** Seconds since the beginning: `0.5 s`, `45 s`, then `1:30 min`, then `2:05 h`. */
+export function clock(seconds: number): string {
+  if (seconds < 60) return `${Math.round(seconds * 10) / 10} s`;
+  const [unit, size] = seconds < 3_600 ? ['min', 60] as const : ['h', 3_600] as const;
+  const parts = Math.round(seconds / (size / 60));
+  return `${Math.floor(parts / 60)}:${String(parts % 60).padStart(2, '0')} ${unit}`;
+}
+
 const number = (value: number) => String(Math.round(value * 10) / 10);
 
 function bar({at, until, title}: Moment, row: number, {x}: Scale): string {
@@ -45,7 +53,7 @@ function bar({at, until, title}: Moment, row: number, {x}: Scale): string {
 function mark({at, title, kind}: Moment, index: number, bottom: number, {x, begin}: Scale): string {
   const at_ = number(x(at));
   const y = bottom + 18 + index * 18;
-  const since = duration(Date.parse(at) - begin);
+  const since = clock((Date.parse(at) - begin) / 1000);
   const toTheLeft = x(at) > width * 0.6;
   return `<g class="mark ${kind}"><title>${escapeHtml(`${title}: ${at}`)}</title><line x1="${at_}" x2="${at_}" y1="${top - 6}" y2="${y - 5}"/><circle cx="${at_}" cy="${y - 5}" r="3.5"/>`
     + `<text x="${number(x(at) + (toTheLeft ? -8 : 8))}" y="${y - 1}"${toTheLeft ? ' text-anchor="end"' : ''}>${escapeHtml(title)} (${since})</text></g>`;
@@ -61,7 +69,7 @@ export function renderTimeline({moments}: Report): string {
   const height = bottom + marks.length * 18 + 16;
   const axis = ticks(scale.seconds).map((second) => {
     const x = number(left + (second / scale.seconds) * (width - left - right));
-    return `<line class="grid" x1="${x}" x2="${x}" y1="${top - 8}" y2="${bottom}"/><text class="tick" x="${x}" y="${top - 14}" text-anchor="middle">${second === 0 ? '0' : duration(second * 1000).replace('.0 s', ' s')}</text>`;
+    return `<line class="grid" x1="${x}" x2="${x}" y1="${top - 8}" y2="${bottom}"/><text class="tick" x="${x}" y="${top - 14}" text-anchor="middle">${second === 0 ? '0' : clock(second)}</text>`;
   }).join('');
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Timeline of the run" xmlns="http://www.w3.org/2000/svg">`
     + `${axis}${bars.map((moment, row) => bar(moment, row, scale)).join('')}${marks.map((moment, index) => mark(moment, index, bottom, scale)).join('')}</svg>`;

@@ -95,7 +95,7 @@ describe('The kubectl plugin', () => {
     await scenario.startEtcd({stopSeconds: 20});
     const loss = await lose(scenario, survivor);
     await plugin.expect(0, 'recover', 'etcd', '--yes');
-    await untilPhase(scenario, ['Holding']);
+    await untilPhase(scenario, ['Holding'], 180);
     await until('the survivor is being stopped', async () => {
       const pod = await scenario.pod(survivor);
       return pod?.metadata?.deletionTimestamp === undefined ? new Missing('it is not') : true;

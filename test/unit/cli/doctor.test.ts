@@ -26,8 +26,8 @@ const pod = (ordinal: number): V1Pod => ({
 function clusterOf(set = goodSet()): FakeApi {
   const api = new FakeApi();
   api.seed('StatefulSet', set);
-  api.seed('ValidatingAdmissionPolicy', structuredClone(holdPolicy) as unknown as Parameters<typeof api.seed<'ValidatingAdmissionPolicy'>>[1]);
-  api.seed('ValidatingAdmissionPolicyBinding', structuredClone(holdBinding) as unknown as Parameters<typeof api.seed<'ValidatingAdmissionPolicyBinding'>>[1]);
+  api.seed('ValidatingAdmissionPolicy', structuredClone(holdPolicy));
+  api.seed('ValidatingAdmissionPolicyBinding', structuredClone(holdBinding));
   api.seed('Deployment', {metadata: {name: 'operator', namespace: 'system', labels: operatorLabels}, status: {readyReplicas: 2}});
   api.seed('Service', {metadata: {name: 'etcd', namespace: 'db'}, spec: {publishNotReadyAddresses: true}});
   for (const ordinal of [0, 1, 2]) {
@@ -119,7 +119,7 @@ describe('doctor', () => {
     const api = clusterOf();
     const policy = structuredClone(holdPolicy);
     policy.spec.validations.pop();
-    api.seed('ValidatingAdmissionPolicy', policy as unknown as Parameters<typeof api.seed<'ValidatingAdmissionPolicy'>>[1]);
+    api.seed('ValidatingAdmissionPolicy', policy);
     api.seed('ValidatingAdmissionPolicyBinding', {metadata: {name: 'quorumrecovery-hold'}, spec: {policyName: 'quorumrecovery-hold', validationActions: ['Audit']}});
     assert.deepEqual((await examine(api)).bad, ['Policy: note', 'Binding: problem']);
   });

@@ -9,7 +9,7 @@ import {renderHtml} from '../../../src/cli/report/html.ts';
 import {renderMarkdown} from '../../../src/cli/report/markdown.ts';
 import {reportOf} from '../../../src/cli/report/model.ts';
 import type {Report} from '../../../src/cli/report/model.ts';
-import {renderTimeline, ticks} from '../../../src/cli/report/timeline.ts';
+import {clock, renderTimeline, ticks} from '../../../src/cli/report/timeline.ts';
 import {at, begin, condition, FakeApi, FakeWorld, invoke, planOf, resourceOf, runOf} from './fake.ts';
 
 const nasty = '<script>alert(1)</script> & "x" | `y`';
@@ -36,12 +36,12 @@ function resource(more: Partial<NonNullable<QuorumRecovery['status']>> = {}): Qu
     ...more,
   }, {metadata: {
     annotations: {'quorumrecovery.io/approved-by': `ada of ops ${planOf().hash} ${at(3)}`},
-    managedFields: [{manager: 'kubectl-patch', time: at(3) as unknown as Date, fieldsV1: {'f:spec': {'f:approvedPlan': {}}}}, {manager: 'operator', subresource: 'status', fieldsV1: {'f:spec': {'f:paused': {}}}}],
+    managedFields: [{manager: 'kubectl-patch', time: at(3) as unknown as Date, fieldsV1: {'f:spec': {'f:approvedPlan': {}}}}, {manager: 'kubectl-quorum_recovery', time: at(4) as unknown as Date, fieldsV1: {'f:spec': {'f:approvedPlan': {}, 'f:trigger': {'f:request': {}}}}}, {manager: 'operator', subresource: 'status', fieldsV1: {'f:spec': {'f:paused': {}}}}],
   }});
 }
 
 function reportFor(of: QuorumRecovery, id?: string): Report {
-  const report = reportOf(of, [{at: at(4), reason: 'Held', note: 'names are held'}, {at: at(-500), reason: 'Old', note: 'of another run'}], begin + 60_000, id);
+  const report = reportOf(of, [{at: at(4), reason: 'Held', note: 'names are held'}, {at: at(-500), reason: 'Old', note: 'of another run'}, {at: at(5), reason: 'HoldDone', note: 'said by the step'}], begin + 60_000, id);
   assert.ok(report);
   return report;
 }
@@ -52,7 +52,7 @@ describe('the report of a run', () => {
   it('tells what happened when, in order, with the loss from before the run and no event of another', () => {
     const {moments, unavailableSeconds, lostAt} = reportFor(resource());
     assert.deepEqual(moments.filter(({kind}) => kind !== 'step' && kind !== 'phase').map(({title, at: time}) => [title, (Date.parse(time) - begin) / 1000]), [
-      ['Quorum lost', -10], ['Run run-1 begins', 0], [`ada of ops: approved plan ${planOf().hash}`, 3], ['with kubectl-patch: approved a plan (spec.approvedPlan)', 3], ['Held', 4],
+      ['Quorum lost', -10], ['Run run-1 begins', 0], [`ada of ops: approved plan ${planOf().hash}`, 3], ['with kubectl-patch: set spec.approvedPlan; the last of it then', 3], ['Held', 4],
       ['Clients can write', 8], ['Whole again', 25], ['Run ends: Recovered', 30],
     ]);
     assert.equal(unavailableSeconds, 18);
@@ -60,7 +60,7 @@ describe('the report of a run', () => {
   });
 
   it('tells who approved, and how that is known; a note of another plan\'s approval counts for nothing', () => {
-    assert.deepEqual(reportFor(resource()).people.map(({who, source}) => [who, source]), [['ada of ops', 'annotation quorumrecovery.io/approved-by'], ['with kubectl-patch', 'metadata.managedFields']]);
+    assert.deepEqual(reportFor(resource()).people.map(({who, source}) => [who, source]), [['ada of ops', 'annotation quorumrecovery.io/approved-by'], ['with kubectl-patch', 'metadata.managedFields'], ['with kubectl-quorum_recovery', 'metadata.managedFields']]);
     const other = resource();
     other.metadata.annotations = {'quorumrecovery.io/approved-by': `ada sha256-other ${at(3)}`};
     assert.equal(reportFor(other).people[0]?.who, 'not recorded');
@@ -117,6 +117,7 @@ describe('the report of a run', () => {
     assert.match(svg, /class="mark loss"/);
     assert.equal(renderTimeline(reportFor(resource(), 'run-0')), '');
     assert.deepEqual(ticks(40), [0, 5, 10, 15, 20, 25, 30, 35, 40]);
+    assert.deepEqual([0.5, 45, 90, 3_599.9, 7_500].map(clock), ['0.5 s', '45 s', '1:30 min', '60:00 min', '2:05 h']);
     assert.ok([1, 7, 100, 1_000, 100_000].every((seconds) => ticks(seconds).length <= 10 && ticks(seconds).length > 1));
   });
 
