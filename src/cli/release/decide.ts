@@ -89,6 +89,9 @@ function judgeClaim({resource}: ReleaseFacts, pod: string, {name, object, place}
   const recorded = members?.find((member) => member.pod === pod)?.claimUID;
   if (recorded !== undefined && recorded !== uid) return {may: false, why: `its claim ${name} was made anew since the run began`};
   if (read !== undefined) return {may: true, why: `its disk (${name}) was read, and has data`};
+  // A member that answered while the plan was made is not read from its disk before it is stopped.
+  const rank = run?.plan?.ranks.find((one) => one.pod === pod);
+  if (recorded !== undefined && rank !== undefined && rank.from !== 'unread') return {may: true, why: `its etcd answered with data from ${name} when the plan was made`};
   return {may: false, why: `nobody has seen data on its claim ${name}`};
 }
 

@@ -62,7 +62,12 @@ describe('The kubectl plugin', () => {
     await scenario.startEtcd();
     assert.match((await plugin.kubectl('qr', 'version', '-n', scenario.namespace)).out, /operator +\S+ \(quorum-recovery-system/);
     assert.match((await plugin.kubectl('__complete', 'quorum-recovery', 'sta')).out, /^status\t/m);
-    assert.deepEqual(problemsIn(await plugin.expect(0, 'doctor', '-o', 'json')), []);
+    // On a crowded machine an operator can lose its lease, and is not Ready for a moment.
+    await until('a doctor without complaints', async () => {
+      const {code, out} = await plugin.run('doctor', '-o', 'json');
+      const problems = problemsIn(out);
+      return code === 0 && problems.length === 0 ? true : new Missing(`exit code ${code}; ${problems.join('; ')}`);
+    }, {seconds: 90});
 
     assert.match(await plugin.expect(3, 'recover', 'etcd'), /Nobody can be asked/);
     assert.match(await plugin.expect(0, 'recover', 'etcd', '--dry-run', '--approval', 'Required'), /approval: Required/);

@@ -4,7 +4,7 @@ import {marks} from '../../../src/api/types.ts';
 import type {QuorumRecoveryStatus} from '../../../src/api/types.ts';
 import {run} from '../../../src/cli/commands/release.ts';
 import {CommandError} from '../../../src/cli/failure.ts';
-import {at, condition, FakeApi, FakeWorld, gatedPod, holding, invoke, resourceOf, runOf} from './fake.ts';
+import {at, condition, FakeApi, FakeWorld, gatedPod, holding, invoke, planOf, resourceOf, runOf} from './fake.ts';
 
 const set: V1StatefulSet = {
   metadata: {name: 'etcd', namespace: 'db', uid: 'set-uid'},
@@ -90,6 +90,18 @@ describe('release', () => {
     const world = new FakeWorld(api);
     await refused(run(invoke([], yes), world), /no held pod may start: etcd-0: its disk .* was read as Empty; etcd-1: nobody has seen data .*; etcd-2: its claim data-etcd-2 is gone/);
     assert.deepEqual(acts(api), []);
+  });
+
+  it('lets a pod start whose etcd answered when the plan was made, from the claim that it still has', async () => {
+    const members = (claimUID: string) => [{pod: 'etcd-2', role: 'Voter' as const, health: 'NoLeader' as const, claim: 'data-etcd-2', claimUID}];
+    const plan = planOf({ranks: [{pod: 'etcd-2', memberID: 'a2', term: 5, index: 120, commit: 118, revision: 90, from: 'etcd'}]});
+    const api = cluster({lastHealthy: undefined, run: runOf({plan}), members: members('claim-2')});
+    assert.equal(await run(invoke([], yes), new FakeWorld(api)), 0);
+    assert.deepEqual(api.peek('QuorumRecovery', 'db', 'etcd')?.status?.heldPods, ['etcd-0', 'etcd-1']);
+    const anew = cluster({lastHealthy: undefined, run: runOf({plan}), members: members('another')});
+    await refused(run(invoke([], yes), new FakeWorld(anew)), /etcd-2: its claim data-etcd-2 was made anew since the run began/);
+    const unread = cluster({lastHealthy: undefined, run: runOf({plan: planOf({ranks: [{pod: 'etcd-2', memberID: 'a2', term: 0, index: 0, commit: 0, revision: 0, from: 'unread'}]})}), members: members('claim-2')});
+    await refused(run(invoke([], yes), new FakeWorld(unread)), /etcd-2: nobody has seen data/);
   });
 
   it('lets such a pod start only where it is named, and asked about once more', async () => {
