@@ -17,7 +17,8 @@ export type Standing =
   | {at: 'paused'}
   | {at: 'stalled'; reason: string; message: string};
 
-const phaseOfStep = (step: string): Phase => {
+/** The phase that a step belongs to. */
+export const phaseOfStep = (step: string): Phase => {
   if (step.startsWith('Join ')) return 'Rejoining';
   switch (step) {
     case 'Plan': return 'Planning';

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
+import {existsSync, mkdtempSync, readFileSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import type {QuorumRecovery} from '../../../src/api/types.ts';
+import {run} from '../../../src/cli/commands/report.ts';
+import {renderHtml} from '../../../src/cli/report/html.ts';
+import {renderMarkdown} from '../../../src/cli/report/markdown.ts';
+import {reportOf} from '../../../src/cli/report/model.ts';
+import type {Report} from '../../../src/cli/report/model.ts';
+import {clock, renderTimeline, ticks} from '../../../src/cli/report/timeline.ts';
+import {at, begin, condition, FakeApi, FakeWorld, invoke, planOf, resourceOf, runOf} from './fake.ts';
+
+const nasty = '<script>alert(1)</script> & "x" | `y`';
+
+/** A run that is over, with everything that a report tells. */
+function resource(more: Partial<NonNullable<QuorumRecovery['status']>> = {}): QuorumRecovery {
+  return resourceOf({
+    phase: 'Complete', kept: [{run: 'run-1', pod: 'etcd-2', claimUID: 'c', until: at(604_800)}],
+    dataLoss: {survivorRevision: 90, lastKnownRevision: 90, recoveredTailEntries: 2, discardedEntries: 0, witnessed: true},
+    history: [
+      {id: 'run-1', outcome: 'Recovered', finishedAt: at(30), durationSeconds: 30, unavailableSeconds: 18, strategy: 'ForceNewCluster', survivor: 'etcd-2'},
+      {id: 'run-0', outcome: 'NotNeeded', finishedAt: at(-1000), durationSeconds: 2},
+    ],
+    members: [{pod: 'etcd-0', memberID: 'b0', role: 'Voter', health: 'Healthy', revision: 95, node: nasty, fenced: {by: 'NodeDeleted', at: at(1)}}],
+    run: runOf({
+      outcome: 'Recovered', finishedAt: at(30), writableAt: at(8), redundantAt: at(25), approved: {hash: planOf().hash, at: at(3)},
+      force: {attempt: 1, pod: 'etcd-2-force', copy: '.quorumrecovery/run-1/copy'}, joins: [{pod: 'etcd-0', attempt: 1, replacedClaims: ['claim-0']}],
+      steps: [
+        {name: 'Plan', state: 'Done', startedAt: at(0), finishedAt: at(2), message: 'planned'}, {name: 'Approve', state: 'Done', startedAt: at(2), finishedAt: at(3), message: nasty},
+        {name: 'Hold', state: 'Done', startedAt: at(3), finishedAt: at(5)}, {name: 'Verify', state: 'Done', startedAt: at(5), finishedAt: at(30)},
+      ],
+    }),
+    conditions: [condition('Ready', 'True', 'Recovered', `recovered ${nasty}`), condition('DataLossPossible', 'False', 'NothingDropped', 'nothing was dropped')],
+    ...more,
+  }, {metadata: {
+    annotations: {'quorumrecovery.io/approved-by': `ada of ops ${planOf().hash} ${at(3)}`},
+    managedFields: [{manager: 'kubectl-patch', time: at(3) as unknown as Date, fieldsV1: {'f:spec': {'f:approvedPlan': {}}}}, {manager: 'kubectl-quorum_recovery', time: at(4) as unknown as Date, fieldsV1: {'f:spec': {'f:approvedPlan': {}, 'f:trigger': {'f:request': {}}}}}, {manager: 'operator', subresource: 'status', fieldsV1: {'f:spec': {'f:paused': {}}}}],
+  }});
+}
+
+function reportFor(of: QuorumRecovery, id?: string): Report {
+  const report = reportOf(of, [{at: at(4), reason: 'Held', note: 'names are held'}, {at: at(-500), reason: 'Old', note: 'of another run'}, {at: at(5), reason: 'HoldDone', note: 'said by the step'}], begin + 60_000, id);
+  assert.ok(report);
+  return report;
+}
+
+const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
+
+describe('the report of a run', () => {
+  it('tells what happened when, in order, with the loss from before the run and no event of another', () => {
+    const {moments, unavailableSeconds, lostAt} = reportFor(resource());
+    assert.deepEqual(moments.filter(({kind}) => kind !== 'step' && kind !== 'phase').map(({title, at: time}) => [title, (Date.parse(time) - begin) / 1000]), [
+      ['Quorum lost', -10], ['Run run-1 begins', 0], [`ada of ops: approved plan ${planOf().hash}`, 3], ['with kubectl-patch: set spec.approvedPlan; the last of it then', 3], ['Held', 4],
+      ['Clients can write', 8], ['Whole again', 25], ['Run ends: Recovered', 30],
+    ]);
+    assert.equal(unavailableSeconds, 18);
+    assert.equal(lostAt, at(-10));
+  });
+
+  it('tells who approved, and how that is known; a note of another plan\'s approval counts for nothing', () => {
+    assert.deepEqual(reportFor(resource()).people.map(({who, source}) => [who, source]), [['ada of ops', 'annotation quorumrecovery.io/approved-by'], ['with kubectl-patch', 'metadata.managedFields'], ['with kubectl-quorum_recovery', 'metadata.managedFields']]);
+    const other = resource();
+    other.metadata.annotations = {'quorumrecovery.io/approved-by': `ada sha256-other ${at(3)}`};
+    assert.equal(reportFor(other).people[0]?.who, 'not recorded');
+  });
+
+  it('tells what was kept and where, and what was lost', () => {
+    const {kept, loss} = reportFor(resource());
+    assert.deepEqual(kept.map(({where, until}) => [where, until]), [['.quorumrecovery/run-1/copy on its own volume', at(604_800)], ['its PersistentVolume, set to Retain', undefined]]);
+    assert.equal(loss.verdict, 'None');
+    for (const [status, verdict] of [['True', 'Possible'], ['Unknown', 'Unknown']] as const) {
+      assert.equal(reportFor(resource({conditions: [condition('DataLossPossible', status, 'X', 'y')]})).loss.verdict, verdict);
+    }
+  });
+
+  it('knows earlier runs by their line of the history, and says that this is all', () => {
+    const report = reportFor(resource(), 'run-0');
+    assert.equal(report.outcome, 'NotNeeded');
+    assert.equal(report.startedAt, at(-1002));
+    assert.match(report.gaps[0] ?? '', /one line/);
+    assert.equal(report.members.length, 0, 'the members of now are not those of then');
+    assert.equal(reportOf(resource(), [], begin, 'run-9'), undefined);
+  });
+
+  it('of a run in flight has no end', () => {
+    const {outcome, finishedAt, phases} = reportFor(resourceOf({run: runOf()}));
+    assert.deepEqual([outcome, finishedAt, phases.at(-1)?.seconds], ['in flight', undefined, undefined]);
+  });
+
+  it('in Markdown means what it says, whatever etcd wrote', () => {
+    const text = renderMarkdown(reportFor(resource()));
+    assert.match(text, /^# Recovery of etcd in db: Recovered\n/);
+    assert.match(text, /\\<script\\>/);
+    assert.ok(!text.includes('<script>'));
+    for (const line of text.split('\n').filter((one) => one.startsWith('| '))) assert.ok(line.endsWith(' |'), line);
+    const table = text.split('\n').filter((line) => line.includes('Approve'));
+    assert.equal(table[0]?.replaceAll('\\|', '').split('|').length, 6, 'a cell broke out of its table');
+  });
+
+  it('as HTML needs nothing from elsewhere, lets nothing in, and runs nothing', () => {
+    const html = renderHtml(reportFor(resource()));
+    assert.match(html, /Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/);
+    assert.ok(!/<script|<link|<img|<iframe|javascript:|@import|url\(|\bsrc=|\bon\w+=/i.test(html), 'something is loaded or run');
+    assert.deepEqual([...html.matchAll(/https?:\/\/[^"\s<]+/g)].map(([url]) => url).filter((url) => url !== 'http://www.w3.org/2000/svg'), []);
+    assert.match(html, /&lt;script&gt;alert\(1\)&lt;\/script&gt; &amp; &quot;x&quot;/);
+    assert.deepEqual([...html.matchAll(/<(\w+)[^>]*>/g)].map(([, tag]) => tag).filter((tag) => tag === 'section').length, [...html.matchAll(/<\/section>/g)].length);
+  });
+
+  it('draws the phases to scale, and what people and clients noticed', () => {
+    const svg = renderTimeline(reportFor(resource()));
+    const bars = [...svg.matchAll(/<title>(\w+): [^<]*<\/title>.*?<rect class="bar" x="([\d.]+)" y="\d+" width="([\d.]+)"/g)].map(([, phase, x, width]) => [phase, Number(x), Number(width)]);
+    // 40 s from the loss to the end, on 790 units from 150 on.
+    assert.deepEqual(bars, [['Planning', 347.5, 39.5], ['AwaitingApproval', 387, 19.8], ['Holding', 406.8, 39.5], ['Verifying', 446.3, 493.8]]);
+    assert.match(svg, /class="mark milestone"><title>Clients can write/);
+    assert.match(svg, /class="mark loss"/);
+    assert.equal(renderTimeline(reportFor(resource(), 'run-0')), '');
+    assert.deepEqual(ticks(40), [0, 5, 10, 15, 20, 25, 30, 35, 40]);
+    assert.deepEqual([0.5, 45, 90, 3_599.9, 7_500].map(clock), ['0.5 s', '45 s', '1:30 min', '60:00 min', '2:05 h']);
+    assert.ok([1, 7, 100, 1_000, 100_000].every((seconds) => ticks(seconds).length <= 10 && ticks(seconds).length > 1));
+  });
+
+  it('is drawn by a real browser, where there is one', function () {
+    if (chromium === undefined) this.skip();
+    this.timeout(90_000);
+    const directory = mkdtempSync(join(tmpdir(), 'report-'));
+    const page = join(directory, 'report.html');
+    writeFileSync(page, renderHtml(reportFor(resource())));
+    const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', `--user-data-dir=${join(directory, 'profile')}`];
+    const dom = execFileSync(chromium, [...flags, '--dump-dom', `file://${page}`], {encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore']});
+    assert.match(dom, /<svg [^>]*aria-label="Timeline of the run"/);
+    assert.match(dom, /<h2>What was lost<\/h2>/);
+  });
+
+  it('is written to a file, and says what it could not read', async () => {
+    const api = new FakeApi().seed('QuorumRecovery', resource());
+    api.forbidden.add('list Event');
+    const file = join(mkdtempSync(join(tmpdir(), 'report-')), 'report.json');
+    const world = new FakeWorld(api);
+    assert.equal(await run(invoke([], {output: 'json', file}), world), 0);
+    const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+    assert.match(report.gaps[0] ?? '', /Events could not be read/);
+    assert.deepEqual(world.said, []);
+    await assert.rejects(run(invoke([], {run: 'run-9'}), world), /knows no run run-9: it has run-1, run-0/);
+  });
+});
