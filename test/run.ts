@@ -12,7 +12,7 @@ import type {Ended} from './e2e/reporter.ts';
 
 /*
  * `make test`: everything that CI runs, one suite after the other, and one line at the end that counts them all.
- *   --only NAME   one of: check, unit, simulation, e2e
+ *   --only NAME   one of: check, unit, invariants, simulation, e2e
  */
 interface Count {
   passed: number;
@@ -106,6 +106,7 @@ async function main(): Promise<number> {
   }
   const environment = {...etcdBinaries(built), HELM: helm};
   if (wanted('unit')) counts.push(await mocha('unit', 'test/unit/**/*.test.ts', environment));
+  if (wanted('invariants')) counts.push(await mocha('invariants', 'test/invariants/**/*.test.ts', environment));
   if (wanted('simulation')) counts.push(await mocha('simulation', 'test/simulation/**/*.test.ts', environment));
   if (wanted('e2e')) counts.push(await endToEnd());
   const total = (key: keyof Count): number => counts.reduce((sum, count) => sum + count[key], 0);
