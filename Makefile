@@ -30,6 +30,10 @@ check: deps ## Types, lint, freshness of the generated files
 test-unit: deps ## Unit tests
 	mocha 'test/unit/**/*.test.ts'
 
+.PHONY: test-invariants
+test-invariants: deps ## One test for each invariant; with real etcd where ETCD_BINS names binaries
+	mocha 'test/invariants/**/*.test.ts'
+
 .PHONY: simulate
 simulate: deps ## Kill the simulated operator at random (SCHEDULES=n SEED=s)
 	mocha 'test/simulation/**/*.test.ts'
@@ -59,7 +63,7 @@ kind: deps ## The end-to-end tests in a kind cluster, where Docker is
 	test/e2e/kind.sh
 
 .PHONY: test
-test: deps ## Everything that CI runs: check, unit, simulation, end to end
+test: deps ## Everything that CI runs: check, unit, invariants, simulation, end to end
 	$(NODE) test/run.ts
 
 .PHONY: bench

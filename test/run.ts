@@ -11,9 +11,9 @@ import {ensurePrerequisites} from './lab/prerequisites.ts';
 import type {Ended} from './e2e/reporter.ts';
 
 /*
- * `make test`: everything that CI runs, and one line at the end that counts it all. Unit tests and simulation run side by side, then the
+ * `make test`: everything that CI runs, and one line at the end that counts it all. Unit tests and invariants run beside the simulation, then the
  * end-to-end cases, whose waits are filled with types and lint.
- *   --only NAME   one of: check, unit, simulation, e2e
+ *   --only NAME   one of: check, unit, invariants, simulation, e2e
  */
 interface Count {
   passed: number;
@@ -105,6 +105,14 @@ async function check(helm: string): Promise<Count> {
   ]);
 }
 
+/** Many short tests, one process after the other: the simulation takes the other processors. */
+async function quick(wanted: (name: string) => boolean, environment: Record<string, string>): Promise<Count> {
+  return sum([
+    wanted('unit') ? await mocha('unit', 'test/unit/**/*.test.ts', environment) : none,
+    wanted('invariants') ? await mocha('invariants', 'test/invariants/**/*.test.ts', environment) : none,
+  ]);
+}
+
 function sum(counts: readonly Count[]): Count {
   const total = (key: keyof Count): number => counts.reduce((so, count) => so + count[key], 0);
   return {passed: total('passed'), failed: total('failed'), skipped: total('skipped')};
@@ -118,7 +126,7 @@ async function main(): Promise<number> {
   const helm = join(built.get('helm') ?? '', 'helm');
   const environment = {...etcdBinaries(built), HELM: helm};
   const counts = await Promise.all([
-    wanted('unit') ? mocha('unit', 'test/unit/**/*.test.ts', environment) : none,
+    quick(wanted, environment),
     wanted('simulation') ? mocha('simulation', 'test/simulation/**/*.test.ts', environment) : none,
   ]);
   counts.push(...await Promise.all([wanted('e2e') ? endToEnd() : none, wanted('check') ? check(helm) : none]));

@@ -21,3 +21,6 @@ export function longerLogs({run}: QuorumRecoveryStatus, survivor: string, end: {
     return [`the log of ${pod} ends at term ${term}, index ${index}${unfit === undefined ? '' : `, and no cluster can start from it: ${unfit}`}`];
   });
 }
+
+/** No revision is moved forward, and no witness is of the very last moment: so this is said of every force. */
+export const revisionsMayRepeat = 'Revisions go on from the survivor\'s: it is not proven that no client saw a later one, so numbers may come again with other content. Restart clients that cache by revision (Kubernetes API servers, anything with a long-lived watch)';

@@ -4,6 +4,7 @@ import type {Condition, QuorumRecoveryStatus, Run} from '../api/types.ts';
 import {removeCondition, setCondition} from '../operator/conditions.ts';
 import type {Decision} from './decision.ts';
 import {leftOpen} from './interrupt.ts';
+import {revisionsMayRepeat} from './loss.ts';
 
 /** Where a resource stands, for people and for `kubectl wait`; everything here is derived. */
 export type Standing =
@@ -152,15 +153,16 @@ function lossCondition(draft: QuorumRecoveryStatus, set: Set, drop: Drop): void 
   }
   const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0, recoveredTailEntries = 0, witnessed = false, longerLogs = []} = dataLoss ?? {};
   const kept = recoveredTailEntries > 0 ? `; ${recoveredTailEntries} log entries beyond its commit index were kept` : '';
+  const say = (status: Condition['status'], reason: string, message: string) => { set('DataLossPossible', status, reason, `${message}. ${revisionsMayRepeat}`); };
   if (longerLogs.length > 0) {
-    set('DataLossPossible', 'True', 'LongerLogElsewhere', `the survivor is at revision ${survivorRevision}${kept}; ${longerLogs.join('; ')}${discardedEntries > 0 ? `; etcd dropped ${discardedEntries} entries of the survivor's own log (${run.force.tail ?? ''})` : ''}`);
+    say('True', 'LongerLogElsewhere', `the survivor is at revision ${survivorRevision}${kept}; ${longerLogs.join('; ')}${discardedEntries > 0 ? `; etcd dropped ${discardedEntries} entries of the survivor's own log (${run.force.tail ?? ''})` : ''}`);
   } else if (discardedEntries > 0) {
-    set('DataLossPossible', 'True', 'EntriesDiscarded', `etcd dropped ${discardedEntries} log entries beyond the survivor's commit index; writes that were acknowledged in the last moment may be among them${run.force.tail === undefined ? '' : ` (${run.force.tail})`}`);
+    say('True', 'EntriesDiscarded', `etcd dropped ${discardedEntries} log entries beyond the survivor's commit index; writes that were acknowledged in the last moment may be among them${run.force.tail === undefined ? '' : ` (${run.force.tail})`}`);
   } else if (lastKnownRevision !== undefined && lastKnownRevision > survivorRevision) {
-    set('DataLossPossible', 'True', 'BehindWitness', `the survivor is at revision ${survivorRevision}${kept}; revision ${lastKnownRevision} was seen before`);
+    say('True', 'BehindWitness', `the survivor is at revision ${survivorRevision}${kept}; revision ${lastKnownRevision} was seen before`);
   } else if (!witnessed) {
-    set('DataLossPossible', 'Unknown', 'NoWitness', `nothing on the survivor's disk was dropped (revision ${survivorRevision}${kept}); whether the lost members had more is not known, because this resource did not watch the cluster before`);
+    say('Unknown', 'NoWitness', `nothing on the survivor's disk was dropped (revision ${survivorRevision}${kept}); whether the lost members had more is not known, because this resource did not watch the cluster before`);
   } else {
-    set('DataLossPossible', 'False', 'NothingDropped', `the survivor is at revision ${survivorRevision}, not behind the last seen revision ${lastKnownRevision ?? 0}, and nothing on its disk was dropped${kept}`);
+    say('False', 'NothingDropped', `the survivor is at revision ${survivorRevision}, not behind the last seen revision ${lastKnownRevision ?? 0}, and nothing on its disk was dropped${kept}`);
   }
 }
