@@ -30,7 +30,7 @@ describe('the assessment of a cluster', () => {
     ['a set that does not exist', {...survivorAlone, more: {set: undefined}}, /^stalled StatefulSetNotFound: .*db\/etcd/],
     ['a second resource for one set', {...survivorAlone, more: {duplicateOf: 'other'}}, /^stalled DuplicateResource: QuorumRecovery other/],
     ['a Secret that is not there', {...survivorAlone, more: {secretProblem: 'there is no Secret db/x'}}, /^stalled SecretNotFound: there is no Secret db\/x/],
-    ['a refused client certificate', {...survivorAlone, ordinals: [{probe: {kind: 'Failed', error: 'Certificate', message: 'unknown CA'}}, {}, {}]}, /^stalled CertificateRejected: spec.target.tls: etcd-0.*unknown CA/],
+    ['a refused client certificate', {...survivorAlone, ordinals: [{probe: {kind: 'Failed', error: 'Certificate', message: 'unknown CA', reached: true}}, {}, {}]}, /^stalled CertificateRejected: spec.target.tls: etcd-0.*unknown CA/],
     ['data on no claim', {...survivorAlone, more: {ordinals: observationOf(survivorAlone).ordinals.map((view) => ({...view, data: undefined}))}}, /^stalled DataNotOnClaim: etcd-0: data directory \/data/],
     ['all members with a leader', {ordinals: [0, 1, 2].map((index) => ({probe: answers(index, 3, leader)})), more: {linearizable: true}}, /^not-needed: all 3 members/],
     ['one member away and a quorum that serves', {ordinals: [{probe: answers(0, 3, leader)}, {probe: answers(1, 3, leader)}, {}], more: {linearizable: true}}, /^not-needed: the quorum holds \(2 of 3/],
