@@ -5,15 +5,17 @@ import {ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import type {Decision} from '../decision.ts';
 import {act, done} from '../decision.ts';
 import {joinStep, podOfJoinStep} from '../plan.ts';
-import {joinOf, recordJoin, runIn, sourceOf, survivorOf} from './common.ts';
+import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf} from './common.ts';
 import {forceMayHaveBegun} from './forceHelper.ts';
 import {stopDecision, stopOne} from './stop.ts';
 import type {Todo} from './stop.ts';
 
-/** Ordinals that the run knows of: the survivor's, and those that have a join. */
-function knownPods(run: Run): Set<string | undefined> {
-  const joins = run.steps.map((step) => podOfJoinStep(step.name)).filter((pod) => pod !== undefined && joinOf(run, pod)?.gone !== true);
-  return new Set([run.plan?.survivor, ...joins]);
+/** An ordinal that the run knows of: the survivor's, a member's of the old cluster, or one that has a join; and that has not gone since. */
+function isKnown(observation: Observation, pod: string): boolean {
+  const run = runIn(observation);
+  if (pod === run.plan?.survivor) return true;
+  if (joinOf(run, pod)?.gone === true) return false;
+  return memberIDOf(observation, pod) !== undefined || run.steps.some((step) => podOfJoinStep(step.name) === pod);
 }
 
 /** The joins of ordinals that came; what was verified without them is verified again. */
@@ -45,8 +47,7 @@ function isMember(observation: Observation, view: OrdinalView): boolean | undefi
 export function holdAdded(observation: Observation): Decision | undefined {
   if (!forceMayHaveBegun(observation)) return undefined;
   const run = runIn(observation);
-  const known = knownPods(run);
-  const added = observation.ordinals.map(({pod}) => pod).filter((pod) => !known.has(pod));
+  const added = observation.ordinals.map(({pod}) => pod).filter((pod) => !isKnown(observation, pod));
   if (added.length > 0) {
     return {kind: 'record', why: `the StatefulSet was scaled up during the run: holding ${added.join(', ')}, which join like the others`, record: (draft) => {
       draft.heldPods = [...new Set([...(draft.heldPods ?? []), ...added])];
