@@ -37,5 +37,5 @@ export function specOf({spec, status, metadata}: QuorumRecovery): UsedSpec | {sp
   const {run} = status ?? {};
   const inFlight = run?.plan !== undefined && run.finishedAt === undefined;
   const used = inFlight && run.spec !== undefined ? parsed(run.spec) : undefined;
-  return {spec: used ?? (metadata.deletionTimestamp === undefined ? undefined : least(spec)), problem} as UsedSpec | {spec: undefined; problem: string};
+  return {spec: used ?? (metadata.deletionTimestamp === undefined ? undefined : least(spec)), problem};
 }
