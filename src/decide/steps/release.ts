@@ -49,8 +49,12 @@ function stoppedAgain(observation: Observation): Action[] {
   if (setIsGoing(observation)) return [];
   return ordinals.filter((view) => status.heldPods?.includes(view.pod)).flatMap((view): Action[] => {
     const {object} = view;
-    const by = ownPod(sourceOf(observation, view), runIn(observation).id, true);
+    const source = sourceOf(observation, view);
+    const by = ownPod(source, runIn(observation).id, true);
     if (object === undefined) return [{type: 'CreatePod', pod: by}];
+    // A rollout that finds one pod not Ready waits for ever: all start from the template as it is now.
+    const outdated = object.metadata?.labels?.['controller-revision-hash'] !== source.revision;
+    if (isGated(object) && runOf(object) === runIn(observation).id && !isTerminating(object) && outdated) return [{type: 'ReplacePod', pod: object, by}];
     return isTerminating(object) && hasFence(object) && endedByKubelet(object) ? [{type: 'ReplacePod', pod: object, by}] : [];
   });
 }
@@ -61,6 +65,9 @@ export function letGo(observation: Observation): Decision {
   const helpers = leftHelpers(observation);
   if (helpers.length > 0) return act('taking the helper pods away', ...helpers);
   if (observation.helpers.length > 0) return wait('helper pods are going', 200);
+  const {set} = observation;
+  const unseen = run.aborted?.reason === 'SetChanged' && !setIsGoing(observation) && (set?.status?.observedGeneration ?? 0) < (set?.metadata?.generation ?? 0);
+  if (unseen) return wait('the StatefulSet controller has not looked at the change yet', 200);
   const again = stoppedAgain(observation);
   if (again.length > 0) return act('making the pods again that were stopped', ...again);
   const held = observation.ordinals.flatMap(({pod, object}) => (object !== undefined && observation.status.heldPods?.includes(pod) ? [object] : []));

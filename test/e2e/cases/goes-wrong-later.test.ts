@@ -28,14 +28,13 @@ describe('What a run needs goes wrong in the middle of it', () => {
     await enableAuth(scenario, 'right');
     await scenario.kube.create('secrets', secretOf(scenario.namespace, 'wrong'));
     await loseNodesOf(scenario, others(survivor));
-    await untilNoLeader(scenario, survivor);
     await applyRecovery(scenario, {target: {auth: {secretName} as never}});
-    const {status} = await untilReady(scenario, 'CredentialsRejected');
+    const {status} = await untilReady(scenario, 'CredentialsRejected', 180);
     assert.match(conditionOf(status, 'Ready')?.message ?? '', new RegExp(`${scenario.namespace}/${secretName} \\(spec.target.auth\\)`));
     assert.equal(status?.run?.force?.turnGiven, true);
     await scenario.kube.patch('secrets', scenario.namespace, secretName, {stringData: {password: 'right'}});
-    await untilComplete(scenario, 'Recovered', {mayBlock: true});
-    await scenario.healthy(3);
+    const ended = await untilComplete(scenario, 'Recovered', {mayBlock: true});
+    assert.notEqual(ended.status?.run?.redundantAt, undefined);
     await nothingLeft(scenario);
   });
 

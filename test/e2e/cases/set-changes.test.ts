@@ -77,7 +77,7 @@ describe('The StatefulSet changes in the middle of a run', () => {
     await whileHolding(scenario);
     await changeSet(scenario, annotated('before the force'));
     await planned(scenario, 2);
-    await afterForce(scenario);
+    await untilPhase(scenario, ['Decommissioning', 'Rejoining'], 180);
     await changeSet(scenario, {replicas: 4, ...annotated('after the force')});
     const {status} = await untilComplete(scenario, 'Recovered', {seconds: 240, leaving: 'Released', mayBlock: true});
     assert.equal(status?.run?.attempt, 2);

@@ -69,6 +69,20 @@ describe('a StatefulSet that changes before the force', () => {
     assert.equal(told(gone([stopping])), 'wait');
     assert.equal(told(letGo(observationOf(of(before, {ordinals: [], nodes: [node('node-0', {ready: false})], more: {set: undefined, strays: [stopping]}, status: {run: before}})))), 'ReleasePod etcd-0');
   });
+  it('gated pods of an older template are made anew before they start: a rollout would wait for ever for one that is not Ready', () => {
+    const set = newSet(3);
+    Object.assign(set.status ?? {}, {updateRevision: 'rev-2', currentRevision: 'rev-2'});
+    const all = {ordinals: [{object: gated(0)}, held(1), held(2)]};
+    assert.equal(told(letGo(observationOf(of(before, {...all, set})))), 'ReplacePod etcd-0,ReplacePod etcd-1,ReplacePod etcd-2');
+    assert.equal(told(letGo(observationOf(of(before, all)))), 'record');
+  });
+  it('the controller\'s look at a changed set is waited for, so that the newest template is known', () => {
+    const set = newSet(3);
+    Object.assign(set.metadata ?? {}, {generation: 2});
+    const all = {ordinals: [{object: gated(0)}, held(1), held(2)], set};
+    assert.equal(told(letGo(observationOf(of({...before, aborted: {reason: 'SetChanged', message: ''}}, all)))), 'wait');
+    assert.equal(told(letGo(observationOf(of({...before, aborted: {reason: 'Deleted', message: ''}}, all)))), 'record');
+  });
   it('no pod is made for a set that goes', () => {
     assert.equal(told(letGo(observationOf(of(before, {set: going, ordinals: [{object: undefined}, held(1), held(2)]})))), 'record');
   });
