@@ -40,7 +40,7 @@ describe('What a run needs goes wrong in the middle of it', () => {
 
   e2e('the survivor\'s node goes while it serves alone: that is said, and the run goes on once it is back', async (scenario) => {
     const lab = labOf(scenario);
-    await scenario.addNodes(3);
+    await scenario.addNodes(5);
     await scenario.startEtcd();
     await loseNodesOf(scenario, others(survivor));
     await untilNoLeader(scenario, survivor);
@@ -51,7 +51,6 @@ describe('What a run needs goes wrong in the middle of it', () => {
     const {status} = await untilReady(scenario, 'SurvivorNotServing');
     assert.match(conditionOf(status, 'Ready')?.message ?? '', new RegExp(`${node} of ${survivor} is NotReady. No member serves`));
     await lab.startNode(node);
-    await scenario.addNodes(2);
     await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true, leaving: 'Degraded'});
     await whole(scenario);
     await nothingLeft(scenario);

@@ -187,5 +187,7 @@ describe('a resource that is deleted when its set is gone', () => {
     assert.equal(mayDepart(observation), true);
     assert.equal(leaveNothing(observation).length, 1);
   });
-  it('has nothing to take away while the set is there', () => { assert.deepEqual(leaveNothing(deleted({})), []); });
+  it('has nothing to take away while the set is there', () => {
+    assert.deepEqual(leaveNothing(deleted({more: {helpers: [{metadata: {name: 'force', finalizers: fence}}], strays: [gated(1)]}})), []);
+  });
 });
