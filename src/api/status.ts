@@ -114,6 +114,8 @@ const joinSchema = z.object({
   guarded: z.boolean().optional().describe('Its old data was set aside on its own volume.'),
   replacedClaims: z.array(text).optional().describe('UIDs of claims that are replaced, because their volumes are lost.'),
   deferred: z.object({reason: text, message: text, nodes: text.optional()}).optional(),
+  added: z.boolean().optional().describe('Its ordinal came with a scale-up during the run: it is held and joins like the others.'),
+  gone: z.boolean().optional().describe('Its ordinal went with a scale-down during the run.'),
 });
 
 export const runSchema = z.object({
@@ -121,6 +123,7 @@ export const runSchema = z.object({
   attempt: count,
   request: text.optional(),
   trigger: z.enum(['Manual', 'OnQuorumLoss']).optional().describe('OnQuorumLoss: it began by itself.'),
+  spec: text.optional().describe('The spec as the run used it last, as JSON: it goes on with this one when the spec becomes invalid.'),
   startedAt: time,
   finishedAt: time.optional(),
   outcome: z.enum(['Recovered', 'Degraded', 'NotNeeded', 'Failed', 'Released']).optional(),

@@ -2,6 +2,8 @@ import type {BlockedReason, StalledReason} from '../api/reasons.ts';
 import {isLaunch} from '../observe/observation.ts';
 import type {Observation} from '../observe/observation.ts';
 import {causesOf} from './causes.ts';
+import {takenByItsPod} from './beside.ts';
+import {cutOff, cutOffWords} from './cutOff.ts';
 import type {FencingVerdict} from './fencing.ts';
 import {judgeFencing} from './fencing.ts';
 import type {DataVerdict} from './intact.ts';
@@ -99,11 +101,18 @@ const lostHint = (fencing: FencingVerdict) => fencing.processes.filter((verdict)
 export function assess(observation: Observation): Assessment {
   const early = stalledBy(observation) ?? served(observation);
   if (early) return early;
+  const unreached = cutOff(observation);
+  if (unreached.length > 0) return {kind: 'blocked', reason: 'OperatorCutOff', message: cutOffWords(observation, unreached)};
   const memberships = knownMemberships(observation);
-  const within = observation.ordinals.filter((view) => view.data?.place.at === 'Node' || view.data?.place.at === 'Anywhere');
+  const reach = observation.ordinals.filter((view) => view.data?.place.at === 'Node' || view.data?.place.at === 'Anywhere');
+  const within = reach.filter((view) => !takenByItsPod(view));
   const unread = within.filter((view) => !observation.status.run?.offline?.some((facts) => facts.pod === view.pod));
   if (memberships.length === 0) {
     if (unread.length > 0) return {kind: 'inspect', pods: unread.map((view) => view.pod), message: 'no member answers: reading the membership from their disks'};
+    const taken = reach.filter(takenByItsPod).map(({pod}) => pod);
+    if (taken.length > 0) {
+      return {kind: 'blocked', reason: 'ClusterUnknown', message: `no member answers, and the volumes of ${taken.join(', ')} are ReadWriteOncePod: they cannot be read while their pods are there, so the membership is not known. ${causesOf(observation.ordinals)}`};
+    }
     return {kind: 'blocked', reason: 'NoSurvivor', message: `no member answers and no disk within reach holds etcd data: ${causesOf(observation.ordinals)}`};
   }
   const ids = clusterIDs(memberships);

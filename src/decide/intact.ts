@@ -1,13 +1,14 @@
 import type {OfflineFacts} from '../api/types.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {describePlace} from '../observe/places.ts';
+import {takenByItsPod} from './beside.ts';
 import {isNamedLost} from './membership.ts';
 import type {Voter} from './membership.ts';
 
 /**
  * Whether a voter's data still exists, as far as it is known.
  * - Running: its own etcd answers with that member ID.
- * - Readable: that member ID was read from the disk, or the volume can be attached again and nothing says that the data is not there.
+ * - Readable: that member ID was read from the disk, or its volume can be attached again and is known to be the one that the member ran on.
  * - MayReturn: it cannot be read now and nothing proves it gone, e.g. a NotReady node's own disk.
  * - Unknown: it is within reach and nobody has looked yet.
  * - Gone: its disk is lost, empty or another's, or a person said so.
@@ -28,6 +29,11 @@ function byFacts(voter: Voter, facts: OfflineFacts, withinReach: boolean): DataV
   return {voter, state: 'Readable', why: facts.data === 'Unreadable' ? `its disk has data that cannot be read: ${facts.message ?? ''}` : 'its data was read from its disk'};
 }
 
+/** The member was seen on this very claim: by the witness, or when its etcd answered. */
+function isKnownClaim({status: {lastHealthy, members}}: Observation, {memberID}: Voter, claimUID: string | undefined): boolean {
+  return claimUID !== undefined && [...(lastHealthy?.members ?? []), ...(members ?? [])].some((member) => member.memberID === memberID && member.claimUID === claimUID);
+}
+
 function byDisk(observation: Observation, view: OrdinalView, voter: Voter): DataVerdict {
   const facts = observation.status.run?.offline?.find((candidate) => candidate.pod === view.pod);
   const place = view.data?.place ?? {at: 'Missing' as const};
@@ -38,8 +44,10 @@ function byDisk(observation: Observation, view: OrdinalView, voter: Voter): Data
   }
   const read = facts && byFacts(voter, facts, place.at === 'Node' || place.at === 'Anywhere');
   if (read) return read;
+  if (takenByItsPod(view)) return {voter, state: 'Readable', why: `${describePlace(place)}; it is ReadWriteOncePod and cannot be read beside its pod`};
   switch (place.at) {
-    case 'Anywhere': return {voter, state: 'Readable', why: describePlace(place)};
+    // A Bound claim alone is no evidence: it can have been made anew. The claim's UID is, where it was seen with the member running on it.
+    case 'Anywhere': return {voter, state: isKnownClaim(observation, voter, claimUID) ? 'Readable' : 'Unknown', why: describePlace(place)};
     case 'Node': return {voter, state: 'Unknown', why: describePlace(place)};
     case 'NotReadyNode': return {voter, state: 'MayReturn', why: describePlace(place)};
     case 'GoneNode': case 'Unbound': case 'Missing': return {voter, state: 'Gone', why: describePlace(place)};

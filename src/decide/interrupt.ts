@@ -1,27 +1,43 @@
 import {isPlanning} from '../api/progress.ts';
 import type {Plan} from '../api/types.ts';
 import type {Observation} from '../observe/observation.ts';
-import {plannedSpecHash} from './plan.ts';
+import {plannedSpecHash, setSpecHash} from './plan.ts';
 import {forceMayHaveBegun} from './steps/forceHelper.ts';
 
 /** What a person did in the middle of a run. */
 export interface Interruption {
-  reason: 'Deleted' | 'Paused' | 'SpecChanged';
+  reason: 'Deleted' | 'Paused' | 'SpecChanged' | 'SetChanged';
   message: string;
 }
 
 /** Whether the plan as it stands may be carried out. */
 export const isApproved = ({spec}: Observation, plan: Plan): boolean => spec.approval !== 'Required' || spec.approvedPlan === plan.hash;
 
+/** The set is not there, or goes. */
+export const setIsGoing = ({set}: Pick<Observation, 'set'>): boolean => set === undefined || set.metadata?.deletionTimestamp !== undefined;
+
+/** What became of the StatefulSet that the plan was made for; undefined: it is as it was. */
+function setChange({set, spec, status: {run}}: Observation): string | undefined {
+  const plan = run?.plan;
+  const name = `StatefulSet ${spec.target.statefulSet}`;
+  if (plan === undefined) return undefined;
+  if (set === undefined || set.metadata?.deletionTimestamp !== undefined) return `${name} was deleted`;
+  if (set.metadata?.uid !== plan.setUID) return `${name} was deleted and made anew`;
+  if (plan.setSpecHash === '' || plan.setSpecHash === setSpecHash(set)) return undefined;
+  return `the spec of ${name} was changed (it was scaled, or its template is another one)`;
+}
+
 function interruption(observation: Observation): Interruption | undefined {
-  const {resource, spec, status: {run}} = observation;
+  const {resource, spec, specProblem, status: {run}} = observation;
   if (resource.metadata.deletionTimestamp !== undefined) return {reason: 'Deleted', message: 'the QuorumRecovery was deleted'};
   if (spec.paused) return {reason: 'Paused', message: 'spec.paused is set'};
+  if (specProblem !== undefined) return {reason: 'SpecChanged', message: `the spec cannot be used any more (${specProblem})`};
   // While the plan is made or asked about, it is made anew from the spec as it is.
   if (run?.plan === undefined || isPlanning(run)) return undefined;
   if (run.plan.specHash !== plannedSpecHash(spec)) return {reason: 'SpecChanged', message: 'the spec that the plan was made for was changed'};
   if (!isApproved(observation, run.plan)) return {reason: 'SpecChanged', message: `spec.approvedPlan does not carry the hash of the plan (${run.plan.hash})`};
-  return undefined;
+  const changed = setChange(observation);
+  return changed === undefined ? undefined : {reason: 'SetChanged', message: changed};
 }
 
 /**
@@ -33,12 +49,17 @@ export function interrupted(observation: Observation): {ends: Interruption} | {g
   if (run === undefined || run.finishedAt !== undefined) return undefined;
   const asked = interruption(observation);
   if (asked === undefined) return undefined;
-  if (forceMayHaveBegun(observation)) return {goesOn: `${asked.message} after the force had begun: this run is finished first`};
-  return {ends: {reason: asked.reason, message: `${asked.message} before anything was forced: every held pod is let go${asked.reason === 'SpecChanged' ? ', and a new run begins' : ''}`}};
+  const {reason, message} = asked;
+  if (forceMayHaveBegun(observation)) {
+    const how = reason === 'SetChanged' ? 'it goes on with the set as it is' : 'this run is finished first';
+    return {goesOn: `${message} after the force had begun: ${observation.specProblem === undefined ? how : `${how}, with the spec as it was`}`};
+  }
+  const again = reason === 'SpecChanged' || reason === 'SetChanged' ? ', and a new run begins' : '';
+  return {ends: {reason, message: `${message} before anything was forced: every held pod is let go${again}`}};
 }
 
 /** Runs that ended without a force, for a reason that another run does not have. */
-const passing: readonly string[] = ['Paused', 'SpecChanged', 'PlanChanged'];
+const passing: readonly string[] = ['Paused', 'SpecChanged', 'SetChanged', 'PlanChanged'];
 
 /** Such a run leaves its request open. */
 export const leftOpen = ({status: {run}}: Pick<Observation, 'status'>): boolean =>

@@ -1,7 +1,8 @@
 import type {Observation} from '../observe/observation.ts';
 import {ownPod} from '../kubernetes/ownPods.ts';
 import type {Action, Decision} from './decision.ts';
-import {act, blocked, done, stalled} from './decision.ts';
+import {act, blocked, stalled} from './decision.ts';
+import {setIsGoing} from './interrupt.ts';
 import {podOfJoinStep} from './plan.ts';
 import {decommission} from './steps/decommission.ts';
 import {endForce, force} from './steps/force.ts';
@@ -15,9 +16,12 @@ import {plan} from './steps/plan.ts';
 import {approve} from './steps/approve.ts';
 import {letGo, release} from './steps/release.ts';
 import {runIn, sourceOf} from './steps/common.ts';
+import {holdAdded, joinOfGone} from './steps/scaled.ts';
 import {stop} from './steps/stop.ts';
 import {startSurvivor} from './steps/survivor.ts';
 import {controllerMakes, restartProof, verify} from './steps/verify.ts';
+import {releaseStrays} from './strays.ts';
+import {troubled} from './trouble.ts';
 
 const steps: Record<string, (observation: Observation) => Decision> = {
   Plan: plan, Approve: approve, Hold: hold, Stop: stop, Inspect: inspect, Force: force, EndForce: endForce, StartSurvivor: startSurvivor,
@@ -28,7 +32,7 @@ function decideStep(observation: Observation, name: string): Decision {
   const pod = podOfJoinStep(name);
   if (pod !== undefined) {
     const asked = observation.ordinals.some((view) => view.pod === pod);
-    return asked ? join(observation, pod) : done(`${pod} is no pod of the StatefulSet any more`);
+    return asked ? join(observation, pod) : joinOfGone(observation, pod);
   }
   const step = steps[name];
   if (step === undefined) throw new Error(`no step ${name}: the status was written by another version of the operator`);
@@ -37,7 +41,8 @@ function decideStep(observation: Observation, name: string): Decision {
 
 /** The name of a deferred joiner is never free for the controller's own pod. */
 function keepDeferredHeld(observation: Observation): Decision | undefined {
-  const deferred = (observation.status.run?.joins ?? []).filter((join) => join.deferred !== undefined);
+  const deferred = (observation.status.run?.joins ?? []).filter((join) => join.deferred !== undefined)
+    .filter((join) => observation.ordinals.some((view) => view.pod === join.pod));
   const actions = deferred.map((join) => keepHeld(observation, join.pod)).filter((action) => action !== undefined);
   return actions.length > 0 ? act('keeping the names of members that cannot join yet', ...actions) : undefined;
 }
@@ -57,10 +62,11 @@ export function nextStep(observation: Observation): NextStep | undefined {
   // A join that has begun is ended first: etcd takes one learner at a time.
   const joining = run.steps.find((step) => step.state === 'Running' && podOfJoinStep(step.name) !== undefined);
   const waiting = joining ?? run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || mayRetryStep(observation, step.name)));
-  const changed = setChanged(observation);
+  const changed = setGone(observation) ?? holdAdded(observation);
   if (changed) return {name: waiting?.name ?? 'Release', decision: changed};
   if (waiting === undefined) return undefined;
-  const decision = keepDeferredHeld(observation) ?? makeAgain(observation) ?? neverLetGo(observation, decideStep(observation, waiting.name));
+  const step = keepDeferredHeld(observation) ?? makeAgain(observation) ?? neverLetGo(observation, decideStep(observation, waiting.name));
+  const decision = troubled(observation, waiting.name, step);
   return {name: waiting.name, decision: meanwhile(observation, waiting.name, decision)};
 }
 
@@ -90,15 +96,21 @@ function meanwhile(observation: Observation, step: string, decision: Decision): 
   return (decision.kind === 'wait' ? prepareJoins(observation, step) : undefined) ?? decision;
 }
 
-/** The set that the plan was made for is not there any more: nothing is done to another one. */
-function setChanged(observation: Observation): Decision | undefined {
-  const {set, ordinals} = observation;
-  const plan = runIn(observation).plan;
-  if (plan === undefined) return undefined;
-  if (set === undefined) return stalled('StatefulSetNotFound', 'the StatefulSet was deleted during the run: nothing more is done. Its claims and the copy are kept; delete the QuorumRecovery to end the run');
-  if (set.metadata?.uid !== plan.setUID) return blocked('PlanChanged', 'the StatefulSet was deleted and made anew during the run: nothing is done to the new one. Delete the QuorumRecovery, which lets held pods go, and make it again');
-  if (!ordinals.some((view) => view.pod === plan.survivor)) return blocked('PlanChanged', `the StatefulSet was scaled down during the run and has no pod ${plan.survivor} any more: scale it up again`);
-  return undefined;
+/**
+ * After the force the run needs its set: with none there is nobody to make pods, and without the survivor's ordinal there is no cluster.
+ * (Before it, a changed set ends the run: interrupt.ts.) What is stuck behind a fence and belongs to no ordinal is let go meanwhile.
+ */
+function setGone(observation: Observation): Decision | undefined {
+  const {ordinals, spec} = observation;
+  const {plan} = runIn(observation);
+  if (plan === undefined || !forceMayHaveBegun(observation)) return undefined;
+  const strays = releaseStrays(observation);
+  if (strays.length > 0) return act('letting go pods that belong to no ordinal of the StatefulSet any more', ...strays);
+  if (setIsGoing(observation)) {
+    return stalled('StatefulSetNotFound', `StatefulSet ${spec.target.statefulSet} was deleted during the run: nothing more is done. Its claims and the copy are kept. Create it again, and the run goes on with it; or delete the QuorumRecovery, which ends the run at once`);
+  }
+  if (ordinals.some((view) => view.pod === plan.survivor)) return undefined;
+  return blocked('PlanChanged', `the StatefulSet was scaled down during the run and has no pod ${plan.survivor} any more, which is the cluster now: scale it up again`);
 }
 
 function mayRetryStep(observation: Observation, name: string): boolean {

@@ -1,6 +1,7 @@
 import type {Plan, Run} from '../api/types.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {Assessment} from './assess.ts';
+import {besideNotes} from './beside.ts';
 import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
 import {revisionsMayRepeat} from './loss.ts';
@@ -49,7 +50,7 @@ export function propose(observation: Observation, lost: Lost, before?: Plan): {p
   if (refusal) return {refusal: blocked(refusal.reason, refusal.message)};
   const identity = identityOf(observation, survivor.pod);
   if (identity === undefined) return {refusal: blocked('ClusterUnknown', `the membership cannot be read from the data of ${survivor.pod}`)};
-  const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod), revisionsMayRepeat];
+  const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod), ...besideNotes(observation.ordinals, lost.candidates.map(({pod}) => pod)), revisionsMayRepeat];
   return {proposal: {plan: makePlan(observation, lost, survivor, {notes, before}), identity}};
 }
 

@@ -139,7 +139,10 @@ const waiting = (container: V1Container): V1Container =>
 function besideOldPod({observation, view}: HelperOptions, spec: V1PodSpec): V1PodSpec {
   const name = view.object?.spec?.nodeName;
   if (name === undefined) return spec;
-  const hostname = observation.nodes.find((node) => node.name === name)?.labels['kubernetes.io/hostname'] ?? name;
+  const node = observation.nodes.find((candidate) => candidate.name === name);
+  // The pod garbage collector takes its time to remove pods of deleted nodes; nothing runs there any more that could hold the volume.
+  if (node === undefined) return spec;
+  const hostname = node.labels['kubernetes.io/hostname'] ?? name;
   return {...spec, nodeSelector: {...spec.nodeSelector, 'kubernetes.io/hostname': hostname}};
 }
 

@@ -1,4 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import {isReachable} from '../etcd/reach.ts';
 import {isEtcdError} from '../etcd/errors.ts';
 import type {Launch} from '../etcd/launch/launch.ts';
 import {probePeer} from '../etcd/peer.ts';
@@ -47,6 +48,7 @@ function silent(observation: Observation, view: OrdinalView): string | undefined
 export interface EtcdNetwork {
   connect?: ConnectMember;
   peer?: typeof probePeer;
+  reach?: typeof isReachable;
 }
 
 /** Connections to members, kept and shared. */
@@ -54,11 +56,14 @@ export class EtcdAccess {
   readonly #probes: MemberPool;
   readonly #acts: MemberPool;
   readonly #peer: typeof probePeer;
+  readonly #reach: typeof isReachable;
 
-  constructor({connect, peer}: EtcdNetwork = {}) {
+  constructor({connect, peer, reach}: EtcdNetwork = {}) {
     this.#probes = new MemberPool({deadlineMs: probeDeadlineMs, ...(connect && {connect})});
     this.#acts = new MemberPool({deadlineMs: actDeadlineMs, ...(connect && {connect})});
     this.#peer = peer ?? probePeer;
+    // Who brings a network of its own without this has none in which an address is cut off.
+    this.#reach = reach ?? (connect === undefined ? isReachable : async () => await Promise.resolve(true));
   }
 
   close(): void {
@@ -79,9 +84,12 @@ export class EtcdAccess {
       return {kind: 'Answered', status, clusterID: list.clusterID, members: list.members};
     } catch (error) {
       if (!isEtcdError(error)) throw error;
-      const failed: Probe = {kind: 'Failed', error: error.kind, message: error.message};
-      if (!['Timeout', 'NoLeader', 'Unauthenticated', 'PermissionDenied'].includes(error.kind)) return failed;
-      return await this.#askPeer(pod, launch, credentials, error.message) ?? failed;
+      const asksPeer = ['Timeout', 'NoLeader', 'Unauthenticated', 'PermissionDenied'].includes(error.kind);
+      const peer = asksPeer ? await this.#askPeer(pod, launch, credentials, error.message) : undefined;
+      if (peer !== undefined) return peer;
+      const silent = error.kind === 'Timeout' || error.kind === 'Unreachable';
+      const {address, port} = endpointOf(pod, launch, credentials);
+      return {kind: 'Failed', error: error.kind, message: error.message, reached: !silent || await this.#reach(address, port)};
     }
   }
 

@@ -43,7 +43,8 @@ export type Probe =
   | {kind: 'NotAsked'; why: string}
   | {kind: 'Answered'; status: MemberStatus; clusterID: string; members: ListedMember[]}
   | {kind: 'PeerOnly'; clusterID: string; members: ListedMember[]; message: string}
-  | {kind: 'Failed'; error: EtcdErrorKind; message: string};
+  /** `reached`: something at the pod's address took or refused the connection, so that the silence is etcd's own. */
+  | {kind: 'Failed'; error: EtcdErrorKind; message: string; reached: boolean};
 
 /** One ordinal of the set: its pod, its claims, its etcd. */
 export interface OrdinalView {
@@ -66,6 +67,8 @@ export interface Observation {
   now: number;
   resource: QuorumRecovery;
   spec: QuorumRecoverySpec;
+  /** Why the spec of the resource cannot be used; `spec` is then the one that the run used last. */
+  specProblem: string | undefined;
   status: QuorumRecoveryStatus;
   set: V1StatefulSet | undefined;
   templates: SetTemplates | undefined;
@@ -74,6 +77,8 @@ export interface Observation {
   linearizable: boolean;
   /** Helper pods of this resource: volume agents and the forced start. */
   helpers: V1Pod[];
+  /** Pods of this run, or behind its fence, that are no ordinal's pod now: their set is gone, was made anew, or was scaled down. */
+  strays: V1Pod[];
   /** Helper pods that take away what earlier runs kept. */
   pruners: V1Pod[];
   nodes: NodeView[];

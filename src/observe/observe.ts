@@ -7,7 +7,7 @@ import {findContainer, mountOf, readLaunch} from '../etcd/launch/launch.ts';
 import type {Launch, LaunchProblem} from '../etcd/launch/launch.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
 import {claimName} from '../kubernetes/claims.ts';
-import {ordinalsOf, podName, statefulSetPod} from '../kubernetes/ownPods.ts';
+import {hasFence, ordinalsOf, podName, runOf, statefulSetPod} from '../kubernetes/ownPods.ts';
 import {templatesOf} from '../kubernetes/revisions.ts';
 import type {SetTemplates} from '../kubernetes/revisions.ts';
 import type {EtcdAccess} from './access.ts';
@@ -130,11 +130,14 @@ export async function observe(observer: Observer, resource: QuorumRecovery, dept
   const nodes = nodeObjects.map(nodeView);
   const prunes = (pod: V1Pod) => pod.metadata?.annotations?.[marks.step] === pruneStep;
   const base: Observation = {
-    now: observer.now(), resource: {...resource, spec}, spec, status: structuredClone(resource.status ?? {}),
-    set, templates: undefined, ordinals: [], helpers: helpers.filter((pod) => !prunes(pod)), pruners: helpers.filter(prunes), nodes, storage, linearizable: false, service: undefined, authEnabled: undefined,
+    now: observer.now(), resource: {...resource, spec}, spec, specProblem: undefined, status: structuredClone(resource.status ?? {}),
+    set, templates: undefined, ordinals: [], helpers: helpers.filter((pod) => !prunes(pod)), pruners: helpers.filter(prunes), strays: [], nodes, storage, linearizable: false, service: undefined, authEnabled: undefined,
     duplicateOf: olderFor(resource, siblings), secretProblem: credentials.problem, agentImage: observer.agentImage ?? '', configMaps: () => undefined,
   };
-  if (set === undefined) return {observation: base, credentials};
+  if (set === undefined) {
+    const left = resource.status?.run === undefined ? [] : await client.list('Pod', namespace);
+    return {observation: {...base, strays: straysIn(left, resource)}, credentials};
+  }
   const [ownPods, revisions, service] = await Promise.all([
     client.list('Pod', namespace, {labelSelector: selectorText(set)}),
     client.list('ControllerRevision', namespace, {labelSelector: selectorText(set)}),
@@ -149,10 +152,15 @@ export async function observe(observer: Observer, resource: QuorumRecovery, dept
   const facts = {set, templates, pods, nodes, configMaps};
   const views = await Promise.all(ordinals.map((ordinal) => ordinalView(observer, {...resource, spec}, facts, ordinal)));
   const problem = base.secretProblem ?? tlsMissing(views, spec.target.tls !== undefined);
-  const observation: Observation = {...base, templates, service, configMaps, ordinals: views, secretProblem: problem};
+  const strays = straysIn(ownPods.filter((pod) => !views.some(({object}) => object === pod)), resource);
+  const observation: Observation = {...base, strays, templates, service, configMaps, ordinals: views, secretProblem: problem};
   if (depth === 'Kubernetes' || problem !== undefined) return {observation, credentials};
   return {credentials, observation: await observer.etcd.probe(observation, credentials, depth === 'Members' ? undefined : depth.only)};
 }
+
+/** Pods that this run made or fenced; helper pods are told apart by their label. */
+const straysIn = (pods: readonly V1Pod[], {status}: QuorumRecovery): V1Pod[] => pods.filter((pod) =>
+  pod.metadata?.labels?.[marks.helper] === undefined && (hasFence(pod) || (status?.run !== undefined && runOf(pod) === status.run.id)));
 
 function tlsMissing(views: readonly OrdinalView[], hasTLS: boolean): string | undefined {
   const secured = views.find((view) => isLaunch(view.launch) && view.launch.clientTLS);

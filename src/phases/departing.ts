@@ -1,8 +1,10 @@
+import {setIsGoing} from '../decide/interrupt.ts';
 import type {Observation} from '../observe/observation.ts';
 
 /** A resource that is being deleted may go: no run is in flight and nothing is held, or its set is gone and there is nothing left to finish. */
-export function mayDepart({resource, status: {run, heldPods = []}, set}: Observation): boolean {
+export function mayDepart(observation: Observation): boolean {
+  const {resource, status: {run, heldPods = []}} = observation;
   if (resource.metadata.deletionTimestamp === undefined) return false;
   // Held pods of a degraded cluster may stand on empty claims: letting them start could make an empty cluster beside it.
-  return run === undefined || (run.finishedAt !== undefined && heldPods.length === 0) || set === undefined || set.metadata?.deletionTimestamp !== undefined;
+  return run === undefined || (run.finishedAt !== undefined && heldPods.length === 0) || setIsGoing(observation);
 }

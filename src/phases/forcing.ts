@@ -1,6 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
+import {isOverdue} from '../decide/trouble.ts';
 import {isEtcdError} from '../etcd/errors.ts';
 import type {EtcdMember} from '../etcd/types.ts';
 import {isLaunch} from '../observe/observation.ts';
@@ -84,7 +85,7 @@ export async function proveWrite(acting: Acting, pod: V1Pod): Promise<Outcome> {
   const survivor = observation.ordinals.find((view) => view.pod === pod.metadata?.name);
   if (survivor === undefined || !isLaunch(survivor.launch)) return again('how the survivor starts is not known', 1_000);
   if (carriesForceFlag(pod)) return refused('TemplateForces', `pod ${survivor.pod} carries the force flag: take it out of the StatefulSet's template before any member joins`);
-  return await untilReady(60, async () => {
+  const outcome = await untilReady(60, async () => {
     const member = memberIn(acting, pod, survivor.pod);
     const status = await member.status();
     if (status.leader !== status.memberID) return again(`${survivor.pod} does not lead itself yet`, 60);
@@ -93,4 +94,6 @@ export async function proveWrite(acting: Acting, pod: V1Pod): Promise<Outcome> {
       if (draft.run) draft.run.writableAt ??= new Date(acting.now()).toISOString();
     });
   });
+  if (outcome.kind !== 'retry' || !isOverdue(observation, 'StartSurvivor')) return outcome;
+  return refused('SurvivorNotServing', `after ${observation.spec.verification.timeout}: ${outcome.why}. The force is done, and no member serves; read the log of pod ${survivor.pod}. The run goes on once it serves`);
 }

@@ -1,6 +1,8 @@
 import type {Action, Outcome} from '../decide/decision.ts';
+import {rejectedWords} from '../decide/trouble.ts';
+import {isEtcdError} from '../etcd/errors.ts';
 import type {Acting} from './context.ts';
-import {again} from './context.ts';
+import {again, refused} from './context.ts';
 import {checkForced, proveWrite} from './forcing.ts';
 import {giveTurn, proveHold, releasePod, replacePod, stopPod, ungatePod} from './holding.ts';
 import {createClaim, createPod, deleteClaim, deletePod, dryRunPods, retainVolume} from './objects.ts';
@@ -10,6 +12,15 @@ import {verifyMembers} from './verifying.ts';
 /** Does one action. Errors of the API server and of etcd that a repeat cannot mend are thrown; the reconcile reports them. */
 export async function perform(acting: Acting, action: Action): Promise<Outcome> {
   if (acting.signal.aborted) return again('this operator is not the leader any more', 1_000);
+  try {
+    return await begin(acting, action);
+  } catch (error) {
+    if (!isEtcdError(error, 'Unauthenticated', 'PermissionDenied', 'Certificate')) throw error;
+    return refused('CredentialsRejected', rejectedWords(acting.observation, error.message, error.kind === 'Certificate'));
+  }
+}
+
+async function begin(acting: Acting, action: Action): Promise<Outcome> {
   switch (action.type) {
     case 'ProveHold': return await proveHold(acting, action.pods);
     case 'DryRunPods': return await dryRunPods(acting, action.pods);

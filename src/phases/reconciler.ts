@@ -1,7 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
-import {brokenRules} from '../api/rules.ts';
 import {approveStep, isPlanning} from '../api/progress.ts';
-import {specSchema} from '../api/spec.ts';
 import {statusSchema} from '../api/status.ts';
 import {marks} from '../api/types.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../api/types.ts';
@@ -12,6 +10,7 @@ import type {NextStep} from '../decide/next.ts';
 import {keptBy, prune} from '../decide/kept.ts';
 import {podOfJoinStep} from '../decide/plan.ts';
 import {leftHelpers} from '../decide/steps/release.ts';
+import {leaveNothing} from '../decide/strays.ts';
 import {askedByProof} from '../decide/steps/verify.ts';
 import {ProcessLedger, refreshRecords} from '../decide/records.ts';
 import type {Standing} from '../decide/summary.ts';
@@ -31,6 +30,8 @@ import type {Reporter} from './reporter.ts';
 import {finishRun, markEnded, markRunning, reopen, startRun, wantsRun} from './run.ts';
 import {Watching} from './watching.ts';
 import type {Look} from './watching.ts';
+import {specOf} from './specOf.ts';
+import type {UsedSpec} from './specOf.ts';
 
 export interface RecovererOptions {
   client: KubernetesClient;
@@ -91,14 +92,14 @@ export class Recoverer {
     }
     const resource = this.#withReadableStatus(read);
     if (resource === undefined) return {requeueAfterMs: watchMs};
-    const invalid = this.#invalid(resource);
-    if (invalid !== undefined) {
-      await this.#write(resource, structuredClone(resource.status ?? {}), {at: 'stalled', reason: 'InvalidSpec', message: invalid});
-      return {};
-    }
     let pass: Pass = {base: resource, draft: structuredClone(resource.status ?? {}), requeueMs: undefined};
     for (let passes = 0; passes < maxPasses && !this.#options.signal.aborted; passes += 1) {
-      pass = await this.#pass(pass);
+      const used = specOf({...pass.base, status: pass.draft});
+      if (used.spec === undefined) {
+        await this.#write(pass.base, pass.draft, {at: 'stalled', reason: 'InvalidSpec', message: used.problem});
+        return {};
+      }
+      pass = await this.#pass(pass, used);
       if (pass.requeueMs !== undefined) return {requeueAfterMs: pass.requeueMs};
     }
     return {requeueAfterMs: 100};
@@ -117,22 +118,23 @@ export class Recoverer {
     return needed ? undefined : {...resource, status: {}};
   }
 
-  #invalid(resource: QuorumRecovery): string | undefined {
-    const parsed = specSchema.safeParse(resource.spec);
-    if (!parsed.success) return parsed.error.issues.map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`).join('; ');
-    const broken = brokenRules(parsed.data);
-    return broken.length > 0 ? broken.join('; ') : undefined;
+  async #observe(base: QuorumRecovery, status: QuorumRecoveryStatus, {spec, problem}: UsedSpec, depth: Depth): Promise<Observed> {
+    const {credentials, observation} = await observe(this.#options, {...base, spec, status}, depth);
+    return {credentials, observation: {...observation, specProblem: problem}};
   }
 
-  async #pass({base, draft, unwritten}: Pass): Promise<Pass> {
+  async #pass({base, draft, unwritten}: Pass, used: UsedSpec): Promise<Pass> {
     const pushed = this.#pushed(base, draft);
-    const observed = await observe(this.#options, {...base, status: draft}, pushed === undefined ? depthFor(draft) : {only: pushed});
+    const observed = await this.#observe(base, draft, used, pushed === undefined ? depthFor(draft) : {only: pushed});
     const {observation} = observed;
     const status = observation.status;
     this.#ledger.apply(status);
     // Only some were asked: enough to say that the quorum seems to be lost, and for nothing else.
     if (pushed !== undefined) return await this.#suspect(base, observed);
-    if (mayDepart(observation)) return await this.#dropFinalizer(base, status);
+    if (mayDepart(observation)) {
+      const left = leaveNothing(observation);
+      return left.length > 0 ? await this.#clear(base, observed, left, 'taking away what the run has left, as its StatefulSet is gone') : await this.#dropFinalizer(base, status);
+    }
     const stopped = interrupted(observation);
     if (stopped !== undefined && 'ends' in stopped && status.run) status.run.aborted ??= stopped.ends;
     const late = observation.spec.paused ? [] : reopens(observation);
@@ -143,11 +145,12 @@ export class Recoverer {
     }
     if (status.run === undefined || status.run.finishedAt !== undefined) return await this.#watch(base, observed);
     this.#watching.leave(keyText(keyOf(base)));
+    if (used.problem === undefined) status.run.spec = JSON.stringify(used.spec);
     if (isPlanning(status.run)) refreshRecords(status, observation);
     const next = nextStep(observation);
     if (next === undefined) {
       // The end is told together with what every member says by then.
-      const last = await observe(this.#options, {...base, status}, 'Members');
+      const last = await this.#observe(base, status, used, 'Members');
       last.observation.status.kept = keptBy(last.observation);
       finishRun(last.observation.status, (status.heldPods ?? []).length > 0 ? 'Degraded' : 'Recovered', last.observation.now);
       return await this.#watch(base, last);
@@ -161,7 +164,7 @@ export class Recoverer {
     const status = observation.status;
     // A call of an operator that ended in between can come after the end of the run.
     const left = status.run?.finishedAt === undefined ? [] : leftHelpers(observation);
-    if (left.length > 0) return await this.#clear(base, observed, left);
+    if (left.length > 0) return await this.#clear(base, observed, left, 'taking helper pods away that came after the end of their run');
     const pruned = await this.#prune(base, observed);
     if (pruned) return pruned;
     if (observation.set !== undefined && observation.ordinals.some((view) => view.probe.kind !== 'NotAsked')) refreshRecords(status, observation);
@@ -210,9 +213,9 @@ export class Recoverer {
     return {base: records.length > 0 ? await this.#write(base, status, {at: 'watching'}) : base, draft: status, requeueMs: 1_000};
   }
 
-  async #clear(base: QuorumRecovery, observed: Observed, actions: Action[]): Promise<Pass> {
+  async #clear(base: QuorumRecovery, observed: Observed, actions: Action[], why: string): Promise<Pass> {
     const {observation} = observed;
-    this.#options.reporter.decided(base, observation.status.run?.id ?? '', 'Release', {kind: 'act', why: 'taking helper pods away that came after the end of their run', actions});
+    this.#options.reporter.decided(base, observation.status.run?.id ?? '', 'Release', {kind: 'act', why, actions});
     await this.#perform(observed, actions);
     return {base, draft: observation.status, requeueMs: 1_000};
   }
@@ -359,6 +362,7 @@ function depthFor(status: QuorumRecoveryStatus): Depth {
     const only = askedByProof(status);
     return only === undefined ? 'Members' : {only};
   }
-  if (podOfJoinStep(step) !== undefined) return {only: [run.plan.survivor]};
+  // What the survivor's own pod says of its list tells whether a pod that somebody added is a member.
+  if (step === 'Decommission' || podOfJoinStep(step) !== undefined) return {only: [run.plan.survivor]};
   return 'Kubernetes';
 }

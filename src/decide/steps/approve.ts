@@ -33,7 +33,7 @@ export function approve(observation: Observation): Decision {
   const proposed = propose(observation, assessment, plan);
   if ('refusal' in proposed) return proposed.refusal;
   const fresh = proposed.proposal.plan;
-  if (fresh.hash !== plan.hash || fresh.specHash !== plan.specHash) {
+  if (fresh.hash !== plan.hash || fresh.specHash !== plan.specHash || fresh.setSpecHash !== plan.setSpecHash) {
     const record = recordProposal(observation, assessment, proposed.proposal);
     return {kind: 'record', why: `the plan changed, and with it its hash: ${inWords(fresh)}`, record};
   }

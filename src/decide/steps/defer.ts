@@ -27,7 +27,8 @@ export function defer(observation: Observation, view: OrdinalView, reason: strin
 /** Whether a deferred join may go on: its member's end is proven now, or the nodes have changed. */
 export function mayRetry(observation: Observation, pod: string): boolean {
   const deferred = joinOf(runIn(observation), pod)?.deferred;
-  if (deferred === undefined) return true;
+  // Its ordinal went: the step ends.
+  if (deferred === undefined || !observation.ordinals.some((view) => view.pod === pod)) return true;
   if (deferred.reason === 'FencingUnproven') return waitsForProof(observation, viewOf(observation, pod)) === undefined || unreadEnd(observation, viewOf(observation, pod));
   const ended = runIn(observation).steps.find((step) => step.name === joinStep(pod))?.finishedAt;
   if (deferred.reason === 'NoSpace' && ended !== undefined && observation.now - Date.parse(ended) > spaceRetryMs) return true;

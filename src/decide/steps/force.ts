@@ -7,6 +7,7 @@ import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
 import {longerLogs} from '../loss.ts';
+import {secretGone} from '../trouble.ts';
 import {endedByKubelet} from '../processes.ts';
 import {behindPlan, helperOf, quorumCameBack, runIn, survivorOf} from './common.ts';
 import {forceMayHaveBegun, giveTurn, makeHelper, refusedUntouched, replaceOldPod, turnOf} from './forceHelper.ts';
@@ -23,6 +24,9 @@ function guard(observation: Observation): Decision | undefined {
   // What may have been forced already is never let go, whoever comes back: the fencing rule below is what holds another attempt.
   const back = forceMayHaveBegun(observation) ? undefined : quorumCameBack(observation);
   if (back) return back;
+  // Without them the forced etcd could not even be checked.
+  const secret = secretGone(observation);
+  if (secret) return secret;
   if (observation.templates?.rollout !== undefined) {
     return blocked('RolloutInProgress', `the template changed during the run: ${observation.templates.rollout}. Undo it (kubectl rollout undo); every name is held and the run goes on by itself then`);
   }

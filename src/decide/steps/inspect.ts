@@ -8,6 +8,8 @@ import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
+import {isForOnePod} from '../beside.ts';
+import {replaceEnded} from './stop.ts';
 import {behindPlan, helperOf, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
 import {judgeData} from '../intact.ts';
 import {clusterIDs, knownMemberships} from '../membership.ts';
@@ -121,6 +123,13 @@ export function inspectDisks(observation: Observation, pods: readonly string[], 
   return todo.waits.length > 0 ? wait(todo.waits.join('; ')) : undefined;
 }
 
+/** A volume for one pod alone: as long as the ended old pod's object is there, the scheduler places no agent on it. */
+function makeWay(observation: Observation, pods: readonly string[]): Decision | undefined {
+  const unread = pods.filter((pod) => runIn(observation).offline?.some((facts) => facts.pod === pod && facts.stage === 'Held') !== true);
+  const [first] = unread.map((pod) => viewOf(observation, pod)).filter(isForOnePod).map((view) => replaceEnded(observation, view)).filter((decision) => decision !== undefined);
+  return first;
+}
+
 /** Reads the candidates' disks once nothing runs on them, and settles the survivor by what they hold. */
 export function inspect(observation: Observation): Decision {
   const back = quorumCameBack(observation);
@@ -128,7 +137,7 @@ export function inspect(observation: Observation): Decision {
   const run = runIn(observation);
   const plan = run.plan;
   if (plan === undefined) return blocked('PlanChanged', 'the run has no plan');
-  const reading = inspectDisks(observation, plan.candidates, 'Held');
+  const reading = makeWay(observation, plan.candidates) ?? inspectDisks(observation, plan.candidates, 'Held');
   if (reading) return reading;
   const memberships = knownMemberships(observation);
   const ids = clusterIDs(memberships);

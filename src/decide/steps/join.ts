@@ -51,15 +51,15 @@ export function join(observation: Observation, pod: string): Decision {
   const reading = waitsFor !== undefined && (unreadEnd(observation, view) || helperOf(observation, 'InspectHeld', pod) !== undefined) ? inspectDisks(observation, [pod], 'Held') : undefined;
   if (reading) return reading;
   if (waitsFor !== undefined) return defer(observation, view, 'FencingUnproven', `${pod} stays held: ${waitsFor}`);
+  const {probe} = survivor;
+  if (listedAs(view, survivor)?.isLearner === false) return joined(observation, view);
   // An old pod that was out of reach while the others were stopped, or that ended behind its fence, goes before its member joins anew.
   const retiring = view.object && replaceEnded(observation, view);
   if (retiring) return retiring;
-  const {probe} = survivor;
   if (probe.kind !== 'Answered') return wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
   if (!isLaunch(view.launch)) return blocked('PodRefused', view.launch.message);
   const {initialAdvertisePeerURLs: peerURLs} = view.launch;
-  const member = probe.members.find((candidate) => candidate.peerURLs.some((url) => peerURLs.includes(url)));
-  if (member?.isLearner === false) return joined(observation, view);
+  const member = listedAs(view, survivor);
   if (overdue(observation, pod)) return defer(observation, view, 'JoinTimedOut', `${pod} did not join within ${observation.spec.verification.timeout}: ${podCause(view.object) ?? 'its etcd did not catch up'}. It stays held and is tried again when nodes change`, member);
   const claims = member === undefined ? replaceClaims(observation, view) : undefined;
   if (claims) return claims;
@@ -68,6 +68,12 @@ export function join(observation: Observation, pod: string): Decision {
   const hopeless = cannotComeUp(observation, view, member);
   if (hopeless) return hopeless;
   return member === undefined ? enter(view, survivor.pod, peerURLs) : promote(view, survivor.pod, member);
+}
+
+/** The member of the new cluster with this pod's peer URL. */
+function listedAs({launch}: OrdinalView, {probe}: OrdinalView): ListedMember | undefined {
+  if (probe.kind !== 'Answered' || !isLaunch(launch)) return undefined;
+  return probe.members.find((candidate) => candidate.peerURLs.some((url) => launch.initialAdvertisePeerURLs.includes(url)));
 }
 
 /** The joiner's pod has no place, or its volume has no room: the others go on without it for now. */

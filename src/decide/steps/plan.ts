@@ -2,6 +2,7 @@ import type {OfflineFacts} from '../../api/types.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Assessment} from '../assess.ts';
 import {assess} from '../assess.ts';
+import {takenByItsPod} from '../beside.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, stalled, wait} from '../decision.ts';
 import {knownLoss} from '../loss.ts';
@@ -45,7 +46,8 @@ function planFor(observation: Observation, lost: Lost): Decision {
 function readCandidates(observation: Observation, lost: Lost): Decision | undefined {
   const asks = observation.spec.approval === 'Required';
   const read = observation.status.run?.offline ?? [];
-  const unread = lost.candidates.filter(({from}) => asks || from === 'unread').map(({pod}) => pod).filter((pod) => !read.some((facts) => facts.pod === pod));
+  const unread = lost.candidates.filter(({from}) => asks || from === 'unread').map(({pod}) => pod)
+    .filter((pod) => !read.some((facts) => facts.pod === pod) && !takenByItsPod(viewOf(observation, pod)));
   return unread.length > 0 ? inspectDisks(observation, unread, 'Planning') : undefined;
 }
 

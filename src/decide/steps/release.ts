@@ -1,14 +1,17 @@
 import {hasFence, isGated, isTerminating, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import {marks} from '../../api/types.ts';
-import type {Observation, OrdinalView} from '../../observe/observation.ts';
+import type {Observation} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
 import {endedByKubelet} from '../processes.ts';
 import {act, done, wait} from '../decision.ts';
+import {setIsGoing} from '../interrupt.ts';
+import {dropGatedStrays, isEnding, releaseStrays} from '../strays.ts';
 import {keepHeld} from './defer.ts';
 import {runIn, sourceOf, survivorOf} from './common.ts';
 
 const deferredPods = (observation: Observation) =>
-  (runIn(observation).joins ?? []).filter((join) => join.deferred !== undefined).map((join) => join.pod);
+  (runIn(observation).joins ?? []).filter((join) => join.deferred !== undefined).map((join) => join.pod)
+    .filter((pod) => observation.ordinals.some((view) => view.pod === pod));
 
 /** Takes helper pods away; one that may run etcd carries the fence finalizer, and its end is read first. */
 export function leftHelpers(observation: Observation): Action[] {
@@ -42,19 +45,19 @@ export function release(observation: Observation): Decision {
  * as long as one of a lower ordinal is lost.
  */
 function stoppedAgain(observation: Observation): Action[] {
-  const {set, ordinals, status} = observation;
-  if (set === undefined) return [];
+  const {ordinals, status} = observation;
+  if (setIsGoing(observation)) return [];
   return ordinals.filter((view) => status.heldPods?.includes(view.pod)).flatMap((view): Action[] => {
     const {object} = view;
-    const by = ownPod(sourceOf(observation, view), runIn(observation).id, true);
+    const source = sourceOf(observation, view);
+    const by = ownPod(source, runIn(observation).id, true);
     if (object === undefined) return [{type: 'CreatePod', pod: by}];
+    // A rollout that finds one pod not Ready waits for ever: all start from the template as it is now.
+    const outdated = object.metadata?.labels?.['controller-revision-hash'] !== source.revision;
+    if (isGated(object) && runOf(object) === runIn(observation).id && !isTerminating(object) && outdated) return [{type: 'ReplacePod', pod: object, by}];
     return isTerminating(object) && hasFence(object) && endedByKubelet(object) ? [{type: 'ReplacePod', pod: object, by}] : [];
   });
 }
-
-/** A pod that is stopping on a node that answers: its end is a matter of seconds. */
-const isStopping = ({nodes}: Observation, {object}: OrdinalView): boolean => object !== undefined && isTerminating(object) && hasFence(object)
-  && nodes.some((node) => node.name === object.spec?.nodeName && node.ready);
 
 /** Before the force: everything is put back as it was, so every held pod starts on its own data. */
 export function letGo(observation: Observation): Decision {
@@ -62,10 +65,14 @@ export function letGo(observation: Observation): Decision {
   const helpers = leftHelpers(observation);
   if (helpers.length > 0) return act('taking the helper pods away', ...helpers);
   if (observation.helpers.length > 0) return wait('helper pods are going', 200);
+  const {set} = observation;
+  const unseen = run.aborted?.reason === 'SetChanged' && !setIsGoing(observation) && (set?.status?.observedGeneration ?? 0) < (set?.metadata?.generation ?? 0);
+  if (unseen) return wait('the StatefulSet controller has not looked at the change yet', 200);
   const again = stoppedAgain(observation);
   if (again.length > 0) return act('making the pods again that were stopped', ...again);
-  const stopping = observation.ordinals.filter((view) => observation.status.heldPods?.includes(view.pod) && isStopping(observation, view));
-  if (stopping.length > 0) return wait(`${stopping.map((view) => view.pod).join(', ')} is stopping`, 200);
+  const held = observation.ordinals.flatMap(({pod, object}) => (object !== undefined && observation.status.heldPods?.includes(pod) ? [object] : []));
+  const stopping = [...held, ...observation.strays].filter((pod) => isEnding(observation, pod));
+  if (stopping.length > 0) return wait(`${stopping.map((pod) => pod.metadata?.name ?? '').join(', ')} is stopping`, 200);
   const gated = observation.ordinals.filter((view) => view.object && isGated(view.object) && runOf(view.object) === run.id);
   const fenced = observation.ordinals.filter((view) => view.object?.metadata?.finalizers?.includes(marks.fence));
   if ((observation.status.heldPods ?? []).length > 0) {
@@ -74,6 +81,7 @@ export function letGo(observation: Observation): Decision {
   const actions: Action[] = [
     ...gated.map((view): Action => ({type: 'UngatePod', pod: view.object ?? {}})),
     ...fenced.filter((view) => view.object?.metadata?.deletionTimestamp !== undefined).map((view): Action => ({type: 'ReleasePod', pod: view.object ?? {}, force: false})),
+    ...dropGatedStrays(observation), ...releaseStrays(observation),
   ];
   if (actions.length > 0) return act('letting the held pods start on their own data', ...actions);
   return done('every pod was let go');

@@ -2,13 +2,20 @@ import {isGated, runOf} from '../../kubernetes/ownPods.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Decision, Transaction} from '../decision.ts';
-import {act, wait} from '../decision.ts';
+import {act, blocked, wait} from '../decision.ts';
+import {isOverdue} from '../trouble.ts';
 import {dropForced} from './forceHelper.ts';
 import {replaceEnded} from './stop.ts';
 import {runIn, survivorOf} from './common.ts';
 
 /** Lets the survivor's own pod start from the unchanged template, and proves that it takes writes as the only member. */
 export function startSurvivor(observation: Observation): Decision {
+  const decision = start(observation);
+  if (decision.kind !== 'wait' || !isOverdue(observation, 'StartSurvivor')) return decision;
+  return blocked('SurvivorNotServing', `after ${observation.spec.verification.timeout}: ${decision.why}. The force is done, and no member serves; look at pod ${survivorOf(observation).pod}. The run goes on once it runs`);
+}
+
+function start(observation: Observation): Decision {
   const run = runIn(observation);
   const survivor = survivorOf(observation);
   const pod = survivor.object;

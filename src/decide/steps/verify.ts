@@ -2,7 +2,9 @@ import type {QuorumRecoveryStatus, Run} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {runOf} from '../../kubernetes/ownPods.ts';
 import type {Decision} from '../decision.ts';
-import {act, done, wait} from '../decision.ts';
+import {act, blocked, done, wait} from '../decision.ts';
+import {podCause} from '../causes.ts';
+import {isOverdue} from '../trouble.ts';
 import {podOfJoinStep} from '../plan.ts';
 import {joinOf, runIn, survivorOf} from './common.ts';
 
@@ -40,6 +42,15 @@ export function askedByProof({run}: QuorumRecoveryStatus): string[] | undefined 
 
 /** One follower is restarted by the StatefulSet controller from the untouched template: the proof that nothing is left to hand over. */
 export function restartProof(observation: Observation): Decision {
+  const decision = prove(observation);
+  if (decision.kind !== 'wait' || !isOverdue(observation, 'RestartProof')) return decision;
+  const {restart} = runIn(observation);
+  const object = observation.ordinals.find((view) => view.pod === restart?.pod)?.object;
+  const cause = podCause(object) === undefined ? '' : ` (${podCause(object) ?? ''})`;
+  return blocked('VerificationFailed', `the restart proof failed, after ${observation.spec.verification.timeout}: ${decision.why}${cause}. The others serve; look at this before you rely on a restart. The proof goes on`);
+}
+
+function prove(observation: Observation): Decision {
   const run = runIn(observation);
   const members = membersNow(observation);
   const views = observation.ordinals.filter((view) => members.includes(view.pod));

@@ -36,7 +36,7 @@ describe('Two nodes are gone, but their volumes can be attached to others', () =
       await applyRecovery(scenario);
       const {status} = await untilReady(scenario, 'QuorumOfDataIntact');
       assert.equal(status?.phase, 'Blocked');
-      assert.match(conditionOf(status, 'Ready')?.message ?? '', /can be attached to any node/);
+      assert.match(conditionOf(status, 'Ready')?.message ?? '', /can be attached to any node|was read from its disk/);
       assert.deepEqual(status.heldPods ?? [], []);
       await scenario.addNodes(2);
       // The pod garbage collector takes some 40 s until it lets go of the pods on deleted nodes.

@@ -30,7 +30,7 @@ describe('the assessment of a cluster', () => {
     ['a set that does not exist', {...survivorAlone, more: {set: undefined}}, /^stalled StatefulSetNotFound: .*db\/etcd/],
     ['a second resource for one set', {...survivorAlone, more: {duplicateOf: 'other'}}, /^stalled DuplicateResource: QuorumRecovery other/],
     ['a Secret that is not there', {...survivorAlone, more: {secretProblem: 'there is no Secret db/x'}}, /^stalled SecretNotFound: there is no Secret db\/x/],
-    ['a refused client certificate', {...survivorAlone, ordinals: [{probe: {kind: 'Failed', error: 'Certificate', message: 'unknown CA'}}, {}, {}]}, /^stalled CertificateRejected: spec.target.tls: etcd-0.*unknown CA/],
+    ['a refused client certificate', {...survivorAlone, ordinals: [{probe: {kind: 'Failed', error: 'Certificate', message: 'unknown CA', reached: true}}, {}, {}]}, /^stalled CertificateRejected: spec.target.tls: etcd-0.*unknown CA/],
     ['data on no claim', {...survivorAlone, more: {ordinals: observationOf(survivorAlone).ordinals.map((view) => ({...view, data: undefined}))}}, /^stalled DataNotOnClaim: etcd-0: data directory \/data/],
     ['all members with a leader', {ordinals: [0, 1, 2].map((index) => ({probe: answers(index, 3, leader)})), more: {linearizable: true}}, /^not-needed: all 3 members/],
     ['one member away and a quorum that serves', {ordinals: [{probe: answers(0, 3, leader)}, {probe: answers(1, 3, leader)}, {}], more: {linearizable: true}}, /^not-needed: the quorum holds \(2 of 3/],
@@ -63,7 +63,26 @@ describe('whether the data of a voter is still there', () => {
   it('is readable when that member ID was read from its disk', () => { assert.equal(only({}, run(facts(1))), 'Readable'); });
   it('is gone when another member is on its disk', () => { assert.equal(only({}, run(facts(1, {memberID: 'other'}))), 'Gone'); });
   it('is gone when its disk is empty', () => { assert.equal(only({}, run({pod: 'etcd-1', stage: 'Held', data: 'Empty'})), 'Gone'); });
-  it('is readable when its volume can be attached anywhere', () => { assert.equal(only({place: {at: 'Anywhere'}}), 'Readable'); });
+  it('is readable when its volume can be attached anywhere, and the member was seen on this very claim', () => {
+    const lastHealthy = {clusterID, revision: 1, raftIndex: 1, raftTerm: 1, observedAt: new Date(now).toISOString(), members: [{pod: 'etcd-1', memberID: 'a1', claimUID: 'claim-uid-1'}]};
+    assert.equal(only({place: {at: 'Anywhere'}}, {status: {lastHealthy}}), 'Readable');
+    assert.equal(only({place: {at: 'Anywhere'}}, {status: {members: [recordOf(1)]}}), 'Readable');
+  });
+  it('is not known by a claim that nobody saw the member on: it can have been made anew', () => {
+    assert.equal(only({place: {at: 'Anywhere'}}), 'Unknown');
+    assert.equal(only({place: {at: 'Anywhere'}}, {status: {members: [recordOf(1, {claimUID: 'old'})]}}), 'Unknown');
+    assert.equal(only({place: {at: 'Anywhere'}}, run({pod: 'etcd-1', stage: 'Planning', data: 'Empty'})), 'Gone');
+  });
+  it('is readable, unread, while a volume for one pod alone is its pod\'s', () => {
+    const alone = (object: OrdinalOptions['object']) => {
+      const observation = observationOf({ordinals: [{}, {object}, {}]});
+      observation.ordinals.forEach(({data}) => { if (data?.object?.spec) data.object.spec.accessModes = ['ReadWriteOncePod']; });
+      return judgeData(observation, voter(1)).state;
+    };
+    assert.equal(alone(ownPodOf(1)), 'Readable');
+    assert.equal(alone(undefined), 'Unknown');
+    assert.equal(alone(ownPodOf(1, {node: ''})), 'Unknown');
+  });
   it('is not known before its disk on a Ready node was read', () => { assert.equal(only({}), 'Unknown'); });
   it('may return with a NotReady node', () => { assert.equal(only({place: {at: 'NotReadyNode', nodes: ['node-1']}}), 'MayReturn'); });
   it('is gone with its node', () => { assert.equal(only({place: {at: 'GoneNode', nodes: ['node-1']}}), 'Gone'); });

@@ -127,11 +127,11 @@ export function observationOf(options: ObservationOptions = {}): Observation {
   const set = options.set ?? newSet(count);
   const spec = specSchema.parse({target: {statefulSet: 'etcd'}, ...options.spec});
   return {
-    now, spec, status: options.status ?? {}, set, templates: templatesOf(set, [], []),
+    now, spec, specProblem: undefined, status: options.status ?? {}, set, templates: templatesOf(set, [], []),
     resource: {apiVersion, kind: 'QuorumRecovery', metadata: {name: 'etcd', namespace: 'db', uid: 'qr-uid'}, spec},
     ordinals: Array.from({length: count}, (_, index) => ordinal(set, index, options.ordinals?.[index])),
     nodes: options.nodes ?? Array.from({length: count}, (_, index) => node(`node-${index}`)),
-    linearizable: false, storage: noStorage, helpers: [], pruners: [], duplicateOf: undefined, secretProblem: undefined, authEnabled: undefined, agentImage: 'operator:1',
+    linearizable: false, storage: noStorage, helpers: [], strays: [], pruners: [], duplicateOf: undefined, secretProblem: undefined, authEnabled: undefined, agentImage: 'operator:1',
     service: {metadata: {name: 'etcd'}, spec: {publishNotReadyAddresses: true}}, configMaps: () => undefined, ...options.more,
   };
 }

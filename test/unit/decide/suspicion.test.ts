@@ -34,7 +34,7 @@ const lost = (given: Given = {}): Observation =>
 
 /** Nobody answers, and Kubernetes says that all is well: the operator is cut off, or the members are too slow. */
 const unheard = (given: Given = {}): Observation => {
-  const failed = {kind: 'Failed' as const, error: 'Timeout' as const, message: 'Status on 10.0.0.0:2379 failed: deadline exceeded'};
+  const failed = {kind: 'Failed' as const, error: 'Timeout' as const, message: 'Status on 10.0.0.0:2379 failed: deadline exceeded', reached: false};
   return observationOf({...options(given), ordinals: [0, 1, 2].map((index) => ({object: ready(index), probe: failed}))});
 };
 

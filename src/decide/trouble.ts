@@ -1,0 +1,75 @@
+import type {Observation, OrdinalView} from '../observe/observation.ts';
+import type {Action, Decision} from './decision.ts';
+import {blocked, stalled} from './decision.ts';
+import {durationMs} from './durations.ts';
+import {quorumOf} from './membership.ts';
+import {podOfJoinStep} from './plan.ts';
+import {runIn, survivorOf} from './steps/common.ts';
+
+/** From here on the survivor's own pod is the cluster. */
+const serving = (step: string) => ['StartSurvivor', 'Decommission', 'RestartProof', 'Verify', 'Release'].includes(step) || podOfJoinStep(step) !== undefined;
+
+const throughEtcd: readonly Action['type'][] = ['CheckForced', 'ProveWrite', 'AddLearner', 'RemoveMember', 'PromoteLearner', 'VerifyMembers', 'RemoveProbeKey'];
+
+/** Waits, or would ask an etcd: what is not in the way of anything else is not said. */
+const standsStill = (decision: Decision) => decision.kind === 'wait' || (decision.kind === 'act' && decision.actions.some(({type}) => throughEtcd.includes(type)));
+
+/** Whether a step has been waiting for longer than a check may take. */
+export function isOverdue({status: {run}, spec, now}: Observation, step: string): boolean {
+  const startedAt = run?.steps.find((candidate) => candidate.name === step)?.startedAt;
+  return startedAt !== undefined && now - Date.parse(startedAt) > durationMs(spec.verification.timeout);
+}
+
+/** Why the survivor's own pod cannot run now, by its node and its volume; undefined: nothing speaks against it. */
+function whyGone({nodes}: Observation, {pod, object, data}: OrdinalView): string | undefined {
+  const name = object?.spec?.nodeName;
+  if (name !== undefined) {
+    const node = nodes.find((candidate) => candidate.name === name);
+    if (node === undefined) return `node ${name} of ${pod} is deleted`;
+    return node.ready ? undefined : `node ${name} of ${pod} is NotReady`;
+  }
+  if (data?.place.at === 'GoneNode') return `the volume of ${pod} is on node ${data.place.nodes.join(', ')}, which is gone`;
+  return data?.place.at === 'NotReadyNode' ? `the volume of ${pod} is on node ${data.place.nodes.join(', ')}, which is NotReady` : undefined;
+}
+
+/** The survivor has the only whole data until others have joined: its node is waited for, and that is said. */
+function survivorGone(observation: Observation): Decision | undefined {
+  const survivor = survivorOf(observation);
+  const why = whyGone(observation, survivor);
+  if (why === undefined) return undefined;
+  const joined = runIn(observation).steps.filter(({name, state}) => podOfJoinStep(name) !== undefined && state === 'Done').length;
+  const others = joined >= quorumOf(joined + 1) ? 'The members that have joined serve' : 'No member serves';
+  return blocked('SurvivorNotServing', `${why}. ${others}. Bring the node back, and the run goes on by itself; if its volume can be attached elsewhere, delete the Node object or taint it node.kubernetes.io/out-of-service, once the machine is off for good. Nothing is let go, and every disk is kept`);
+}
+
+const rejection = /user name is empty|authentication failed|invalid auth token|Unauthenticated|permission denied/i;
+
+/** The etcd of the run's members refuses what the operator shows. */
+function refusedBy(observation: Observation): Decision | undefined {
+  for (const {pod, probe} of observation.ordinals) {
+    if (probe.kind === 'Failed' && ['Certificate', 'Unauthenticated', 'PermissionDenied'].includes(probe.error)) return blocked('CredentialsRejected', rejectedWords(observation, `${pod}: ${probe.message}`, probe.error === 'Certificate'));
+    if (probe.kind === 'PeerOnly' && rejection.test(probe.message)) return blocked('CredentialsRejected', rejectedWords(observation, `${pod}: ${probe.message}`, false));
+  }
+  return undefined;
+}
+
+/** What etcd refused, by field and Secret, and what to do. */
+export function rejectedWords({spec: {target}, resource: {metadata: {namespace = 'default'}}}: Observation, what: string, tls: boolean): string {
+  const given = tls ? target.tls : target.auth;
+  const field = tls ? 'spec.target.tls' : 'spec.target.auth';
+  const kind = tls ? 'the certificates' : 'the user and password';
+  const correct = given === undefined ? `set ${field} to a Secret with ${tls ? 'a client certificate' : 'a user of the root role'}` : `correct Secret ${namespace}/${given.secretName}`;
+  return `etcd does not take ${kind}${given === undefined ? ', as there are none' : ` of Secret ${namespace}/${given.secretName}`} (${field}): ${what}. Nothing is let go; ${correct}, and the run goes on by itself`;
+}
+
+/** A Secret that the spec names cannot be read any more, in the middle of a run. */
+export const secretGone = ({secretProblem}: Observation): Decision | undefined =>
+  (secretProblem === undefined ? undefined : stalled('SecretNotFound', `${secretProblem}. The run stands still, and what is held stays held; correct it, and the run goes on by itself`));
+
+/** Why a run that stands still does so, where that is for a person to mend: `decision` is what its step says. */
+export function troubled(observation: Observation, step: string, decision: Decision): Decision {
+  if (!standsStill(decision)) return decision;
+  const asksEtcd = serving(step) || decision.kind === 'act';
+  const secret = asksEtcd ? secretGone(observation) : undefined;
+  return (serving(step) ? survivorGone(observation) : undefined) ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
+}
