@@ -27,17 +27,18 @@ describe('1. Nothing changes before its intent is in status', () => {
     assert.ok(changed.length > 5, changed.join());
   });
 
-  it('the forced etcd is changed only with its pod in the stored status', async function checked() {
+  it('the forced etcd is asked and changed only with its pod in the stored status', async function checked() {
     this.timeout(30_000);
     let asked = 0;
     await simulated({}, [], ({world}) => {
-      const propose = world.etcd.propose.bind(world.etcd);
-      world.etcd.propose = (process, entry) => {
-        if (process.helper) {
+      const processAt = world.processAt.bind(world);
+      world.processAt = (address) => {
+        const pod = world.store.list('Pod', 'db').find(({metadata}) => `ip-${metadata?.uid ?? ''}` === address);
+        if (pod?.metadata?.annotations?.[marks.step] === 'Force') {
           asked += 1;
-          assert.equal(world.store.get('QuorumRecovery', 'db', 'etcd')?.status?.run?.force?.podUID, process.podUID);
+          assert.equal(world.store.get('QuorumRecovery', 'db', 'etcd')?.status?.run?.force?.podUID, pod.metadata.uid);
         }
-        return propose(process, entry);
+        return processAt(address);
       };
     });
     assert.ok(asked > 0);

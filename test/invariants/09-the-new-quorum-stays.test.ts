@@ -4,6 +4,7 @@ import {interrupted} from '../../src/decide/interrupt.ts';
 import {prune} from '../../src/decide/kept.ts';
 import {nextStep} from '../../src/decide/next.ts';
 import {decommission} from '../../src/decide/steps/decommission.ts';
+import {defer} from '../../src/decide/steps/defer.ts';
 import {join} from '../../src/decide/steps/join.ts';
 import {release} from '../../src/decide/steps/release.ts';
 import {restartProof} from '../../src/decide/steps/verify.ts';
@@ -78,6 +79,9 @@ describe('9. From the survivor\'s own pod on, no act of the operator takes the n
     };
     assert.equal(told(of(true)), 'deferred JoinTimedOut');
     assert.equal(told(of(false)), 'done');
+    const observation = observationOf(serving());
+    const deferred = defer(observation, observation.ordinals[1] ?? assert.fail(), 'x', '', members(2)[1]);
+    assert.deepEqual(deferred.kind === 'deferred' ? deferred.actions : undefined, []);
   });
 
   it('the data of the survivor, and of who joined, is never set aside', () => {

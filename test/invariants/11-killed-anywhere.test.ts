@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import type {V1Pod} from '@kubernetes/client-node';
+import {marks} from '../../src/api/types.ts';
+import type {QuorumRecovery} from '../../src/api/types.ts';
 import type {Action} from '../../src/decide/decision.ts';
 import {leftHelpers} from '../../src/decide/steps/release.ts';
 import {EtcdError} from '../../src/etcd/errors.ts';
@@ -7,7 +9,7 @@ import {ApiError} from '../../src/kubernetes/errors.ts';
 import {Leadership, leadingClient} from '../../src/operator/guard.ts';
 import {ConflictError, StatusWriter} from '../../src/operator/status.ts';
 import {perform} from '../../src/phases/perform.ts';
-import {observationOf, ownPodOf} from '../unit/decide/observations.ts';
+import {node, observationOf, ownPodOf} from '../unit/decide/observations.ts';
 import {actingWith, forcedPod, hasEnded, ready, recordingClient, serving, simulated, withHelper} from './fixtures.ts';
 
 const refusal = (code: number, reason: string) => new ApiError({verb: 'create', kind: 'Pod', object: 'etcd-0', code, reason, message: reason});
@@ -116,5 +118,24 @@ describe('11. Killed at any point and started again, a run ends in the same stat
     assert.deepEqual(taken(forcedPod()), ['StopPod']);
     assert.deepEqual(taken(forcedPod(ready(), (late) => { late.metadata = {...late.metadata, deletionTimestamp: new Date(0)}; })), [], 'it is stopping');
     assert.deepEqual(taken(forcedPod(ready(), hasEnded)), ['ReleasePod']);
+    const stopping = forcedPod(ready(), (late) => { late.metadata = {...late.metadata, deletionTimestamp: new Date(0)}; });
+    assert.deepEqual(leftHelpers(withHelper(ready(undefined, {nodes: [node('node-0', {ready: false})]}), stopping)), [], 'its fence waits for its end');
+  });
+
+  it('a helper that comes after the end of its run is taken away', async function late() {
+    this.timeout(30_000);
+    let made = false;
+    const {outcome} = await simulated({}, [], ({world}) => {
+      world.store.onChange(({kind, object}) => {
+        const run = (object as QuorumRecovery).status?.run;
+        if (kind !== 'QuorumRecovery' || made || run?.plan === undefined || run.finishedAt === undefined) return;
+        made = true;
+        world.store.create('Pod', {
+          metadata: {name: 'etcd-1-late', namespace: 'db', labels: {[marks.helper]: 'Agent', [marks.resource]: 'etcd'}, annotations: {[marks.run]: run.id, [marks.step]: 'Decommission', [marks.pod]: 'etcd-1'}},
+          spec: {containers: [], schedulingGates: [{name: 'never'}]},
+        });
+      });
+    });
+    assert.deepEqual([outcome, made], ['Recovered', true], 'the simulation asks that no helper is left');
   });
 });

@@ -4,6 +4,7 @@ import {join as path} from 'node:path';
 import {parseArguments} from '../../src/agent/arguments.ts';
 import {runCommand} from '../../src/agent/run.ts';
 import type {QuorumRecoveryStatus} from '../../src/api/types.ts';
+import {stepsFor} from '../../src/decide/plan.ts';
 import {force} from '../../src/decide/steps/force.ts';
 import {inspect} from '../../src/decide/steps/inspect.ts';
 import {plan} from '../../src/decide/steps/plan.ts';
@@ -12,7 +13,7 @@ import {readWal} from '../../src/etcd/wal/wal.ts';
 import {checkForced} from '../../src/phases/forcing.ts';
 import {call, etcdVersions, freePort, put, startCluster, startEtcd, status, stop as kill, stopEverything, until} from '../unit/agent/etcd-processes.ts';
 import {newVolume, refuse, removeVolumes, snapshotOf, succeed, writeData} from '../unit/agent/volumes.ts';
-import {answers, clusterID, members, node, now, observationOf, planOf} from '../unit/decide/observations.ts';
+import {answers, clusterID, idOf, members, node, now, observationOf, planOf} from '../unit/decide/observations.ts';
 import type {ObservationOptions} from '../unit/decide/observations.ts';
 import {actingWith, at, facts, forcedPod, hasItsTurn, held, heldHere, identity, lost, planned, ready, recorded, simulated, told, withHelper} from './fixtures.ts';
 
@@ -40,6 +41,9 @@ describe('13. Every acknowledged write that the survivor\'s disk holds, and that
       const run = planned({identity: {...identity, members: members(5)}, offline: [read(0, one), read(1, two)], plan: planOf({candidates: ['etcd-0', 'etcd-1'], steps: ['Force', 'Join etcd-1']})});
       return recorded(inspect(observationOf(ready(run, five))), {run}).run?.plan?.survivor;
     };
+    const candidates = [0, 1].map((index) => ({pod: `etcd-${index}`, memberID: idOf(index), term: 5, index: 100, commit: 100, revision: 50, from: 'etcd' as const}));
+    const steps = stepsFor(observationOf(), 'etcd-0', candidates);
+    assert.ok(steps.indexOf('Inspect') > steps.indexOf('Stop') && steps.indexOf('Inspect') < steps.indexOf('Force'), steps.join());
     assert.equal(settled({commit: 100}, {index: 110, commit: 90}), 'etcd-1', 'the end of the log counts, not what is known as committed');
     assert.equal(settled({term: 4, index: 200}, {term: 5}), 'etcd-1');
     assert.equal(settled({}, {unfit: 'its database cannot be read', index: 200}), 'etcd-0');
