@@ -73,26 +73,34 @@ interface Judgement {
   why: string;
 }
 
-/**
- * Whether a pod may start: on data that was seen, or where it cannot start at all. With `initial-cluster-state=new` two pods on empty claims
- * elect an empty cluster, so that anything that is not known counts as empty.
- */
-function judgeClaim({resource}: ReleaseFacts, pod: string, {name, object, place}: ClaimFacts): Omit<Judgement, 'pod'> {
-  const {lastHealthy, members, run} = resource.status ?? {};
-  const uid = object?.metadata?.uid;
-  if (uid === undefined) return {may: false, why: `its claim ${name} is gone, and an empty one would be made`};
-  if (place?.at === 'GoneNode') return {may: true, why: `stays Pending: the volume of ${name} is on a node that is gone`};
-  const read = run?.offline?.filter((facts) => facts.pod === pod).at(-1);
-  if (read !== undefined && read.data !== 'Present') return {may: false, why: `its disk (${name}) was read as ${read.data}`};
-  const witness = lastHealthy?.members.find((member) => member.pod === pod)?.claimUID;
-  if (witness !== undefined) return witness === uid ? {may: true, why: `${name} is the claim that it had when the cluster was whole`} : {may: false, why: `its claim ${name} was made anew since the cluster was whole`};
+type ClaimJudgement = Omit<Judgement, 'pod'>;
+
+/** What the run itself has seen of a claim, where no witness tells. */
+function judgeByRun({resource}: ReleaseFacts, pod: string, name: string, uid: string): ClaimJudgement {
+  const {members, run} = resource.status ?? {};
   const recorded = members?.find((member) => member.pod === pod)?.claimUID;
   if (recorded !== undefined && recorded !== uid) return {may: false, why: `its claim ${name} was made anew since the run began`};
-  if (read !== undefined) return {may: true, why: `its disk (${name}) was read, and has data`};
+  if (run?.offline?.some((facts) => facts.pod === pod) === true) return {may: true, why: `its disk (${name}) was read, and has data`};
   // A member that answered while the plan was made is not read from its disk before it is stopped.
   const rank = run?.plan?.ranks.find((one) => one.pod === pod);
   if (recorded !== undefined && rank !== undefined && rank.from !== 'unread') return {may: true, why: `its etcd answered with data from ${name} when the plan was made`};
   return {may: false, why: `nobody has seen data on its claim ${name}`};
+}
+
+/**
+ * Whether a pod may start: on data that was seen, or where it cannot start at all. With `initial-cluster-state=new` two pods on empty claims
+ * elect an empty cluster, so that anything that is not known counts as empty.
+ */
+function judgeClaim(facts: ReleaseFacts, pod: string, {name, object, place}: ClaimFacts): ClaimJudgement {
+  const {lastHealthy, run} = facts.resource.status ?? {};
+  const uid = object?.metadata?.uid;
+  if (uid === undefined) return {may: false, why: `its claim ${name} is gone, and an empty one would be made`};
+  if (place?.at === 'GoneNode') return {may: true, why: `stays Pending: the volume of ${name} is on a node that is gone`};
+  const read = run?.offline?.filter((one) => one.pod === pod).at(-1);
+  if (read !== undefined && read.data !== 'Present') return {may: false, why: `its disk (${name}) was read as ${read.data}`};
+  const witness = lastHealthy?.members.find((member) => member.pod === pod)?.claimUID;
+  if (witness === undefined) return judgeByRun(facts, pod, name, uid);
+  return witness === uid ? {may: true, why: `${name} is the claim that it had when the cluster was whole`} : {may: false, why: `its claim ${name} was made anew since the cluster was whole`};
 }
 
 function judge(facts: ReleaseFacts, pod: string): Judgement {
