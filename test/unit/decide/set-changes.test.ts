@@ -119,7 +119,7 @@ describe('a StatefulSet that changes after the force', () => {
     if (decision?.kind === 'record') decision.record(draft);
     assert.ok(draft.heldPods?.includes('etcd-3'));
     assert.deepEqual(draft.run?.steps.map(({name, state}) => `${name} ${state}`).slice(-4), ['Join etcd-3 Pending', 'RestartProof Done', 'Verify Pending', 'Release Pending']);
-    assert.equal((draft.run?.joins ?? []).find(({pod}) => pod === 'etcd-3')?.added, true);
+    assert.equal(draft.run.joins?.find(({pod}) => pod === 'etcd-3')?.added, true);
   });
   const added: Run = {...after, joins: [{pod: 'etcd-3', attempt: 1, added: true}], steps: [...after.steps.slice(0, 4), {name: 'Join etcd-3', state: 'Pending'}, ...after.steps.slice(4)]};
   it('a pod that the controller was faster with is stopped at once, and its name taken: no `new` member starts beside the run', () => {
