@@ -13,8 +13,9 @@ export interface Interruption {
 /** Whether the plan as it stands may be carried out. */
 export const isApproved = ({spec}: Observation, plan: Plan): boolean => spec.approval !== 'Required' || spec.approvedPlan === plan.hash;
 
-/** The set is not there, or goes. */
-export const setIsGoing = ({set}: Pick<Observation, 'set'>): boolean => set === undefined || set.metadata?.deletionTimestamp !== undefined;
+/** The set is not there, or goes, or its namespace does. */
+export const setIsGoing = ({set, namespaceGoing}: Pick<Observation, 'set' | 'namespaceGoing'>): boolean =>
+  namespaceGoing || set === undefined || set.metadata?.deletionTimestamp !== undefined;
 
 /** What became of the StatefulSet that the plan was made for; undefined: it is as it was. */
 function setChange({set, spec, status: {run}}: Observation): string | undefined {
@@ -30,6 +31,7 @@ function setChange({set, spec, status: {run}}: Observation): string | undefined 
 function interruption(observation: Observation): Interruption | undefined {
   const {resource, spec, specProblem, status: {run}} = observation;
   if (resource.metadata.deletionTimestamp !== undefined) return {reason: 'Deleted', message: 'the QuorumRecovery was deleted'};
+  if (observation.namespaceGoing) return {reason: 'Deleted', message: 'the namespace was deleted'};
   if (spec.paused) return {reason: 'Paused', message: 'spec.paused is set'};
   if (specProblem !== undefined) return {reason: 'SpecChanged', message: `the spec cannot be used any more (${specProblem})`};
   // While the plan is made or asked about, it is made anew from the spec as it is.

@@ -20,7 +20,7 @@ import {holdAdded, joinOfGone} from './steps/scaled.ts';
 import {stop} from './steps/stop.ts';
 import {startSurvivor} from './steps/survivor.ts';
 import {controllerMakes, restartProof, verify} from './steps/verify.ts';
-import {releaseStrays} from './strays.ts';
+import {leaveNothing, releaseStrays} from './strays.ts';
 import {troubled} from './trouble.ts';
 
 const steps: Record<string, (observation: Observation) => Decision> = {
@@ -104,7 +104,8 @@ function setGone(observation: Observation): Decision | undefined {
   const {ordinals, spec} = observation;
   const {plan} = runIn(observation);
   if (plan === undefined || !forceMayHaveBegun(observation)) return undefined;
-  const strays = releaseStrays(observation);
+  // Its pods have to go before anything else of a namespace does, the resource itself included.
+  const strays = observation.namespaceGoing ? leaveNothing(observation) : releaseStrays(observation);
   if (strays.length > 0) return act('letting go pods that belong to no ordinal of the StatefulSet any more', ...strays);
   if (setIsGoing(observation)) {
     return stalled('StatefulSetNotFound', `StatefulSet ${spec.target.statefulSet} was deleted during the run: nothing more is done. Its claims and the copy are kept. Create it again, and the run goes on with it; or delete the QuorumRecovery, which ends the run at once`);

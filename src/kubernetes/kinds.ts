@@ -1,5 +1,5 @@
 import type {
-  V1ConfigMap, V1ControllerRevision, V1EndpointSlice, V1Lease, V1Node, V1PersistentVolume,
+  V1ConfigMap, V1ControllerRevision, V1EndpointSlice, V1Lease, V1Namespace, V1Node, V1PersistentVolume,
   V1PersistentVolumeClaim, V1Pod, V1Secret, V1Service, V1StatefulSet, V1StorageClass, V1VolumeAttachment,
   EventsV1Event,
 } from '@kubernetes/client-node';
@@ -44,6 +44,7 @@ export const kinds = {
   'VolumeAttachment': {apiVersion: 'storage.k8s.io/v1', kind: 'VolumeAttachment', plural: 'volumeattachments', namespaced: false, verbs: ['list']},
   'StorageClass': {apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', plural: 'storageclasses', namespaced: false, verbs: ['list']},
   'Node': {apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false, verbs: ['list', 'watch']},
+  'Namespace': {apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false, verbs: ['get']},
   'ConfigMap': {apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true, verbs: ['get']},
   'Secret': {apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true, verbs: ['get']},
   'Service': {apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true, verbs: ['get']},
@@ -74,6 +75,7 @@ interface Objects {
   'VolumeAttachment': V1VolumeAttachment;
   'StorageClass': V1StorageClass;
   'Node': V1Node;
+  'Namespace': V1Namespace;
   'ConfigMap': V1ConfigMap;
   'Secret': V1Secret;
   'Service': V1Service;

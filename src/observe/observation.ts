@@ -71,6 +71,8 @@ export interface Observation {
   specProblem: string | undefined;
   status: QuorumRecoveryStatus;
   set: V1StatefulSet | undefined;
+  /** The namespace is being deleted: nothing can be made in it any more. */
+  namespaceGoing: boolean;
   templates: SetTemplates | undefined;
   ordinals: OrdinalView[];
   /** A linearizable read succeeded just now: there is a leader with a quorum. */

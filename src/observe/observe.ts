@@ -7,7 +7,7 @@ import {findContainer, mountOf, readLaunch} from '../etcd/launch/launch.ts';
 import type {Launch, LaunchProblem} from '../etcd/launch/launch.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
 import {claimName} from '../kubernetes/claims.ts';
-import {hasFence, ordinalsOf, podName, runOf, statefulSetPod} from '../kubernetes/ownPods.ts';
+import {hasFence, isTerminating, ordinalsOf, podName, runOf, statefulSetPod} from '../kubernetes/ownPods.ts';
 import {templatesOf} from '../kubernetes/revisions.ts';
 import type {SetTemplates} from '../kubernetes/revisions.ts';
 import type {EtcdAccess} from './access.ts';
@@ -131,7 +131,7 @@ export async function observe(observer: Observer, resource: QuorumRecovery, dept
   const prunes = (pod: V1Pod) => pod.metadata?.annotations?.[marks.step] === pruneStep;
   const base: Observation = {
     now: observer.now(), resource: {...resource, spec}, spec, specProblem: undefined, status: structuredClone(resource.status ?? {}),
-    set, templates: undefined, ordinals: [], helpers: helpers.filter((pod) => !prunes(pod)), pruners: helpers.filter(prunes), strays: [], nodes, storage, linearizable: false, service: undefined, authEnabled: undefined,
+    set, templates: undefined, ordinals: [], helpers: helpers.filter((pod) => !prunes(pod)), pruners: helpers.filter(prunes), strays: [], nodes, storage, namespaceGoing: false, linearizable: false, service: undefined, authEnabled: undefined,
     duplicateOf: olderFor(resource, siblings), secretProblem: credentials.problem, agentImage: observer.agentImage ?? '', configMaps: () => undefined,
   };
   if (set === undefined) {
@@ -153,9 +153,17 @@ export async function observe(observer: Observer, resource: QuorumRecovery, dept
   const views = await Promise.all(ordinals.map((ordinal) => ordinalView(observer, {...resource, spec}, facts, ordinal)));
   const problem = base.secretProblem ?? tlsMissing(views, spec.target.tls !== undefined);
   const strays = straysIn(ownPods.filter((pod) => !views.some(({object}) => object === pod)), resource);
-  const observation: Observation = {...base, strays, templates, service, configMaps, ordinals: views, secretProblem: problem};
+  const namespaceGoing = await isGoing(client, namespace, resource, [...pods, ...helpers], ordinals.length);
+  const observation: Observation = {...base, strays, namespaceGoing, templates, service, configMaps, ordinals: views, secretProblem: problem};
   if (depth === 'Kubernetes' || problem !== undefined) return {observation, credentials};
   return {credentials, observation: await observer.etcd.probe(observation, credentials, depth === 'Members' ? undefined : depth.only)};
+}
+
+/** Pods go first where a namespace is deleted, and all else only once they are gone: asked while some of the run's are going or missing. */
+async function isGoing(client: KubernetesClient, namespace: string, {status}: QuorumRecovery, pods: readonly V1Pod[], ordinals: number): Promise<boolean> {
+  if (status?.run === undefined || status.run.finishedAt !== undefined) return false;
+  if (pods.length >= ordinals && !pods.some(isTerminating)) return false;
+  return (await client.get('Namespace', undefined, namespace))?.metadata?.deletionTimestamp !== undefined;
 }
 
 /** Pods that this run made or fenced; helper pods are told apart by their label. */

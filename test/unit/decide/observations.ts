@@ -131,7 +131,7 @@ export function observationOf(options: ObservationOptions = {}): Observation {
     resource: {apiVersion, kind: 'QuorumRecovery', metadata: {name: 'etcd', namespace: 'db', uid: 'qr-uid'}, spec},
     ordinals: Array.from({length: count}, (_, index) => ordinal(set, index, options.ordinals?.[index])),
     nodes: options.nodes ?? Array.from({length: count}, (_, index) => node(`node-${index}`)),
-    linearizable: false, storage: noStorage, helpers: [], strays: [], pruners: [], duplicateOf: undefined, secretProblem: undefined, authEnabled: undefined, agentImage: 'operator:1',
+    linearizable: false, namespaceGoing: false, storage: noStorage, helpers: [], strays: [], pruners: [], duplicateOf: undefined, secretProblem: undefined, authEnabled: undefined, agentImage: 'operator:1',
     service: {metadata: {name: 'etcd'}, spec: {publishNotReadyAddresses: true}}, configMaps: () => undefined, ...options.more,
   };
 }

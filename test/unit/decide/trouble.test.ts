@@ -136,7 +136,7 @@ describe('a volume for one pod alone (ReadWriteOncePod)', () => {
     const decision = planning(observationOf(options()));
     assert.equal(decision.kind === 'act' && decision.actions[0]?.type, 'DryRunPods');
     const draft = {run: runOf(), members: []};
-    if ('record' in decision) decision.record?.(draft);
+    if ('record' in decision) decision.record(draft);
     const {run} = draft as {run: Run};
     assert.equal(run.plan?.ranks[0]?.from, 'etcd');
     assert.match(run.plan.notes.join(), /data-etcd-0 is ReadWriteOncePod.*the plan is made from what its etcd says/);

@@ -21,7 +21,7 @@ describe('the spec that is used', () => {
     for (const status of [{}, {run: runOf()}, {run: {...inFlight.run, finishedAt: new Date(now).toISOString()}}]) {
       const used = specOf(resource({status}));
       assert.equal(used.spec, undefined);
-      assert.match(used.problem ?? '', /^spec.approval/);
+      assert.match(used.problem, /^spec.approval/);
     }
   });
   it('is the one that the run used last when it becomes invalid in the middle of it', () => {
