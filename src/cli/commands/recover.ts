@@ -104,7 +104,7 @@ async function again(invocation: Invocation, world: World, session: Session, exi
   const target = secrets(invocation);
   const spec = {...changes, ...(Object.keys(target).length > 0 && {target}), ...(!inFlight && {trigger: {request}})};
   if (flag(invocation, 'dry-run')) {
-    world.terminal.out(await renderObject({...existing, spec: {...existing.spec, ...changes, target: {...existing.spec.target, ...target}, ...(!inFlight && {trigger: {...existing.spec.trigger, request}})}, status: undefined}, 'yaml'));
+    world.terminal.out(await renderObject({apiVersion, kind, metadata: {name, namespace}, spec: {...existing.spec, ...changes, target: {...existing.spec.target, ...target}, ...(!inFlight && {trigger: {...existing.spec.trigger, request}})}}, 'yaml'));
     return undefined;
   }
   if (existing.spec.paused) throw new CommandError(`QuorumRecovery ${name} is paused, so no run would begin: kubectl quorum-recovery -n ${namespace} resume ${name}`);

@@ -105,8 +105,8 @@ async function carryOut(session: Session, first: ReleaseFacts, agreed: Release, 
   let since = world.now();
   for (let waited = ''; ;) {
     const now = decideRelease(facts, said);
-    // Letting go changes what there is to let go; it must never let go what nobody agreed to.
-    const surprise = now.letGo.find(({pod}) => !agreed.letGo.some((one) => one.pod === pod));
+    // What was agreed to go may have to stay by now: its claim was made anew, say.
+    const surprise = now.keep.find(({pod}) => agreed.letGo.some((one) => one.pod === pod));
     if (surprise !== undefined || (now.stage !== agreed.stage && now.stage !== 'Nothing')) {
       throw new CommandError(`Something changed meanwhile (${surprise === undefined ? `the run is at another point: ${now.stage}` : `${surprise.pod}: ${surprise.why}`}): run the command again, and read what it says then`);
     }

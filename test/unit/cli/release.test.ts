@@ -229,6 +229,23 @@ describe('release', () => {
     assert.ok(!acts(api).includes('patch Pod etcd-0'));
   });
 
+  it('stops where a claim is made anew in between: its pod does not start', async () => {
+    const api = cluster();
+    api.react = ({kind, name}) => {
+      if (kind === 'Pod' && name === 'etcd-0') api.seed('PersistentVolumeClaim', {metadata: {name: 'data-etcd-1', namespace: 'db', uid: 'anew'}, spec: {volumeName: 'pv-1'}, status: {phase: 'Bound'}});
+    };
+    await refused(run(invoke([], yes), new FakeWorld(api)), /Something changed meanwhile \(etcd-1: its claim data-etcd-1 was made anew/);
+    assert.equal(api.peek('Pod', 'db', 'etcd-1')?.spec?.schedulingGates?.length, 1);
+  });
+
+  it('takes each trace of a force by itself for one that may have begun', async () => {
+    for (const force of [{attempt: 1, pod: 'x', turnGiven: true}, {attempt: 2, pod: 'x', podUID: 'u'}, {attempt: 2, pod: 'x', refused: [1]}]) {
+      const api = cluster({run: runOf({force})});
+      await refused(run(invoke([], yes), new FakeWorld(api)), /The force may have begun/);
+      assert.deepEqual(acts(api), []);
+    }
+  });
+
   it('has nothing to do where nothing is held', async () => {
     const api = new FakeApi();
     api.seed('QuorumRecovery', resourceOf({phase: 'Complete', conditions: [condition('Ready', 'True', 'NotNeeded', 'all well')]}));
