@@ -16,7 +16,7 @@ export const blockedReasons = [
   'FencingUnproven', 'QuorumOfDataIntact', 'RolloutInProgress', 'ForeignMember', 'NoSurvivor', 'SurvivorNotEligible',
   'TwoLineages', 'ClusterUnknown', 'VersionNotForceable', 'HoldNotEnforced', 'PodRefused', 'AuthRequired',
   'CanaryMissing', 'ForceFailed', 'AgentFailed', 'NamesNotPublished', 'PlanChanged', 'VerificationFailed', 'TemplateForces',
-  'AgentImageMissing', 'AlarmRaised',
+  'AgentImageMissing', 'AlarmRaised', 'SnapshotUnavailable', 'SnapshotFailed',
 ] as const;
 export type BlockedReason = (typeof blockedReasons)[number];
 

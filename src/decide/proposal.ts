@@ -5,6 +5,7 @@ import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
 import {makePlan} from './plan.ts';
 import {alarmNotes, hookNotes, preflight, storageNotes, versionOf} from './preflight.ts';
+import {snapshotNotes} from './snapshots.ts';
 import {viewOf} from './steps/common.ts';
 import {unfitMembers} from './survivor.ts';
 
@@ -48,7 +49,7 @@ export function propose(observation: Observation, lost: Lost, before?: Plan): {p
   if (refusal) return {refusal: blocked(refusal.reason, refusal.message)};
   const identity = identityOf(observation, survivor.pod);
   if (identity === undefined) return {refusal: blocked('ClusterUnknown', `the membership cannot be read from the data of ${survivor.pod}`)};
-  const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod)];
+  const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod), ...snapshotNotes(observation, view)];
   return {proposal: {plan: makePlan(observation, lost, survivor, {notes, before}), identity}};
 }
 

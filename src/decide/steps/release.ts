@@ -2,6 +2,7 @@ import {hasFence, isGated, isTerminating, ownPod, runOf} from '../../kubernetes/
 import {marks} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
+import {snapshotsKept} from '../kept.ts';
 import {endedByKubelet} from '../processes.ts';
 import {act, done, wait} from '../decision.ts';
 import {keepHeld} from './defer.ts';
@@ -76,5 +77,7 @@ export function letGo(observation: Observation): Decision {
     ...fenced.filter((view) => view.object?.metadata?.deletionTimestamp !== undefined).map((view): Action => ({type: 'ReleasePod', pod: view.object ?? {}, force: false})),
   ];
   if (actions.length > 0) return act('letting the held pods start on their own data', ...actions);
-  return done('every pod was let go');
+  return done('every pod was let go', (draft) => {
+    if ((draft.run?.volumeSnapshots ?? []).length > 0) draft.kept = snapshotsKept(draft, observation.spec, observation.now);
+  });
 }
