@@ -4,7 +4,8 @@ import type {Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {keptBy, prune} from '../../../src/decide/kept.ts';
 import {nextStep} from '../../../src/decide/next.ts';
-import {keptWhere, snapshotNotes, snapshotRefusal} from '../../../src/decide/snapshots.ts';
+import {preflight} from '../../../src/decide/preflight.ts';
+import {keptWhere, snapshotNotes} from '../../../src/decide/snapshots.ts';
 import {force} from '../../../src/decide/steps/force.ts';
 import {letGo} from '../../../src/decide/steps/release.ts';
 import {forcePod} from '../../../src/kubernetes/helperPods.ts';
@@ -72,11 +73,11 @@ const survivorIn = (observation: Observation): OrdinalView => survivorOf(observa
 describe('preserve.mode: VolumeSnapshot, before anything is touched', () => {
   const refused = (setting: Setting) => {
     const observation = held(setting);
-    return snapshotRefusal(observation, survivorIn(observation))?.message;
+    return preflight(observation, survivorIn(observation))?.message;
   };
   it('is refused where the cluster has no such API, with the claim and the way out', () => {
     const observation = held({view: {problem: 'this cluster does not serve it', classes: []}});
-    const refusal = snapshotRefusal(observation, survivorIn(observation));
+    const refusal = preflight(observation, survivorIn(observation));
     assert.equal(refusal?.reason, 'SnapshotUnavailable');
     assert.match(refusal.message, /data-etcd-0.*does not serve it.*Install.*preserve\.mode to Copy/);
   });
@@ -99,7 +100,7 @@ describe('preserve.mode: VolumeSnapshot, before anything is touched', () => {
     const observation = held({walClaim: true});
     const survivor = survivorIn(observation);
     if (survivor.wal) survivor.wal.volume = {metadata: {name: 'local'}};
-    assert.match(snapshotRefusal(observation, survivor)?.message ?? '', /wal-etcd-0.*local is of no CSI driver/);
+    assert.match(preflight(observation, survivor)?.message ?? '', /wal-etcd-0.*local is of no CSI driver/);
   });
   it('asks nothing where another mode is set', () => {
     assert.equal(refused({preserve: {mode: 'Copy'}, of: '', view: {problem: 'none'}}), undefined);
