@@ -54,8 +54,10 @@ type Asked = Pick<QuorumRecovery, 'metadata'> & {spec: QuorumRecoverySpec; statu
 /** Classes while a run is planned; attachments before the force, where the survivor's node is what proves its end; snapshots as long as the data may be forced. */
 export async function loadStorage(client: KubernetesClient, asked: Asked): Promise<StorageView> {
   const {run} = asked.status;
-  if (run === undefined || run.finishedAt !== undefined || run.force?.endedAt !== undefined) return noStorage;
-  const planning = isPlanning(run);
+  // A run is begun and planned with the same observation: the one that comes next has to be told too.
+  const next = run === undefined || (run.finishedAt !== undefined && (run.outcome === 'Released' || run.request !== asked.spec.trigger.request));
+  if (!next && (run.finishedAt !== undefined || run.force?.endedAt !== undefined)) return noStorage;
+  const planning = next || isPlanning(run);
   const attached = !planning && !run.force?.turnGiven && byNode(asked.status);
   const [classes, attachments, snapshots] = await Promise.all([
     planning ? client.list('StorageClass') : [], attached ? client.list('VolumeAttachment') : [], loadSnapshots(client, asked),

@@ -12,7 +12,7 @@ const snapshotClass = {metadata: {name: 'csi', annotations: {'snapshot.storage.k
 
 describe('what the storage says of snapshots', () => {
   let asked: string[];
-  const load = (mode: string, run: Partial<Run>, answer: object[] | ApiError = [snapshotClass]): Promise<StorageView> => {
+  const load = (mode: string, run: Partial<Run> | undefined, answer: object[] | ApiError = [snapshotClass]): Promise<StorageView> => {
     asked = [];
     const list = (kind: string): Promise<object[]> => {
       asked.push(kind);
@@ -21,7 +21,7 @@ describe('what the storage says of snapshots', () => {
       return Promise.resolve(kind === 'VolumeSnapshotClass' ? answer : [{metadata: {name: 's'}}]);
     };
     const spec = specSchema.parse({target: {statefulSet: 'etcd'}, preserve: {mode}});
-    return loadStorage({list} as unknown as KubernetesClient, {metadata: {name: 'etcd', namespace: 'db'}, spec, status: {run: runOf(run)}});
+    return loadStorage({list} as unknown as KubernetesClient, {metadata: {name: 'etcd', namespace: 'db'}, spec, status: run === undefined ? {} : {run: runOf(run)}});
   };
 
   it('is asked only where a snapshot is to be taken, up to the end of the forced start', async () => {
@@ -33,6 +33,17 @@ describe('what the storage says of snapshots', () => {
     await load('VolumeSnapshot', {plan: planOf(), force: {attempt: 1, pod: 'f', turnGiven: true}});
     assert.deepEqual(asked, ['VolumeSnapshotClass', 'VolumeSnapshot']);
     await load('VolumeSnapshot', {plan: planOf(), force: {attempt: 1, pod: 'f', turnGiven: true, endedAt: 'x'}});
+    assert.deepEqual(asked, []);
+  });
+  it('is asked where a run will begin with what is seen now, and not while none does', async () => {
+    const all = ['StorageClass', 'VolumeSnapshotClass', 'VolumeSnapshot'];
+    await load('VolumeSnapshot', undefined);
+    assert.deepEqual(asked, all);
+    await load('VolumeSnapshot', {finishedAt: 'x', outcome: 'Released'});
+    assert.deepEqual(asked, all);
+    await load('VolumeSnapshot', {finishedAt: 'x', outcome: 'Recovered', request: 'an earlier one'});
+    assert.deepEqual(asked, all);
+    await load('VolumeSnapshot', {finishedAt: 'x', outcome: 'Recovered'});
     assert.deepEqual(asked, []);
   });
   it('an API that is not there, or that the operator may not ask, is a problem to tell and no failure', async () => {
