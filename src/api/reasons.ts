@@ -16,7 +16,8 @@ export const blockedReasons = [
   'FencingUnproven', 'QuorumOfDataIntact', 'RolloutInProgress', 'ForeignMember', 'NoSurvivor', 'SurvivorNotEligible',
   'TwoLineages', 'ClusterUnknown', 'VersionNotForceable', 'HoldNotEnforced', 'PodRefused', 'AuthRequired',
   'CanaryMissing', 'ForceFailed', 'AgentFailed', 'NamesNotPublished', 'PlanChanged', 'VerificationFailed', 'TemplateForces',
-  'AgentImageMissing', 'AlarmRaised', 'OperatorCutOff', 'CredentialsRejected', 'SurvivorNotServing',
+  'AgentImageMissing', 'AlarmRaised', 'OperatorCutOff', 'CredentialsRejected', 'SurvivorNotServing', 'SnapshotUnavailable',
+  'SnapshotFailed',
 ] as const;
 export type BlockedReason = (typeof blockedReasons)[number];
 

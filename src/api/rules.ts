@@ -33,6 +33,12 @@ export const rules: readonly Rule[] = [
     holds: (spec) => spec.approvedPlan === undefined || spec.approval === 'Required',
   },
   {
+    where: 'spec', fieldPath: '.preserve.volumeSnapshotClassName',
+    cel: '!has(self.preserve) || !has(self.preserve.volumeSnapshotClassName) || self.preserve.mode == "VolumeSnapshot"',
+    message: 'preserve.volumeSnapshotClassName has a meaning only with preserve.mode: VolumeSnapshot',
+    holds: ({preserve}) => preserve.volumeSnapshotClassName === undefined || preserve.mode === 'VolumeSnapshot',
+  },
+  {
     where: 'spec', fieldPath: '.survivor',
     cel: '!has(self.survivor) || (self.survivor.pod.startsWith(self.target.statefulSet + "-") && self.survivor.pod.substring(size(self.target.statefulSet) + 1).matches("^[0-9]+$"))',
     message: 'survivor.pod must be a pod of target.statefulSet, e.g. etcd-0',

@@ -76,8 +76,10 @@ export const specSchema = z.object({
     .refine((members) => new Set(members.map((member) => member.pod)).size === members.length, {error: 'names a pod twice'}).optional()
     .meta({'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['pod']}),
   preserve: z.object({
-    mode: z.enum(['Copy', 'Skip']).default('Copy').describe('Copy: the survivor\'s data is copied on its own volume before it is changed.'),
-    retention: duration('168h', 'How long copies and data that was set aside are kept on the volumes after the end of the run, e.g. 168h.'),
+    mode: z.enum(['Copy', 'VolumeSnapshot', 'Skip']).default('Copy')
+      .describe('Before the survivor\'s data is changed: Copy: it is copied on its own volume; VolumeSnapshot: a VolumeSnapshot of its claim is taken; Skip: neither.'),
+    volumeSnapshotClassName: name('VolumeSnapshotClass of the snapshot. Default: the default class of the volume\'s CSI driver.').optional(),
+    retention: duration('168h', 'How long copies, VolumeSnapshots and data that was set aside are kept after the end of the run, e.g. 168h.'),
   }).prefault({}),
   verification: verification.prefault({}),
 }).meta(celRules('spec'));

@@ -138,6 +138,8 @@ export const runSchema = z.object({
     tail: text.optional().describe('What became of the log entries beyond the commit index.'),
     dataBytes: count.optional().describe('Size of the survivor\'s database on its disk.'), turnGiven: z.boolean().optional().describe('The forced start may have begun: from here on the run is finished, whatever comes.'), endedAt: time.optional(),
   }).optional(),
+  volumeSnapshots: z.array(z.object({claim: text, pod: text, claimUID: text, name: text, uid: text, cutAt: time})).optional()
+    .describe('VolumeSnapshots of the survivor\'s claims, and when the storage took them: before anything was changed.'),
   joins: z.array(joinSchema).optional(),
   restart: z.object({pod: text, podUID: text}).optional(),
   approved: z.object({hash: text, at: time}).optional().describe('The plan that spec.approvedPlan approved.'),
@@ -155,7 +157,9 @@ const dataLossSchema = z.object({
   discardedEntries: count.optional().describe('WAL entries beyond the commit index that etcd says it dropped in the forced start.'),
 });
 
-const keptSchema = z.object({run: text, pod: text, claimUID: text, until: time});
+const keptSchema = z.object({
+  run: text, pod: text, claimUID: text, until: time, volumeSnapshot: z.object({name: text, uid: text}).optional().describe('What is kept is this VolumeSnapshot, and not on the volume itself.'),
+});
 
 /** `status` of a QuorumRecovery. Read leniently: an unreadable status counts as absent and is said so. */
 export const statusSchema = z.object({
@@ -173,7 +177,7 @@ export const statusSchema = z.object({
   run: runSchema.optional(),
   heldPods: z.array(z.string().max(253)).max(16).optional(),
   dataLoss: dataLossSchema.optional(),
-  kept: z.array(keptSchema).max(512).optional().describe('What runs have left on volumes, until when.'),
+  kept: z.array(keptSchema).max(512).optional().describe('What runs have left on volumes and as VolumeSnapshots, until when.'),
   history: z.array(z.object({
     id: text, strategy: text.optional(), survivor: text.optional(), outcome: text, reason: text.optional(), finishedAt: time,
     unavailableSeconds: z.number().min(0).optional(), durationSeconds: z.number().min(0),

@@ -1,6 +1,7 @@
 import type {V1PersistentVolume, V1PersistentVolumeClaim, V1Pod} from '@kubernetes/client-node';
 import type {BlockedReason, StalledReason} from '../api/reasons.ts';
 import type {QuorumRecoveryStatus} from '../api/types.ts';
+import type {VolumeSnapshot} from '../kubernetes/volumeSnapshots.ts';
 
 /** A change of the status: applied to a draft, written by the one status writer. */
 export type Transaction = (draft: QuorumRecoveryStatus) => void;
@@ -21,6 +22,8 @@ export type Action =
   | {type: 'RetainVolume'; volume: V1PersistentVolume}
   | {type: 'DeleteClaim'; claim: V1PersistentVolumeClaim}
   | {type: 'CreateClaim'; claim: V1PersistentVolumeClaim}
+  | {type: 'CreateVolumeSnapshot'; snapshot: VolumeSnapshot}
+  | {type: 'DeleteVolumeSnapshot'; name: string; uid: string}
   | {type: 'CheckForced'; pod: V1Pod}
   | {type: 'ProveWrite'; pod: V1Pod}
   | {type: 'AddLearner'; via: string; pod: string; peerURLs: string[]}

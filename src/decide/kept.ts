@@ -1,5 +1,5 @@
 import {pruneStep} from '../api/progress.ts';
-import type {Kept} from '../api/types.ts';
+import type {Kept, QuorumRecoverySpec, QuorumRecoveryStatus} from '../api/types.ts';
 import {marks} from '../api/types.ts';
 import {agentPod} from '../kubernetes/helperPods.ts';
 import {agentReport} from '../observe/agentReport.ts';
@@ -12,14 +12,22 @@ import {sourceOf} from './steps/common.ts';
 const retryMs = 10 * 60_000;
 
 /** What runs have left on the volumes of the set, with what this one leaves, for as long as the spec says. */
-export function keptBy({status: {run, kept = []}, ordinals, spec, now}: Observation): Kept[] {
-  if (run?.force?.podUID === undefined) return kept;
+export function keptBy({status, ordinals, spec, now}: Observation): Kept[] {
+  const {run} = status;
+  if (run?.force?.podUID === undefined) return snapshotsKept(status, spec, now);
   const until = new Date(now + durationMs(spec.preserve.retention)).toISOString();
   // A run that goes on after its end keeps what it had, for as long as from its last end on.
-  return [...kept.filter((one) => one.run !== run.id), ...ordinals.flatMap(({pod, data}) => {
+  return [...snapshotsKept(status, spec, now), ...ordinals.flatMap(({pod, data}) => {
     const claimUID = data?.object?.metadata?.uid;
     return claimUID === undefined ? [] : [{run: run.id, pod, claimUID, until}];
   })];
+}
+
+/** Snapshots that a run took are kept whether or not it came to change anything: deleting them is nobody's hurry. */
+export function snapshotsKept({run, kept = []}: QuorumRecoveryStatus, spec: QuorumRecoverySpec, now: number): Kept[] {
+  if (run === undefined) return kept;
+  const until = new Date(now + durationMs(spec.preserve.retention)).toISOString();
+  return [...kept.filter((one) => one.run !== run.id), ...(run.volumeSnapshots ?? []).map(({pod, claimUID, name, uid}) => ({run: run.id, pod, claimUID, until, volumeSnapshot: {name, uid}}))];
 }
 
 export interface Pruning {
@@ -29,12 +37,14 @@ export interface Pruning {
   problems: string[];
 }
 
-const drop = ({run, pod}: Kept): Transaction => (draft) => {
-  draft.kept = (draft.kept ?? []).filter((kept) => kept.run !== run || kept.pod !== pod);
+const same = (a: Kept, b: Kept) => a.run === b.run && a.pod === b.pod && a.volumeSnapshot?.name === b.volumeSnapshot?.name;
+
+const drop = (gone: Kept): Transaction => (draft) => {
+  draft.kept = (draft.kept ?? []).filter((kept) => !same(kept, gone));
 };
 
-const later = ({run, pod}: Kept, now: number): Transaction => (draft) => {
-  draft.kept = (draft.kept ?? []).map((kept) => (kept.run === run && kept.pod === pod ? {...kept, until: new Date(now + retryMs).toISOString()} : kept));
+const later = (busy: Kept, now: number): Transaction => (draft) => {
+  draft.kept = (draft.kept ?? []).map((kept) => (same(kept, busy) ? {...kept, until: new Date(now + retryMs).toISOString()} : kept));
 };
 
 /** The agent works beside the pod, on its node: the volume is attached there. */
@@ -48,6 +58,13 @@ export function prune(observation: Observation): Pruning {
   const todo: Pruning = {actions: [], records: [], problems: []};
   const busy = new Set<string>();
   for (const kept of observation.status.kept ?? []) {
+    if (kept.volumeSnapshot !== undefined) {
+      if (Date.parse(kept.until) > observation.now) continue;
+      // Its claim may be gone, or another one: the snapshot does not need it.
+      todo.actions.push({type: 'DeleteVolumeSnapshot', ...kept.volumeSnapshot});
+      todo.records.push(drop(kept));
+      continue;
+    }
     const view = observation.ordinals.find((candidate) => candidate.pod === kept.pod);
     if (view === undefined || view.data?.object?.metadata?.uid !== kept.claimUID) {
       todo.records.push(drop(kept));

@@ -43,10 +43,10 @@ export function stepsFor(observation: Observation, survivor: string, candidates:
 
 /** What happens to each claim. */
 function claimsOf(observation: Observation, survivor: string): Plan['claims'] {
-  const kept = observation.spec.preserve.mode === 'Copy' ? 'the cluster starts from it; a copy of it is made on the same volume first' : 'the cluster starts from it; no copy is made (preserve.mode: Skip)';
+  const kept = {Copy: 'a copy of it is made on the same volume first', VolumeSnapshot: 'a VolumeSnapshot of it is taken first', Skip: 'no copy is made (preserve.mode: Skip)'}[observation.spec.preserve.mode];
   return observation.ordinals.flatMap(({pod, data: claim}) => {
     if (claim === undefined) return [];
-    const fate = pod === survivor ? kept
+    const fate = pod === survivor ? `the cluster starts from it; ${kept}`
       : claim.place.at === 'GoneNode' ? 'its volume is kept (Retain) and the claim is made anew when the member joins'
         : claim.place.at === 'Missing' || claim.place.at === 'Unbound' ? 'a new volume is provisioned'
           : 'its data is set aside on the same volume';
@@ -69,17 +69,17 @@ function expectedLoss(observation: Observation, survivor: Candidate): string {
 
 /** Fingerprint of what a plan is made for, of the things that a person can change in the spec. */
 export const plannedSpecHash = ({survivor, strategy, preserve, target}: Observation['spec']) =>
-  sha256({survivor, strategy, preserve: preserve.mode, container: target.container, launch: target.launch});
+  sha256({survivor, strategy, preserve: preserve.mode, volumeSnapshotClassName: preserve.volumeSnapshotClassName, container: target.container, launch: target.launch});
 
 /** Where the survivor's log ends at least. An etcd that answers tells its commit index, which every honest disk of it reaches. */
 export const lowestOf = ({from, term, index}: Candidate): Plan['lowest'] => ({term: from === 'disk' ? term : 0, index});
 
 /**
  * Covers what a person approves: membership, lost members and the kind of their proof, strategy, candidates, the lowest end of the log
- * that is accepted, and whether a copy is kept. A choice within these asks nobody again (DESIGN section 4).
+ * that is accepted, and how the survivor's data is kept. A choice within these asks nobody again (DESIGN section 4).
  */
 const hashOf = ({memberships}: Lost, {spec}: Observation, plan: Omit<Plan, 'hash'>): string => sha256({
-  strategy: plan.strategy, candidates: spec.survivor ? [spec.survivor.pod] : [...plan.candidates].sort(), lowest: plan.lowest, preserve: spec.preserve.mode,
+  strategy: plan.strategy, candidates: spec.survivor ? [spec.survivor.pod] : [...plan.candidates].sort(), lowest: plan.lowest, preserve: spec.preserve.mode, volumeSnapshotClassName: spec.preserve.volumeSnapshotClassName,
   lost: plan.lost.map(({pod, memberID, fenced}) => ({pod, memberID, fenced})), setUID: plan.setUID,
   // Several sources name the same membership: how many do is no difference.
   memberships: [...new Set(memberships.map(({clusterID, voters}) => canonical({clusterID, voters: voters.map((voter) => voter.memberID).sort()})))].sort(),

@@ -6,6 +6,7 @@ import {isLaunch} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {statefulSetPod} from '../kubernetes/ownPods.ts';
 import {agentPod, forcePod} from '../kubernetes/helperPods.ts';
+import {snapshotRefusal} from './snapshots.ts';
 import {sourceOf} from './steps/common.ts';
 
 export interface Refusal {
@@ -63,7 +64,7 @@ export function preflight(observation: Observation, survivor: OrdinalView): Refu
   if (observation.agentImage === '') {
     return {reason: 'AgentImageMissing', message: 'the operator does not know the image of the volume agent: set --agent-image (AGENT_IMAGE) to its own image'};
   }
-  return templateRefusal(observation) ?? versionRefusal(survivor) ?? namesRefusal(observation) ?? authRefusal(observation, survivor);
+  return templateRefusal(observation) ?? versionRefusal(survivor) ?? namesRefusal(observation) ?? authRefusal(observation, survivor) ?? snapshotRefusal(observation, survivor);
 }
 
 /** Hooks and sidecars that change the membership on their own: named in the plan, and taken out of the run's own pods. */

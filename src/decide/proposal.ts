@@ -7,6 +7,7 @@ import {blocked} from './decision.ts';
 import {revisionsMayRepeat} from './loss.ts';
 import {makePlan} from './plan.ts';
 import {alarmNotes, hookNotes, preflight, storageNotes, versionOf} from './preflight.ts';
+import {snapshotNotes} from './snapshots.ts';
 import {viewOf} from './steps/common.ts';
 import {unfitMembers} from './survivor.ts';
 
@@ -50,7 +51,7 @@ export function propose(observation: Observation, lost: Lost, before?: Plan): {p
   if (refusal) return {refusal: blocked(refusal.reason, refusal.message)};
   const identity = identityOf(observation, survivor.pod);
   if (identity === undefined) return {refusal: blocked('ClusterUnknown', `the membership cannot be read from the data of ${survivor.pod}`)};
-  const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod), ...besideNotes(observation.ordinals, lost.candidates.map(({pod}) => pod)), revisionsMayRepeat];
+  const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod), ...besideNotes(observation.ordinals, lost.candidates.map(({pod}) => pod)), ...snapshotNotes(observation, view), revisionsMayRepeat];
   return {proposal: {plan: makePlan(observation, lost, survivor, {notes, before}), identity}};
 }
 

@@ -38,11 +38,13 @@ function isUidMismatch(code: number, status: StatusBody): boolean {
 export function answerError(call: CallName, code: number, body: string, retryAfter?: string): ApiError {
   const status = statusOf(body);
   const conflict = isUidMismatch(code, status);
+  // An API server answers a path that nothing serves with plain text.
+  const notServed = code === 404 && status.kind !== 'Status';
   const seconds = status.details?.retryAfterSeconds ?? (retryAfter === undefined ? undefined : Number(retryAfter));
   return new ApiError({
     ...call,
     code: conflict ? 409 : code,
-    reason: conflict ? 'Conflict' : status.reason ?? reasonsByCode[code] ?? 'Unknown',
+    reason: conflict ? 'Conflict' : notServed ? 'NotServed' : status.reason ?? reasonsByCode[code] ?? 'Unknown',
     message: (status.message ?? body.slice(0, 300).trim()) || 'no message',
     retryAfterSeconds: Number.isFinite(seconds) ? seconds : undefined,
   });

@@ -20,7 +20,7 @@ export interface ServerVersion {
 export interface KubernetesClient {
   /** undefined: there is no such object (404). */
   get<K extends Kind>(kind: K, namespace: string | undefined, name: string): Promise<ObjectOf<K> | undefined>;
-  /** Without a namespace: of all namespaces. */
+  /** Without a namespace: of all namespaces. An ApiError with isNotServed: this cluster has no such API. */
   list<K extends Kind>(kind: K, namespace?: string, options?: {labelSelector?: string; fieldSelector?: string}): Promise<ObjectOf<K>[]>;
   create<K extends Kind>(kind: K, object: ObjectOf<K>, options?: {dryRun?: boolean}): Promise<ObjectOf<K>>;
   /** JSON merge patch; put metadata.uid and metadata.resourceVersion into it for a precondition. */

@@ -42,6 +42,9 @@ const hasCode = (error: unknown, ...codes: number[]): error is ApiError => error
 
 export const isNotFound = (error: unknown): error is ApiError => hasCode(error, 404);
 
+/** 404 with no word of the API itself: no such kind is installed in this cluster. What an API that is served does not find, it says in a Status. */
+export const isNotServed = (error: unknown): error is ApiError => hasCode(error, 404) && error.reason === 'NotServed';
+
 /** 409 on an existing object: its resourceVersion or UID is not the expected one. */
 export const isConflict = (error: unknown): error is ApiError => hasCode(error, 409) && error.reason !== 'AlreadyExists';
 

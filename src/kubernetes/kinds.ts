@@ -4,6 +4,7 @@ import type {
   EventsV1Event,
 } from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../api/types.ts';
+import type {VolumeSnapshot, VolumeSnapshotClass} from './volumeSnapshots.ts';
 
 /** Verbs as RBAC names them. */
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
@@ -43,6 +44,13 @@ export const kinds = {
   'PersistentVolume': {apiVersion: 'v1', kind: 'PersistentVolume', plural: 'persistentvolumes', namespaced: false, verbs: ['get', 'patch']},
   'VolumeAttachment': {apiVersion: 'storage.k8s.io/v1', kind: 'VolumeAttachment', plural: 'volumeattachments', namespaced: false, verbs: ['list']},
   'StorageClass': {apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', plural: 'storageclasses', namespaced: false, verbs: ['list']},
+  // An add-on: where it is not installed these rights are of nothing, and a list is refused (isNotServed).
+  'VolumeSnapshot': {
+    apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshot', plural: 'volumesnapshots', namespaced: true, verbs: ['list', 'create', 'delete'],
+  },
+  'VolumeSnapshotClass': {
+    apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshotClass', plural: 'volumesnapshotclasses', namespaced: false, verbs: ['list'],
+  },
   'Node': {apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false, verbs: ['list', 'watch']},
   'Namespace': {apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false, verbs: ['get']},
   'ConfigMap': {apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true, verbs: ['get']},
@@ -74,6 +82,8 @@ interface Objects {
   'PersistentVolume': V1PersistentVolume;
   'VolumeAttachment': V1VolumeAttachment;
   'StorageClass': V1StorageClass;
+  'VolumeSnapshot': VolumeSnapshot;
+  'VolumeSnapshotClass': VolumeSnapshotClass;
   'Node': V1Node;
   'Namespace': V1Namespace;
   'ConfigMap': V1ConfigMap;

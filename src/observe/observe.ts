@@ -125,7 +125,7 @@ export async function observe(observer: Observer, resource: QuorumRecovery, dept
     client.list('QuorumRecovery', namespace),
     client.list('Pod', namespace, {labelSelector: `${marks.resource}=${resource.metadata.name ?? ''}`}),
     loadCredentials(client, namespace, spec, observer.now()),
-    loadStorage(client, resource.status ?? {}),
+    loadStorage(client, {metadata: resource.metadata, spec, status: resource.status ?? {}}),
   ]);
   const nodes = nodeObjects.map(nodeView);
   const prunes = (pod: V1Pod) => pod.metadata?.annotations?.[marks.step] === pruneStep;

@@ -32,5 +32,5 @@ async function compact(member: EtcdMember, revision: number): Promise<void> {
 }
 
 /** The write was refused although all alarms were settled: what is in the database fills its quota. */
-export const stillFull = (survivor: string, copy: string | undefined): Outcome =>
-  refused('AlarmRaised', `the database of ${survivor} fills its quota also after it was compacted and defragmented. No client has reached it and every name is held. Restore a snapshot into a cluster with a larger --quota-backend-bytes; ${copy === undefined ? 'no copy of this data was made (preserve.mode: Skip)' : `a copy of this data is on its volume (${copy})`}`);
+export const stillFull = (survivor: string, kept: string): Outcome =>
+  refused('AlarmRaised', `the database of ${survivor} fills its quota also after it was compacted and defragmented. No client has reached it and every name is held. Restore a snapshot into a cluster with a larger --quota-backend-bytes; ${kept}`);

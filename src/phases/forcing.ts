@@ -2,6 +2,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
 import {isOverdue} from '../decide/trouble.ts';
+import {keptWhere} from '../decide/snapshots.ts';
 import {isEtcdError} from '../etcd/errors.ts';
 import type {EtcdMember} from '../etcd/types.ts';
 import {isLaunch} from '../observe/observation.ts';
@@ -58,7 +59,7 @@ export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> 
     const alarm = await settleAlarms(survivor, member, status);
     if (alarm) return alarm;
     const revision = await probeWrite(member, `run ${observation.status.run?.id ?? ''}`);
-    if (revision === undefined) return stillFull(survivor, observation.status.run?.force?.copy);
+    if (revision === undefined) return stillFull(survivor, keptWhere(observation.status.run));
     const container = pod.spec?.containers[0]?.name ?? 'etcd';
     const log = await acting.client.podLog(pod.metadata?.namespace ?? 'default', pod.metadata?.name ?? '', {container, limitBytes: 262_144});
     const discarded = discardedEntries(log);

@@ -7,6 +7,7 @@ import {checkForced, proveWrite} from './forcing.ts';
 import {giveTurn, proveHold, releasePod, replacePod, stopPod, ungatePod} from './holding.ts';
 import {createClaim, createPod, deleteClaim, deletePod, dryRunPods, retainVolume} from './objects.ts';
 import {addLearner, promoteLearner, removeMember, removeProbeKey} from './rejoining.ts';
+import {createVolumeSnapshot, deleteVolumeSnapshot} from './snapshotting.ts';
 import {verifyMembers} from './verifying.ts';
 
 /** Does one action. Errors of the API server and of etcd that a repeat cannot mend are thrown; the reconcile reports them. */
@@ -34,6 +35,8 @@ async function begin(acting: Acting, action: Action): Promise<Outcome> {
     case 'RetainVolume': return await retainVolume(acting, action.volume);
     case 'DeleteClaim': return await deleteClaim(acting, action.claim);
     case 'CreateClaim': return await createClaim(acting, action.claim);
+    case 'CreateVolumeSnapshot': return await createVolumeSnapshot(acting, action.snapshot);
+    case 'DeleteVolumeSnapshot': return await deleteVolumeSnapshot(acting, action);
     case 'CheckForced': return await checkForced(acting, action.pod);
     case 'ProveWrite': return await proveWrite(acting, action.pod);
     case 'AddLearner': return await addLearner(acting, action.via, action.pod, action.peerURLs);

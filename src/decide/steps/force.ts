@@ -9,6 +9,7 @@ import {judgeFencing} from '../fencing.ts';
 import {longerLogs} from '../loss.ts';
 import {secretGone} from '../trouble.ts';
 import {endedByKubelet} from '../processes.ts';
+import {keptWhere, untilSnapshot} from '../snapshots.ts';
 import {behindPlan, helperOf, quorumCameBack, runIn, survivorOf} from './common.ts';
 import {forceMayHaveBegun, giveTurn, makeHelper, refusedUntouched, replaceOldPod, turnOf} from './forceHelper.ts';
 import {offlineFacts, recordOffline} from './inspect.ts';
@@ -59,7 +60,7 @@ export function force(observation: Observation): Decision {
   const attempt = run.force?.attempt ?? 1;
   const helper = helperOf(observation, 'Force', survivor.pod);
   if (helper === undefined) return guard(observation) ?? makeHelper(observation, run.force?.turnGiven ? attempt + 1 : attempt);
-  if (turnOf(helper) === undefined && helper.metadata?.deletionTimestamp === undefined) return guard(observation) ?? giveTurn(observation, helper, attempt);
+  if (turnOf(helper) === undefined && helper.metadata?.deletionTimestamp === undefined) return guard(observation) ?? untilSnapshot(observation) ?? giveTurn(observation, helper, attempt);
   const prepared = agentSaid(observation, helper, attempt);
   if (prepared) return prepared;
   if (endedByKubelet(helper)) return retry(observation, attempt, helper);
@@ -121,7 +122,7 @@ function retry(observation: Observation, attempt: number, helper: V1Pod): Decisi
   const ended = podCause(helper) ?? 'its etcd ended';
   const starts = attempt - (runIn(observation).force?.refused ?? []).length;
   if (starts >= maxAttempts && helper.metadata?.deletionTimestamp === undefined) {
-    return blocked('ForceFailed', `the forced start of ${runIn(observation).plan?.survivor ?? ''} ended ${starts} times: ${ended}. Read the log of pod ${helper.metadata?.name ?? ''}, and delete that pod to have it tried once more; the copy is at ${runIn(observation).force?.copy ?? 'no place (preserve.mode: Skip)'}`);
+    return blocked('ForceFailed', `the forced start of ${runIn(observation).plan?.survivor ?? ''} ended ${starts} times: ${ended}. Read the log of pod ${helper.metadata?.name ?? ''}, and delete that pod to have it tried once more; ${keptWhere(runIn(observation))}`);
   }
   return act(`the forced start ended (${ended}): trying again`, {type: 'ReleasePod', pod: helper, force: true});
 }

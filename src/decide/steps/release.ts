@@ -2,6 +2,7 @@ import {hasFence, isGated, isTerminating, ownPod, runOf} from '../../kubernetes/
 import {marks} from '../../api/types.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
+import {snapshotsKept} from '../kept.ts';
 import {endedByKubelet} from '../processes.ts';
 import {act, done, wait} from '../decision.ts';
 import {setIsGoing} from '../interrupt.ts';
@@ -84,5 +85,7 @@ export function letGo(observation: Observation): Decision {
     ...dropGatedStrays(observation), ...releaseStrays(observation),
   ];
   if (actions.length > 0) return act('letting the held pods start on their own data', ...actions);
-  return done('every pod was let go');
+  return done('every pod was let go', (draft) => {
+    if ((draft.run?.volumeSnapshots ?? []).length > 0) draft.kept = snapshotsKept(draft, observation.spec, observation.now);
+  });
 }

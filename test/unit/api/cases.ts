@@ -51,6 +51,10 @@ export const specCases: readonly SpecCase[] = [
   {title: 'the one strategy that is there', spec: {target, strategy: 'ForceNewCluster'}},
   {title: 'an unknown strategy', spec: {target, strategy: 'Hope'}, refused: /strategy/},
   {title: 'no copy of the data', spec: {target, preserve: {mode: 'Skip'}}},
+  {title: 'a VolumeSnapshot', spec: {target, preserve: {mode: 'VolumeSnapshot'}}},
+  {title: 'a VolumeSnapshot of a class', spec: {target, preserve: {mode: 'VolumeSnapshot', volumeSnapshotClassName: 'fast'}}},
+  {title: 'a VolumeSnapshotClass for a copy', spec: {target, preserve: {mode: 'Copy', volumeSnapshotClassName: 'fast'}}, refused: /volumeSnapshotClassName has a meaning only with preserve.mode: VolumeSnapshot/},
+  {title: 'a VolumeSnapshotClass and no mode', spec: {target, preserve: {volumeSnapshotClassName: 'fast'}}, refused: /volumeSnapshotClassName has a meaning only with preserve.mode: VolumeSnapshot/},
   {title: 'an unknown way to preserve', spec: {target, preserve: {mode: 'Maybe'}}, refused: /mode/},
 
   {title: 'an approved plan', spec: {target, approval: 'Required', approvedPlan: `sha256-${'0'.repeat(32)}`}},

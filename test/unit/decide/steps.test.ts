@@ -4,6 +4,7 @@ import type {QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
 import {storageNotes} from '../../../src/decide/preflight.ts';
+import {noStorage} from '../../../src/observe/storage.ts';
 import {endForce, force} from '../../../src/decide/steps/force.ts';
 import {forceMayHaveBegun} from '../../../src/decide/steps/forceHelper.ts';
 import {hold} from '../../../src/decide/steps/hold.ts';
@@ -254,14 +255,14 @@ describe('storage', () => {
     const [first] = observation.ordinals;
     if (first?.data === undefined) throw new Error('no claim');
     Object.assign(first.data, {volume});
-    const attached = (name: string) => told(force({...observation, storage: {classes: [], attachments: [{volume: name, node: 'old'}]}}));
+    const attached = (name: string) => told(force({...observation, storage: {...noStorage, attachments: [{volume: name, node: 'old'}]}}));
     assert.equal(attached('pv-0'), 'blocked FencingUnproven');
     assert.equal(attached('pv-1'), 'CreatePod');
   });
   it('a class that new volumes need and that does not exist is told in the plan', () => {
     const notes = (storageClassName: string | undefined, classes: {name: string; isDefault: boolean}[]) => {
       const set = newSet(3, {volumeClaimTemplates: [{metadata: {name: 'data'}, spec: {...(storageClassName !== undefined && {storageClassName})}}]});
-      return storageNotes(observationOf({set, ordinals: [{}, {place: {at: 'Missing'}}, held(2)], more: {storage: {classes, attachments: []}}}), 'etcd-0').length;
+      return storageNotes(observationOf({set, ordinals: [{}, {place: {at: 'Missing'}}, held(2)], more: {storage: {...noStorage, classes}}}), 'etcd-0').length;
     };
     assert.equal(notes('fast', [{name: 'fast', isDefault: false}]), 0);
     assert.equal(notes('fast', [{name: 'slow', isDefault: true}]), 2);

@@ -3,7 +3,7 @@ import {V1MicroTime} from '@kubernetes/client-node';
 import {HttpKubernetesClient} from '../../../src/kubernetes/client-http.ts';
 import type {CallObservation} from '../../../src/kubernetes/client-http.ts';
 import {
-  ApiError, isAlreadyExists, isConflict, isExpired, isForbidden, isInvalid, isNotFound, isUnavailable,
+  ApiError, isAlreadyExists, isConflict, isExpired, isForbidden, isInvalid, isNotFound, isNotServed, isUnavailable,
 } from '../../../src/kubernetes/errors.ts';
 import {failure, FakeApiServer, json, kubeConfigFor} from './fake-api-server.ts';
 
@@ -42,6 +42,16 @@ describe('client of the API server', () => {
     assert.equal(last().headers.authorization, 'Bearer of-the-tester');
     assert.equal(last().headers['user-agent'], 'tests/1');
     assert.deepEqual(calls.map(({verb, kind, code}) => ({verb, kind, code})), [{verb: 'get', kind: 'Pod', code: 404}]);
+  });
+
+  it('tells an API that this cluster does not have from an object that is not there', async () => {
+    await assert.rejects(client.list('VolumeSnapshotClass'), (error) => isNotFound(error) && !isNotServed(error));
+    server.answer = (_request, response) => {
+      response.writeHead(404, {'content-type': 'text/plain'}).end('404 page not found\n');
+    };
+    await assert.rejects(client.list('VolumeSnapshotClass'), isNotServed);
+    assert.equal(last().path, '/apis/snapshot.storage.k8s.io/v1/volumesnapshotclasses');
+    assert.equal(await client.get('Pod', 'db', 'etcd-0'), undefined);
   });
 
   it('makes dates of what the types call dates, drops managedFields, and keeps fields that it does not know', async () => {
