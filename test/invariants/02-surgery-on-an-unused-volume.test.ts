@@ -14,6 +14,7 @@ import {ApiError} from '../../src/kubernetes/errors.ts';
 import {proveHold} from '../../src/phases/holding.ts';
 import {canLock, lock} from '../unit/agent/locked.ts';
 import {newVolume, refuse, removeVolumes, snapshotOf, writeData} from '../unit/agent/volumes.ts';
+import {noStorage} from '../../src/observe/storage.ts';
 import {answers, ended, idOf, node, observationOf, ownPodOf, recordOf, runOf} from '../unit/decide/observations.ts';
 import {actingWith, actionOf, forcedPod, held, heldHere, ofKubelet, planned, ready, recordingClient, serving, simulated, told, withHelper} from './fixtures.ts';
 
@@ -86,7 +87,7 @@ describe('2. Surgery on a volume begins only when no pod of the set uses it, and
   });
 
   it('a volume that is still attached to a node that is gone is not forced', () => {
-    const attached = ready(planned(), {more: {storage: {classes: [], attachments: [{volume: 'pv-0', node: 'node-9'}]}}});
+    const attached = ready(planned(), {more: {storage: {...noStorage, attachments: [{volume: 'pv-0', node: 'node-9'}]}}});
     assert.equal(told(force(observationOf(attached))), 'blocked FencingUnproven');
   });
 
