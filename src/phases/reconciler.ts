@@ -18,6 +18,7 @@ import type {Standing} from '../decide/summary.ts';
 import {summarize} from '../decide/summary.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
 import type {EtcdAccess} from '../observe/access.ts';
+import {Launches} from '../observe/launches.ts';
 import type {Observed} from '../observe/observe.ts';
 import {observe} from '../observe/observe.ts';
 import type {Depth} from '../observe/observe.ts';
@@ -59,6 +60,7 @@ interface Pass {
 export class Recoverer {
   readonly #options: RecovererOptions;
   readonly #ledger = new ProcessLedger();
+  readonly #launches = new Launches();
 
   constructor(options: RecovererOptions) {
     this.#options = options;
@@ -72,7 +74,8 @@ export class Recoverer {
   async reconcile(key: {namespace: string; name: string}): Promise<{requeueAfterMs?: number}> {
     const read = await this.#options.client.get('QuorumRecovery', key.namespace, key.name);
     if (read === undefined) return {};
-    const resource = this.#withReadableStatus(read);
+    // What this process has written itself it need not check.
+    const resource = this.#options.status.isOwnWrite(read) ? read : this.#withReadableStatus(read);
     if (resource === undefined) return {requeueAfterMs: watchMs};
     const invalid = this.#invalid(resource);
     if (invalid !== undefined) {
@@ -108,7 +111,7 @@ export class Recoverer {
   }
 
   async #pass({base, draft, unwritten}: Pass): Promise<Pass> {
-    const observed = await observe(this.#options, {...base, status: draft}, depthFor(draft));
+    const observed = await observe({...this.#options, launches: this.#launches}, {...base, status: draft}, depthFor(draft));
     const {observation} = observed;
     const status = observation.status;
     this.#ledger.apply(status);
@@ -126,7 +129,7 @@ export class Recoverer {
     const next = nextStep(observation);
     if (next === undefined) {
       // The end is told together with what every member says by then.
-      const last = await observe(this.#options, {...base, status}, 'Members');
+      const last = await observe({...this.#options, launches: this.#launches}, {...base, status}, 'Members');
       last.observation.status.kept = keptBy(last.observation);
       finishRun(last.observation.status, (status.heldPods ?? []).length > 0 ? 'Degraded' : 'Recovered', last.observation.now);
       return await this.#watch(base, last);
