@@ -22,6 +22,7 @@ import {Launches} from '../observe/launches.ts';
 import type {Observed} from '../observe/observe.ts';
 import {observe} from '../observe/observe.ts';
 import type {Depth} from '../observe/observe.ts';
+import {ConflictError} from '../operator/status.ts';
 import type {StatusWriter} from '../operator/status.ts';
 import {mayDepart} from './departing.ts';
 import {perform} from './perform.ts';
@@ -215,7 +216,7 @@ export class Recoverer {
         markRunning(run, name, decision.message, observation.now);
         decision.record(status);
         const acts: Decision = {kind: 'act', why: decision.message, actions: decision.actions ?? []};
-        const pass = await this.#act(await this.#write(base, status, standing), observed, {...next, decision: acts});
+        const pass = await this.#act(await this.#intend(base, status, standing), observed, {...next, decision: acts});
         // Only now: a step that counts as deferred is not looked at again, and a learner that was left would stop all others.
         if (pass.requeueMs === undefined) markEnded(run, name, 'Deferred', decision.message, observation.now);
         return pass;
@@ -230,7 +231,7 @@ export class Recoverer {
         if (asks && name === 'Plan') return {...await this.#act(base, observed, next), unwritten: true};
         // The finalizer keeps the resource, and with it the policy's parameter, from the first act on a pod to the last.
         const kept = name === 'Plan' ? base : await this.#addFinalizer(base);
-        return await this.#act(await this.#write(kept, status, standing), observed, next);
+        return await this.#act(await this.#intend(kept, status, standing), observed, next);
       }
     }
   }
@@ -270,6 +271,19 @@ export class Recoverer {
     summarize(status, base.spec.paused && standing.at === 'watching' ? {at: 'paused'} : standing, base.metadata.generation, this.#options.now());
     const written = await this.#options.status.update(base, () => status);
     this.#options.reporter.written(base, written);
+    return written;
+  }
+
+  /**
+   * Writes the intent of an act. Where it stands in the status already there is nothing to write, and so nothing that would tell of another
+   * operator: it is asked for then. One that was deposed in this reconcile sees pods of the leader's, and would take them for those that it was to stop.
+   */
+  async #intend(base: QuorumRecovery, status: QuorumRecoveryStatus, standing: Standing): Promise<QuorumRecovery> {
+    const written = await this.#write(base, status, standing);
+    if (written !== base) return written;
+    const {namespace, name = '', resourceVersion} = base.metadata;
+    const now = await this.#options.client.get('QuorumRecovery', namespace, name);
+    if (now?.metadata.resourceVersion !== resourceVersion) throw new ConflictError(`QuorumRecovery ${namespace ?? ''}/${name}`);
     return written;
   }
 
