@@ -1,4 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import {pruneStep} from '../../src/api/progress.ts';
 import {marks} from '../../src/api/types.ts';
 import type {QuorumRecoveryStatus} from '../../src/api/types.ts';
 import type {Kind, Verb} from '../../src/kubernetes/kinds.ts';
@@ -47,7 +48,7 @@ export function missingIntent(world: World, status: QuorumRecoveryStatus, write:
   const mark = (name: string) => write.object?.metadata?.annotations?.[name];
   // What a dead operator's call made after the end of its run is taken away: nothing is intended with it.
   if (run?.finishedAt !== undefined && mark(marks.step) !== undefined && mark(marks.run) === run.id && write.verb !== 'create') return undefined;
-  if (mark(marks.step) === 'Prune') {
+  if (mark(marks.step) === pruneStep) {
     // What is to be taken away stands in the status until it is.
     const due = write.verb !== 'create' || status.kept?.some((kept) => kept.run === mark(marks.run) && kept.pod === mark(marks.pod));
     return due === true ? undefined : `${what}, and nothing of ${mark(marks.run) ?? ''} is kept by the status`;

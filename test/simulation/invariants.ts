@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type {V1Pod} from '@kubernetes/client-node';
 import type {Arguments} from '../../src/agent/arguments.ts';
 import {blockedReasons, stalledReasons} from '../../src/api/reasons.ts';
+import {pruneStep} from '../../src/api/progress.ts';
 import {marks} from '../../src/api/types.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../../src/api/types.ts';
 import type {Process} from './etcd.ts';
@@ -34,6 +35,8 @@ export class Invariants {
   /** What the log on the survivor's disk holds of writes that were acknowledged, or may have been. */
   #acknowledged = new Map<string, string>();
   #tailLeft = false;
+  /** Clusters that a join has begun in: what follows, also in another run, is theirs. */
+  readonly #joined = new Set<string>();
   #checkedStatus: QuorumRecoveryStatus | undefined;
   /** Calls that arrive after their operator's end: a probe write among them may come after the last delete of its key, which harms nobody. */
   lateCalls = 0;
@@ -205,7 +208,8 @@ export class Invariants {
     const {members} = leader.data;
     if (members.filter((member) => member.isLearner).length > 1) this.#fail('invariant 8: more than one learner');
     const joining = this.status.run?.steps.some((step) => step.name.startsWith('Join ') && step.startedAt !== undefined);
-    if (members.length > 1 && joining !== true) this.#fail(`invariant 8: ${members.length} members after the force, before any join`);
+    if (joining === true) this.#joined.add(leader.data.lineage);
+    if (members.length > 1 && !this.#joined.has(leader.data.lineage)) this.#fail(`invariant 8: ${members.length} members after the force, before any join`);
   }
 
   /** What must be true when a run has ended. */
@@ -213,7 +217,7 @@ export class Invariants {
     const {store} = this.#world;
     assert.ok(outcome === 'Recovered' || outcome === 'Degraded');
     const pods = store.list('Pod', 'db');
-    const left = pods.filter((pod) => pod.metadata?.annotations?.[marks.step] !== undefined);
+    const left = pods.filter((pod) => ![undefined, pruneStep].includes(pod.metadata?.annotations?.[marks.step]));
     if (left.length > 0) this.#fail(`at the end: helper ${left.map((pod) => pod.metadata?.name ?? '').join(', ')} is left`);
     if (outcome === 'Recovered' && pods.some((pod) => pod.metadata?.finalizers?.includes(marks.fence))) this.#fail('at the end: a fence finalizer is left');
     const leader = [...this.#world.etcd.processes].find((process) => this.#world.etcd.leads(process));

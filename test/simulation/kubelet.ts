@@ -84,7 +84,10 @@ export class Kubelet {
     }
     const sandbox = known ?? this.#admit(pod);
     sandbox.pod = pod;
-    if (sandbox.over) return;
+    if (sandbox.over) {
+      this.#report(sandbox);
+      return;
+    }
     if (this.#starts(pod)) this.#proceed(sandbox);
     this.#probe(sandbox);
     this.#report(sandbox);
@@ -172,6 +175,10 @@ export class Kubelet {
     if (!launch.ok) throw new Error(launch.message);
     const {name, initialCluster, initialClusterState, initialClusterToken, initialAdvertisePeerURLs, forceNewCluster} = launch.launch;
     const works = pod.metadata?.annotations?.[marks.pod];
+    if ([...this.#world.etcd.processes].some((other) => other.disk === disk && this.#world.pulled.has(other.podUID))) {
+      this.#exited(sandbox, 'Error', 1, 'another etcd holds the lock of the database');
+      return;
+    }
     try {
       sandbox.process = this.#world.etcd.start({
         podUID: pod.metadata?.uid ?? '', podName: pod.metadata?.name ?? '', ordinal: works ?? pod.metadata?.name ?? '', helper: works !== undefined,
@@ -240,6 +247,8 @@ export class Kubelet {
       for (const status of sandbox.statuses) {
         const last = status.lastState?.terminated;
         if (status.state?.waiting && last) status.state = {terminated: last};
+        // An agent that waited for its turn.
+        if (status.state?.running) status.state = {terminated: {reason: 'Error', exitCode: 143, message: '', finishedAt: new Date(now), containerID: 'containerd://ended'}};
       }
       sandbox.over = true;
       this.#report(sandbox, 'Succeeded');

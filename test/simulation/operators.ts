@@ -72,6 +72,8 @@ export class Operators {
   #late: {due: number; perform: () => unknown}[] = [];
   /** Reconciles of deposed operators that are not over. */
   #parting = 0;
+  /** A deposed operator has changed something since the leader's reconcile began: what stands in the status now is not what the leader read. */
+  #interfered = false;
   current: Operator | undefined;
   /** Changes beside the status and read-only agents. */
   touched = 0;
@@ -132,6 +134,7 @@ export class Operators {
   async reconcile(key: {namespace: string; name: string}): Promise<{requeueAfterMs?: number} | undefined> {
     const operator = this.current;
     if (operator === undefined) return {};
+    this.#interfered = false;
     const running = operator.recoverer.reconcile(key);
     const result = await Promise.race([running, operator.parted]);
     if (result !== 'parted') return result;
@@ -162,7 +165,7 @@ export class Operators {
       fail: (happened) => this.#apiError(call, happened),
       before: () => {
         if (call.kind !== 'QuorumRecovery' && call.object?.metadata?.annotations?.['quorumrecovery.io/step'] !== 'InspectPlanning') this.touched += 1;
-        if (!operator.deposed) this.#options.invariants.beforeWrite(call);
+        this.#ask(operator, call);
       },
     });
   }
@@ -171,14 +174,20 @@ export class Operators {
     return async (call, perform) => {
       const write: Write = {verb: 'etcd', kind: 'etcd', name: call.address, detail: call.method};
       return await this.#call(operator, {
-      label: `etcd ${call.method}`, perform, changes: call.changes, write,
-      fail: (happened) => this.#etcdError(call, happened),
-      before: () => {
-        this.touched += 1;
-        if (!operator.deposed) this.#options.invariants.beforeWrite(write);
-      },
+        label: `etcd ${call.method}`, perform, changes: call.changes, write,
+        fail: (happened) => this.#etcdError(call, happened),
+        before: () => {
+          this.touched += 1;
+          this.#ask(operator, write);
+        },
       });
     };
+  }
+
+  /** Whether the intent is in the status can only be asked of who leads, and has read it undisturbed. */
+  #ask(operator: Operator, write: Write): void {
+    if (operator.deposed) this.#interfered = true;
+    else if (!this.#interfered) this.#options.invariants.beforeWrite(write);
   }
 
   #apiError({verb, kind, name}: ApiCall, happened: boolean): ApiError {
@@ -197,7 +206,7 @@ export class Operators {
   async #call<T>(operator: Operator, {label, changes, write, perform, before, fail}: Call<T>): Promise<T> {
     const {world, kills, flaky, tick, invariants} = this.#options;
     await Promise.resolve();
-    if (!operator.alive) throw new Killed('dead');
+    this.#refuseDead(operator);
     if (operator.deposed) await this.#stand(slowMs);
     const when = changes ? kills.get(this.verbs.length) : undefined;
     if (when === 'deposed' && !operator.deposed) {
@@ -207,7 +216,7 @@ export class Operators {
       operator.part();
       await this.#stand(lateMs);
     }
-    if (!operator.alive) throw new Killed('dead');
+    this.#refuseDead(operator);
     return this.#checked(() => {
       if (world.random.chance(0.02) && !operator.deposed) tick(100);
       if (!changes) {
@@ -217,6 +226,10 @@ export class Operators {
       if (when !== 'deposed') before();
       return invariants.aroundCall(write, () => this.#around(operator, {label, write, perform, fail}));
     });
+  }
+
+  #refuseDead({alive}: Operator): void {
+    if (!alive) throw new Killed('dead');
   }
 
   /** It stands still for a while, and the world goes on. */

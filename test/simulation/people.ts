@@ -79,6 +79,7 @@ export class People {
   #delete(which: (pod: V1Pod) => boolean, gracePeriodSeconds?: number): void {
     const pods = this.#pods(which);
     const pod = pods[this.#world.random.below(pods.length)];
+    if (pod && gracePeriodSeconds === 0) this.#world.pulled.add(pod.metadata?.uid ?? '');
     if (pod) this.#world.store.delete('Pod', 'db', pod.metadata?.name ?? '', gracePeriodSeconds === undefined ? {} : {gracePeriodSeconds});
   }
 

@@ -42,6 +42,14 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
     title: 'a member that nobody had heard from is told by its disk once its old pod has ended, and joins (OrderedReady)',
     scenario: {seed: 0, fates: ['CutOff', 'Alive', 'Deleted', 'OutOfService', 'Deleted'], spareNodes: 0, antiAffinity: false, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, backAfterMs: 20_000}, outcome: 'Recovered',
   },
+  {
+    title: 'an operator that was deposed while it stopped the survivor does not stop the survivor\'s own pod of the new cluster',
+    scenario: {}, kills: [[11, 'deposed']], outcome: 'Recovered',
+  },
+  {
+    title: 'nor does one whose calls come at other moments',
+    scenario: {seed: 4}, kills: [[12, 'deposed']], outcome: 'Recovered',
+  },
 ];
 
 describe('schedules that once went wrong', () => {

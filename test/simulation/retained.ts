@@ -15,6 +15,6 @@ export function deletedTooEarly({disks}: World, volume: string): string | undefi
 export function pruneTooEarly({now}: World, resource: QuorumRecovery | undefined, {run}: Arguments): string | undefined {
   const past = resource?.status?.history?.find((entry) => entry.id === run);
   if (past === undefined) return `invariant 5: what ${run} kept is removed, and nothing says that it has ended`;
-  const over = Date.parse(past.finishedAt) + durationMs(resource?.spec.preserve?.retention ?? '168h');
+  const over = Date.parse(past.finishedAt) + durationMs((resource?.spec as {preserve?: {retention: string}} | undefined)?.preserve?.retention ?? '168h');
   return now < over ? `invariant 5: what ${run} kept is removed ${Math.round((over - now) / 1000)} s before its time` : undefined;
 }

@@ -180,19 +180,28 @@ export class Simulation {
       const {status} = this.invariants;
       const open = this.#acts.length > 0 || !this.#operators.settled;
       blockedSince = status.phase === 'Blocked' || status.phase === 'Stalled' ? blockedSince ?? world.now : undefined;
-      if (blockedSince !== undefined && !open && world.now - blockedSince > 20_000 && world.now - this.#begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending();
+      // A disk that the agent refused is looked at again after half a minute.
+      const patience = this.#readyReason() === 'AgentFailed' ? 45_000 : 20_000;
+      if (blockedSince !== undefined && !open && world.now - blockedSince > patience && world.now - this.#begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending();
       settled = this.#isOver() && !open ? settled + 1 : 0;
-      if (settled > settledSteps + (this.#options.scenario.retentionMs ?? 0) / 300) return this.#ending();
+      if (settled > settledSteps) return this.#ending();
       this.#tick(stepMs);
     }
     throw new Violation(`no end after ${limitMs / 60_000} minutes: ${JSON.stringify(this.invariants.status.run?.steps.find((step) => step.state !== 'Done'))} ${this.invariants.status.phase ?? ''}`);
+  }
+
+  #readyReason(): string | undefined {
+    return this.invariants.status.conditions?.find((condition) => condition.type === 'Ready')?.reason;
   }
 
   /** The run that was asked for has ended, and leaves nothing open; or there is nobody any more who asks for one. */
   #isOver(): boolean {
     const {resource, status} = this.invariants;
     if (resource === undefined) return true;
-    if (resource.metadata.deletionTimestamp !== undefined || status.run?.finishedAt === undefined) return false;
+    if (status.run?.finishedAt === undefined) return false;
+    // It stays until the members that wait have joined: their claims may be empty.
+    if (resource.metadata.deletionTimestamp !== undefined) return status.run.outcome === 'Degraded';
+    if (this.#options.scenario.retentionMs !== undefined && status.run.outcome === 'Recovered' && (status.kept ?? []).length > 0) return false;
     return this.#options.scenario.watched === (status.run.request !== undefined) && status.run.outcome !== 'Released';
   }
 

@@ -37,6 +37,8 @@ export class World {
   readonly notReadySince = new Map<string, number>();
   readonly liveness: boolean;
   canProvision = true;
+  /** UIDs of pods that a person deleted by force: what Kubernetes promises of at most one is gone with them, and only etcd's own lock is left. */
+  readonly pulled = new Set<string>();
   /** So many agents are ended between the marker and the tail. */
   agentsThatEnd = 0;
   now = Date.UTC(2026, 0, 1);
