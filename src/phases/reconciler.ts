@@ -157,7 +157,9 @@ export class Recoverer {
   /** What runs kept on volumes goes when its time is over. What is due stands in the status: that is the intent. */
   async #prune(base: QuorumRecovery, observed: Observed): Promise<Pass | undefined> {
     const {status} = observed.observation;
-    if (base.metadata.deletionTimestamp !== undefined || (status.run !== undefined && status.run.finishedAt === undefined)) return undefined;
+    // The end of the run has to stand in the status first, and with it what was kept.
+    const ended = [status.run, base.status?.run].every((run) => run === undefined || run.finishedAt !== undefined);
+    if (base.metadata.deletionTimestamp !== undefined || !ended) return undefined;
     const {actions, records, problems} = prune(observed.observation);
     if (actions.length === 0 && records.length === 0) return undefined;
     const why = problems.length > 0 ? problems.join('; ') : 'taking away what earlier runs kept on volumes, because its time is over';
