@@ -48,7 +48,8 @@ export class People {
         break;
       case 'delete a held pod': this.#delete((pod) => (pod.spec?.schedulingGates ?? []).length > 0); break;
       case 'delete a helper': this.#delete((pod) => pod.metadata?.annotations?.[marks.step] !== undefined); break;
-      case 'delete a pod by force': this.#delete((pod) => pod.metadata?.labels?.['app'] === 'etcd', 0); break;
+      // Not the one member of the new cluster: a joiner may take its node, and nobody but a person gives it back.
+      case 'delete a pod by force': this.#delete((pod) => pod.metadata?.labels?.['app'] === 'etcd' && (!this.#forced || pod.metadata.name !== this.#survivor), 0); break;
       case 'kill the forced etcd': this.#each((process) => process.helper, (process) => { this.#world.machines.get(process.node)?.kubelet.crash(process); }); break;
       case 'start the forced etcd again': this.#each((process) => process.helper, (process) => { this.#world.machines.get(process.node)?.kubelet.startAgain(process); }); break;
       case 'kill the survivor': this.#each((process) => !process.helper && process.ordinal === this.#survivor, (process) => { this.#world.machines.get(process.node)?.kubelet.crash(process); }); break;
@@ -65,6 +66,10 @@ export class People {
 
   get #survivor(): string | undefined {
     return this.#world.store.get('QuorumRecovery', 'db', 'etcd')?.status?.run?.plan?.survivor;
+  }
+
+  get #forced(): boolean {
+    return this.#world.store.get('QuorumRecovery', 'db', 'etcd')?.status?.run?.force !== undefined;
   }
 
   #change(spec: {[K in keyof QuorumRecovery['spec']]?: QuorumRecovery['spec'][K] | undefined}): void {
