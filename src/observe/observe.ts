@@ -14,6 +14,7 @@ import type {EtcdAccess} from './access.ts';
 import {loadCredentials} from './credentials.ts';
 import type {Credentials} from './credentials.ts';
 import type {ClaimView, NodeView, Observation, OrdinalView} from './observation.ts';
+import type {Launches} from './launches.ts';
 import {isLaunch} from './observation.ts';
 import {nodeView, placeOf} from './places.ts';
 import {loadStorage} from './storage.ts';
@@ -27,6 +28,8 @@ export interface Observer {
   /** undefined: not configured, so nothing that needs a volume agent can be done. */
   agentImage: string | undefined;
   now: () => number;
+  /** What was read of templates before; without it everything is read anew. */
+  launches?: Launches;
 }
 
 /** Names of the ConfigMaps that a template refers to. */
@@ -81,7 +84,10 @@ async function ordinalView(observer: Observer, resource: QuorumRecovery, facts: 
   const {set, templates} = facts;
   const pod = podName(set, ordinal);
   const source = {set, ordinal, ...templates.of(ordinal)};
-  const launch = launchOf(resource, {template: source.template, pod, serviceName: set.spec?.serviceName}, facts.configMaps);
+  const {uid, generation} = set.metadata ?? {};
+  const parts = configMapNames(source.template).length > 0 ? undefined : [uid, generation, source.revision, pod, resource.spec.target];
+  const read = () => launchOf(resource, {template: source.template, pod, serviceName: set.spec?.serviceName}, facts.configMaps);
+  const launch = observer.launches?.of(parts, read) ?? read();
   const claims = await claimViews(observer.client, set, ordinal, facts.nodes);
   const {spec} = statefulSetPod(source);
   const onClaim = (path: string | undefined) => {

@@ -16,8 +16,15 @@ export class ConflictError extends Error {
 /** Changes the status in place, or returns the one that shall take its place. A pure function: it may be called on any copy. */
 export type StatusMutation = (status: QuorumRecoveryStatus) => QuorumRecoveryStatus | undefined;
 
-/** As the API server will see it: without undefined, with dates as text. */
-const asJson = (status: QuorumRecoveryStatus): QuorumRecoveryStatus => JSON.parse(JSON.stringify(status)) as QuorumRecoveryStatus;
+/** A copy as the API server will see it: without undefined, with dates as text. Several times as fast as through JSON text. */
+function asJson<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Date) return value.toISOString() as T;
+  if (Array.isArray(value)) return value.map((item: unknown) => asJson(item ?? null)) as T;
+  const copy: Record<string, unknown> = {};
+  for (const key in value) if (value[key] !== undefined) copy[key] = asJson(value[key]);
+  return copy as T;
+}
 
 /** The only place that writes the status of a QuorumRecovery. */
 export class StatusWriter {
@@ -35,7 +42,7 @@ export class StatusWriter {
    */
   async update(resource: QuorumRecovery, mutate: StatusMutation): Promise<QuorumRecovery> {
     const before = asJson(resource.status ?? {});
-    const copy = structuredClone(before);
+    const copy = asJson(before);
     const returned = mutate(copy);
     const after = asJson(returned ?? copy);
     if (isDeepStrictEqual(before, after)) return resource;

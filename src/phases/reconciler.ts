@@ -17,12 +17,14 @@ import type {Standing} from '../decide/summary.ts';
 import {summarize} from '../decide/summary.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
 import type {EtcdAccess} from '../observe/access.ts';
+import {Launches} from '../observe/launches.ts';
 import type {Observed} from '../observe/observe.ts';
 import {observe} from '../observe/observe.ts';
 import type {Depth} from '../observe/observe.ts';
 import type {WatchEnd} from '../etcd/leader-watch.ts';
 import type {LeaderWatches} from '../observe/leaderWatches.ts';
 import {keyOf, keyText} from '../operator/keys.ts';
+import {ConflictError} from '../operator/status.ts';
 import type {StatusWriter} from '../operator/status.ts';
 import {mayDepart} from './departing.ts';
 import {perform} from './perform.ts';
@@ -68,6 +70,7 @@ export class Recoverer {
   readonly #options: RecovererOptions;
   readonly #ledger = new ProcessLedger();
   readonly #watching: Watching;
+  readonly #launches = new Launches();
 
   constructor(options: RecovererOptions) {
     this.#options = options;
@@ -90,7 +93,8 @@ export class Recoverer {
       this.#watching.leave(keyText(key));
       return {};
     }
-    const resource = this.#withReadableStatus(read);
+    // What this process has written itself it need not check.
+    const resource = this.#options.status.isOwnWrite(read) ? read : this.#withReadableStatus(read);
     if (resource === undefined) return {requeueAfterMs: watchMs};
     let pass: Pass = {base: resource, draft: structuredClone(resource.status ?? {}), requeueMs: undefined};
     for (let passes = 0; passes < maxPasses && !this.#options.signal.aborted; passes += 1) {
@@ -119,7 +123,7 @@ export class Recoverer {
   }
 
   async #observe(base: QuorumRecovery, status: QuorumRecoveryStatus, {spec, problem}: UsedSpec, depth: Depth): Promise<Observed> {
-    const {credentials, observation} = await observe(this.#options, {...base, spec, status}, depth);
+    const {credentials, observation} = await observe({...this.#options, launches: this.#launches}, {...base, spec, status}, depth);
     return {credentials, observation: {...observation, specProblem: problem}};
   }
 
@@ -203,7 +207,9 @@ export class Recoverer {
   /** What runs kept on volumes goes when its time is over. What is due stands in the status: that is the intent. */
   async #prune(base: QuorumRecovery, observed: Observed): Promise<Pass | undefined> {
     const {status} = observed.observation;
-    if (base.metadata.deletionTimestamp !== undefined || (status.run !== undefined && status.run.finishedAt === undefined)) return undefined;
+    // The end of the run has to stand in the status first, and with it what was kept.
+    const ended = [status.run, base.status?.run].every((run) => run === undefined || run.finishedAt !== undefined);
+    if (base.metadata.deletionTimestamp !== undefined || !ended) return undefined;
     const {actions, records, problems} = prune(observed.observation);
     if (actions.length === 0 && records.length === 0) return undefined;
     const why = problems.length > 0 ? problems.join('; ') : 'taking away what earlier runs kept on volumes, because its time is over';
@@ -262,7 +268,7 @@ export class Recoverer {
         markRunning(run, name, decision.message, observation.now);
         decision.record(status);
         const acts: Decision = {kind: 'act', why: decision.message, actions: decision.actions ?? []};
-        const pass = await this.#act(await this.#write(base, status, standing), observed, {...next, decision: acts});
+        const pass = await this.#act(await this.#intend(base, status, standing), observed, {...next, decision: acts});
         // Only now: a step that counts as deferred is not looked at again, and a learner that was left would stop all others.
         if (pass.requeueMs === undefined) markEnded(run, name, 'Deferred', decision.message, observation.now);
         return pass;
@@ -277,7 +283,7 @@ export class Recoverer {
         if (asks && name === 'Plan') return {...await this.#act(base, observed, next), unwritten: true};
         // The finalizer keeps the resource, and with it the policy's parameter, from the first act on a pod to the last.
         const kept = name === 'Plan' ? base : await this.#addFinalizer(base);
-        return await this.#act(await this.#write(kept, status, standing), observed, next);
+        return await this.#act(await this.#intend(kept, status, standing), observed, next);
       }
     }
   }
@@ -317,6 +323,19 @@ export class Recoverer {
     summarize(status, base.spec.paused && standing.at === 'watching' ? {at: 'paused'} : standing, base.metadata.generation, this.#options.now());
     const written = await this.#options.status.update(base, () => status);
     this.#options.reporter.written(base, written);
+    return written;
+  }
+
+  /**
+   * Writes the intent of an act. Where it stands in the status already there is nothing to write, and so nothing that would tell of another
+   * operator: it is asked for then. One that was deposed in this reconcile sees pods of the leader's, and would take them for those that it was to stop.
+   */
+  async #intend(base: QuorumRecovery, status: QuorumRecoveryStatus, standing: Standing): Promise<QuorumRecovery> {
+    const written = await this.#write(base, status, standing);
+    if (written !== base) return written;
+    const {namespace, name = '', resourceVersion} = base.metadata;
+    const now = await this.#options.client.get('QuorumRecovery', namespace, name);
+    if (now?.metadata.resourceVersion !== resourceVersion) throw new ConflictError(`QuorumRecovery ${namespace ?? ''}/${name}`);
     return written;
   }
 

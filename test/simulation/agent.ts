@@ -2,7 +2,8 @@ import type {AgentReport, InspectFacts, PresentData, VolumeFacts} from '../../sr
 import type {BackendMember, PendingConfChange} from '../../src/agent/report.ts';
 import {parseArguments} from '../../src/agent/arguments.ts';
 import type {Arguments} from '../../src/agent/arguments.ts';
-import {copyOf, lastTerm} from './etcd-data.ts';
+import {Ended, prepareForce, refuse, Refused} from './agent-force.ts';
+import {lastTerm} from './etcd-data.ts';
 import type {Data, Disk} from './etcd-data.ts';
 
 const volume: VolumeFacts = {freeBytes: 1_000_000_000, dataBytes: 40_960, walBytes: 64_000_000, uid: 0, gid: 0, mode: '0700'};
@@ -13,7 +14,7 @@ function presentFacts(data: Data): PresentData {
   return {
     data: 'Present', ...volume, memberID: data.memberID, clusterID: data.clusterID, term: data.term, vote: '', commit: data.commit,
     index: data.log.length, lastEntryTerm: lastTerm(data), snapshotIndex: 0, snapshotTerm: 0,
-    tail: {entries: data.log.length - data.commit}, torn: false,
+    tail: {entries: Math.max(0, data.log.length - Math.max(data.commit, data.applied))}, torn: false,
     backend: {
       consistentIndex: data.applied, term: data.log[data.applied - 1]?.term ?? 0, revision: data.revision,
       members: data.members.map(backendMember), removed: [...data.removed], sizeBytes: 20_480,
@@ -36,31 +37,6 @@ export function inspectFacts({member}: Disk): InspectFacts {
   }
 }
 
-class Refused extends Error {
-  readonly report: AgentReport;
-
-  constructor(report: AgentReport) {
-    super('refused');
-    this.report = report;
-  }
-}
-
-function refuse(args: Arguments, reason: Extract<AgentReport, {ok: false}>['reason'], message: string): never {
-  throw new Refused({ok: false, command: args.command, run: args.run, reason, message});
-}
-
-function spend(args: Arguments, disk: Disk): {attempt: number; pod: string; already: boolean} {
-  const spent = disk.markers.get(args.run) ?? new Map<number, string>();
-  disk.markers.set(args.run, spent);
-  const [attempt, pod] = [args.attempt ?? 0, args.pod ?? ''];
-  const latest = Math.max(0, ...spent.keys());
-  if (latest > attempt) refuse(args, 'AttemptSuperseded', `attempt ${latest} was spent already`);
-  const by = spent.get(attempt);
-  if (by !== undefined && by !== pod) refuse(args, 'MarkerSpent', `attempt ${attempt} was spent by pod ${by}`);
-  spent.set(attempt, pod);
-  return {attempt, pod, already: by === pod};
-}
-
 function setAside(disk: Disk, after: Disk['member']): boolean {
   const changed = disk.member.is !== after.is;
   if (disk.member.is === 'data') disk.aside.push(disk.member.data);
@@ -69,21 +45,6 @@ function setAside(disk: Disk, after: Disk['member']): boolean {
 }
 
 const moved = (disk: Disk) => disk.aside.map((_, at) => ({what: 'data' as const, to: `.quorumrecovery/run/set-aside-${at}`}));
-
-function prepareForce(args: Arguments, disk: Disk): AgentReport {
-  const {member} = disk;
-  if (member.is === 'guard') return refuse(args, 'Guarded', 'the data was set aside');
-  if (member.is === 'absent') return refuse(args, 'NoData', 'there is no etcd data on this volume');
-  if (args.expectMember !== undefined && args.expectMember !== member.data.memberID) refuse(args, 'MemberMismatch', `the data is member ${member.data.memberID}'s`);
-  if (args.expectCluster !== undefined && args.expectCluster !== member.data.clusterID) refuse(args, 'ClusterMismatch', `the data is of cluster ${member.data.clusterID}`);
-  const already = disk.copies.has(args.run);
-  if (args.copy && !already) disk.copies.set(args.run, copyOf(member.data));
-  return {
-    ok: true, command: 'prepare-force', run: args.run, inspect: presentFacts(member.data),
-    ...(args.copy && {copy: {path: `.quorumrecovery/${args.run}/copy`, files: 3, bytes: 20_480, copiedBytes: 20_480, manifestSHA256: '00', already, reflinked: 0}}),
-    marker: spend(args, disk), milliseconds: {inspect: 1, copy: 1, total: 2},
-  };
-}
 
 function prepareJoin(args: Arguments, disk: Disk): AgentReport {
   const member = args.member ?? '';
@@ -95,7 +56,16 @@ function prepareJoin(args: Arguments, disk: Disk): AgentReport {
   return {ok: true, command: 'prepare-join', run: args.run, member, start: own ? 'Restart' : 'Join', moved: moved(disk)};
 }
 
-function run(args: Arguments, disk: Disk): AgentReport {
+/** Beside an etcd that may be running: what the run kept goes, and it can force nothing any more. */
+function prune(args: Arguments, disk: Disk): AgentReport {
+  const already = disk.sealed?.has(args.run) === true;
+  (disk.sealed ??= new Set()).add(args.run);
+  disk.copies.delete(args.run);
+  disk.aside = [];
+  return {ok: true, command: 'prune', run: args.run, runs: [{run: args.run, files: 3, bytes: 20_480, already}], files: 3, bytes: 20_480, already};
+}
+
+function run(args: Arguments, disk: Disk, ends: () => boolean): AgentReport {
   switch (args.command) {
     case 'inspect': return {ok: true, command: 'inspect', run: args.run, ...inspectFacts(disk)};
     case 'set-aside': {
@@ -103,19 +73,24 @@ function run(args: Arguments, disk: Disk): AgentReport {
       return {ok: true, command: 'set-aside', run: args.run, moved: moved(disk), guarded: true, already: !changed};
     }
     case 'prepare-join': return prepareJoin(args, disk);
-    case 'prepare-force': return prepareForce(args, disk);
-    case 'copy': case 'spend': case 'seal': case 'restore-copy': case 'prune': return refuse(args, 'BadUsage', 'the operator does not use it');
+    case 'prepare-force': return prepareForce(args, disk, inspectFacts(disk), ends);
+    case 'prune': return prune(args, disk);
+    case 'copy': case 'spend': case 'seal': case 'restore-copy': return refuse(args, 'BadUsage', 'the operator does not use it');
   }
 }
 
-/** The volume agent: its own parser of the command line, the effect of each command on the disk, its report. */
-export function runAgent(argv: readonly string[], disk: Disk, inUse: boolean): {report: AgentReport; args: Arguments | undefined} {
+/**
+ * The volume agent: its own parser of the command line, the effect of each command on the disk, its report.
+ * @throws {Ended} `ends` said so
+ */
+export function runAgent(argv: readonly string[], disk: Disk, inUse: boolean, ends: () => boolean = () => false): {report: AgentReport; args: Arguments | undefined} {
   try {
     const args = parseArguments(argv);
-    if (inUse && args.command !== 'inspect') refuse(args, 'DataInUse', 'an etcd holds the lock of the backend');
-    return {args, report: run(args, disk)};
+    if (inUse && args.command !== 'inspect' && args.command !== 'prune') refuse(args, 'DataInUse', 'an etcd holds the lock of the backend');
+    return {args, report: run(args, disk, ends)};
   } catch (error) {
     if (error instanceof Refused) return {args: undefined, report: error.report};
+    if (error instanceof Ended) throw error;
     return {args: undefined, report: {ok: false, command: 'inspect', reason: 'BadUsage', message: (error as Error).message}};
   }
 }

@@ -3,7 +3,7 @@ import type {QuorumRecovery} from '../../src/api/types.ts';
 import type {KubernetesClient} from '../../src/kubernetes/client.ts';
 import {requireVerb} from '../../src/kubernetes/kinds.ts';
 import type {Kind, ObjectOf, Verb} from '../../src/kubernetes/kinds.ts';
-import {clone, merge, refuse} from './store.ts';
+import {merge, refuse} from './store.ts';
 import type {Stored} from './store.ts';
 import type {World} from './world.ts';
 
@@ -56,10 +56,10 @@ export class SimClient implements KubernetesClient {
   async patch<K extends Kind>(kind: K, namespace: string | undefined, name: string, patch: object): Promise<ObjectOf<K>> {
     return await this.#call('patch', kind, name, true, () => {
       const {metadata} = patch as Stored;
-      return this.#world.store.change(kind, namespace, name, (draft) => {
-        const merged = merge(draft, patch) as ObjectOf<K> & Stored;
-        this.#validate(kind, draft, merged);
-        merged.metadata = {...merged.metadata, uid: draft.metadata?.uid ?? '', resourceVersion: draft.metadata?.resourceVersion ?? ''};
+      return this.#world.store.replace(kind, namespace, name, (known) => {
+        const merged = merge(known, patch) as ObjectOf<K> & Stored;
+        this.#validate(kind, known, merged);
+        merged.metadata = {...merged.metadata, uid: known.metadata?.uid ?? ''};
         return merged;
       }, {uid: metadata?.uid, resourceVersion: metadata?.resourceVersion, verb: 'patch'});
     });
@@ -87,9 +87,8 @@ export class SimClient implements KubernetesClient {
 
   async replaceStatus(resource: QuorumRecovery): Promise<QuorumRecovery> {
     const {namespace, name = '', resourceVersion} = resource.metadata;
-    return await this.#call('update', 'QuorumRecovery', name, true, () => this.#world.store.change('QuorumRecovery', namespace, name, (draft) => {
-      draft.status = clone(resource.status ?? {});
-    }, {resourceVersion}), undefined, 'QuorumRecovery/status');
+    return await this.#call('update', 'QuorumRecovery', name, true, () => this.#world.store.replace('QuorumRecovery', namespace, name,
+      (known) => ({...known, status: resource.status ?? {}}), {resourceVersion}), undefined, 'QuorumRecovery/status');
   }
 
   async podLog(): Promise<string> {

@@ -103,11 +103,11 @@ export function schedule(world: World): void {
     const reason = gated ? 'SchedulingGated' : 'Unschedulable';
     if (node === undefined && known === reason) continue;
     if (node !== undefined) for (const claim of there) bind(world, claim, node);
-    store.change('Pod', namespace, pod.metadata?.name ?? '', (draft) => {
-      draft.status ??= {};
-      draft.status.conditions = [{type: 'PodScheduled', status: node === undefined ? 'False' : 'True', ...(node === undefined && {reason, message: 'no node fits'})}];
-      if (node !== undefined && draft.spec) draft.spec.nodeName = node;
-    });
+    const condition = {type: 'PodScheduled', status: node === undefined ? 'False' : 'True', ...(node === undefined && {reason, message: 'no node fits'})};
+    store.replace('Pod', namespace, pod.metadata?.name ?? '', (known) => ({
+      ...known, status: {...known.status, conditions: [condition]},
+      ...(node !== undefined && known.spec && {spec: {...known.spec, nodeName: node}}),
+    }));
   }
 }
 
@@ -178,5 +178,14 @@ export function watchNodes(world: World): void {
     for (const pod of store.list('Pod', namespace)) {
       if (pod.spec?.nodeName === name && pod.metadata?.deletionTimestamp === undefined) store.delete('Pod', namespace, pod.metadata?.name ?? '');
     }
+  }
+}
+
+/** Pods whose owner, a QuorumRecovery, is gone go too (the garbage collector; it waits for no finalizer of theirs). */
+export function collectOrphans({store, namespace}: World): void {
+  for (const pod of store.list('Pod', namespace)) {
+    const owner = pod.metadata?.ownerReferences?.find((reference) => reference.kind === 'QuorumRecovery');
+    if (owner === undefined || pod.metadata?.deletionTimestamp !== undefined) continue;
+    if (!store.list('QuorumRecovery', namespace).some((resource) => resource.metadata.uid === owner.uid)) store.delete('Pod', namespace, pod.metadata?.name ?? '');
   }
 }

@@ -101,6 +101,12 @@ export interface Disk {
   /** Attempt → UID of the pod that spent it, by run. */
   markers: Map<string, Map<number, string>>;
   joins: Set<string>;
+  /** No room for a copy. */
+  full?: boolean;
+  /** Runs that were pruned: they force nothing any more. */
+  sealed?: Set<string>;
+  /** Tails that runs committed. */
+  commits?: Map<string, {entries: number; from: number; to: number}>;
 }
 
 export const newDisk = (volume: string, node: string | undefined): Disk => ({

@@ -44,6 +44,10 @@ export class Etcd {
   /** Nodes that are cut off: they reach each other, and nobody else. */
   readonly #cut: (node: string) => boolean;
   #lineages = 0;
+  /** Entries that a leader saw on a quorum: what they hold was acknowledged, or may have been. */
+  readonly committed = new WeakSet<LogEntry>();
+  /** When the last process of a member ended, virtual ms. */
+  readonly endedAt = new Map<string, number>();
   onStart: (process: Process) => void = () => undefined;
   onPanic: (process: Process) => void = () => undefined;
 
@@ -77,6 +81,7 @@ export class Etcd {
 
   stop(process: Process): void {
     this.processes.delete(process);
+    this.endedAt.set(process.data.memberID, this.#now());
     for (const other of this.processes) if (other.leader === process.data.memberID) other.leader = '';
   }
 
@@ -196,7 +201,10 @@ export class Etcd {
     for (const follower of reached) this.#append(leader, follower);
     const voters = votersOf(data).map((member) => member.id);
     const has = [leader, ...reached.filter((other) => this.processes.has(other))].filter((other) => voters.includes(other.data.memberID));
-    if (has.length >= quorumOf(voters.length) && lastTerm(data) === data.term) data.commit = data.log.length;
+    if (has.length >= quorumOf(voters.length) && lastTerm(data) === data.term) {
+      for (const entry of data.log.slice(data.commit)) this.committed.add(entry);
+      data.commit = data.log.length;
+    }
     apply(data);
     if (!tellCommit) return;
     for (const follower of reached.filter((other) => this.processes.has(other))) {

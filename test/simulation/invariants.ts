@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
 import type {V1Pod} from '@kubernetes/client-node';
 import type {Arguments} from '../../src/agent/arguments.ts';
+import {blockedReasons, stalledReasons} from '../../src/api/reasons.ts';
+import {pruneStep} from '../../src/api/progress.ts';
 import {marks} from '../../src/api/types.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../../src/api/types.ts';
-import type {Kind, Verb} from '../../src/kubernetes/kinds.ts';
 import type {Process} from './etcd.ts';
 import {copyOf, lastTerm, quorumOf, votersOf} from './etcd-data.ts';
 import type {Data, Disk} from './etcd-data.ts';
+import {missingIntent} from './intent.ts';
+import type {Write} from './intent.ts';
+import {missingWrites, writesOn} from './lost-writes.ts';
+import {takesQuorum} from './quorum-kept.ts';
+import {deletedTooEarly, pruneTooEarly} from './retained.ts';
 import type {World} from './world.ts';
+
+export type {Write} from './intent.ts';
 
 /** A broken promise of DESIGN section 9. */
 export class Violation extends Error {
   override readonly name = 'Violation';
-}
-
-export interface Write {
-  verb: Verb | 'etcd';
-  kind: Kind | 'etcd';
-  name: string;
-  object?: V1Pod | undefined;
-  detail?: string;
 }
 
 const dataOf = (disk: Disk): Data | undefined => (disk.member.is === 'data' ? disk.member.data : undefined);
@@ -32,6 +32,12 @@ export class Invariants {
   /** What the survivor's disk held as committed when it was forced. */
   survivorsWrites: Map<string, string> | undefined;
   forces = 0;
+  /** What the log on the survivor's disk holds of writes that were acknowledged, or may have been. */
+  #acknowledged = new Map<string, string>();
+  #tailLeft = false;
+  /** Clusters that a join has begun in: what follows, also in another run, is theirs. */
+  readonly #joined = new Set<string>();
+  #checkedStatus: QuorumRecoveryStatus | undefined;
   /** Calls that arrive after their operator's end: a probe write among them may come after the last delete of its key, which harms nobody. */
   lateCalls = 0;
 
@@ -41,6 +47,9 @@ export class Invariants {
     this.#setVersion = world.store.get('StatefulSet', 'db', 'etcd')?.metadata?.resourceVersion;
     world.etcd.onStart = (process) => { this.#started(process); };
     world.onAgent = (args, disk, pod) => { this.#agent(args, disk, pod); };
+    world.store.onChange(({type, kind, object}) => {
+      if (kind === 'PersistentVolume' && type === 'DELETED') this.#check(deletedTooEarly(world, object.metadata?.name ?? ''));
+    });
   }
 
   get status(): QuorumRecoveryStatus {
@@ -57,6 +66,10 @@ export class Invariants {
 
   #fail(message: string): never {
     throw new Violation(message);
+  }
+
+  #check(problem: string | undefined): void {
+    if (problem !== undefined) this.#fail(problem);
   }
 
   #started(process: Process): void {
@@ -80,8 +93,11 @@ export class Invariants {
     this.#fenced(process, copy);
     this.#nothingIntact(process, copy);
     this.#bestData(process, copy);
-    const keys = copyOf(copy).keys;
-    if (this.survivorsWrites === undefined) this.survivorsWrites = keys;
+    if (process.disk.markers.get(run?.id ?? '')?.get(run?.force?.attempt ?? 0) !== process.podUID) this.#fail(`invariant 6: ${process.podName} forces, and another pod has spent the marker`);
+    // A second start finds what the first one found.
+    if (process.data.members.length !== 1) this.#fail(`invariant 8: ${process.data.members.length} members after the force`);
+    if (this.survivorsWrites !== undefined) this.#check(missingWrites(this.survivorsWrites, process.data, 'after another forced start'));
+    this.survivorsWrites ??= new Map([...copyOf(copy).keys, ...this.#acknowledged]);
   }
 
   /** Voters of any old membership that still run, wherever, must be fewer than its quorum. */
@@ -136,62 +152,40 @@ export class Invariants {
 
   #agent(args: Arguments, disk: Disk, pod: V1Pod): void {
     if (args.command === 'inspect') return;
+    if (args.command === 'prune') {
+      this.#check(pruneTooEarly(this.#world, this.resource, args));
+      return;
+    }
+    if (args.command === 'prepare-force' && disk.member.is === 'data' && this.forces === 0) {
+      const {data} = disk.member;
+      this.#tailLeft = data.commit < data.log.length;
+      this.#acknowledged = writesOn(data, this.#world.etcd.committed);
+    }
     const user = [...this.#world.etcd.processes].find((process) => process.disk === disk);
     if (user) this.#fail(`invariant 2: ${args.command} in ${pod.metadata?.name ?? ''} while ${user.podName} runs on the disk`);
   }
 
   /** Called before each change that the operator makes: is its intent in the stored status? */
   beforeWrite(write: Write): void {
-    if (write.kind === 'QuorumRecovery') return;
-    const {run} = this.status;
-    const what = `${write.verb} ${write.kind} ${write.name}`;
-    // What a dead operator's call made after the end of its run is taken away: nothing is intended with it.
-    const late = write.object?.metadata?.annotations?.[marks.step] !== undefined && write.object.metadata.annotations[marks.run] === run?.id;
-    if (run?.finishedAt !== undefined && late && write.verb !== 'create') return;
-    if (run === undefined || run.finishedAt !== undefined) this.#fail(`invariant 1: ${what} with no run in flight in the status`);
-    const running = run.steps.filter((step) => step.state === 'Running' || step.state === 'Deferred').map((step) => step.name);
-    if (run.aborted === undefined && running.length === 0) this.#fail(`invariant 1: ${what}, but no step of ${run.id} is running in the status`);
-    const allowed = this.#stepsFor(write);
-    const steps = run.aborted ? [...running, 'LetGo'] : running;
-    if (allowed !== undefined && !allowed.some((name) => steps.includes(name))) this.#fail(`invariant 1: ${what} in step ${running.join(', ')}; it belongs to ${allowed.join(', ')}`);
-    if (write.verb === 'delete' && write.kind === 'PersistentVolumeClaim') {
-      const uids = (run.joins ?? []).flatMap((join) => join.replacedClaims ?? []);
-      const uid = this.#world.store.get('PersistentVolumeClaim', 'db', write.name)?.metadata?.uid ?? '';
-      if (!uids.includes(uid)) this.#fail(`invariant 1: claim ${write.name} is deleted and its UID is not in the status`);
-    }
-    if (write.kind === 'Pod' && write.verb !== 'create') this.#heldFirst(write, run.aborted !== undefined);
+    const missing = missingIntent(this.#world, this.status, write);
+    if (missing !== undefined) this.#fail(`invariant 1: ${missing}`);
   }
 
-  /** Steps in which a change may happen; undefined: in any. */
-  #stepsFor({verb, kind, name, object, detail}: Write): string[] | undefined {
-    if (kind === 'etcd') {
-      if (detail === 'addLearner') return undefined;
-      return undefined;
-    }
-    const helper = object?.metadata?.annotations?.[marks.step];
-    const joins = [...this.status.run?.steps ?? []].map((step) => step.name).filter((step) => step.startsWith('Join '));
-    if (kind !== 'Pod') return ['EndForce', 'StartSurvivor', 'Decommission', ...joins];
-    switch (helper) {
-      case 'Force': return ['Stop', 'Force', 'EndForce', 'StartSurvivor', 'Release', 'LetGo'];
-      case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
-      case 'InspectHeld': return ['Inspect', ...joins, 'Release', 'LetGo'];
-      case 'Decommission': return ['Decommission', 'Release'];
-      case undefined: default: break;
-    }
-    if (verb === 'create') return object?.metadata?.annotations?.[marks.cluster] === undefined ? undefined : ['EndForce', 'StartSurvivor', 'Decommission', ...joins];
-    const survivors = name === this.status.run?.plan?.survivor ? ['Force', 'EndForce'] : ['EndForce'];
-    return ['Stop', ...survivors, 'StartSurvivor', 'Decommission', 'RestartProof', 'LetGo', ...joins];
-  }
-
-  /** A pod of the set is only touched when its name is held, when it serves already, or when it is let go. */
-  #heldFirst({verb, name, object}: Write, aborted: boolean): void {
-    if (object?.metadata?.annotations?.[marks.step] !== undefined || aborted) return;
-    const {run, heldPods = []} = this.status;
-    if (verb === 'delete' && !heldPods.includes(name) && run?.restart?.pod !== name) this.#fail(`invariant 1: pod ${name} is deleted and its name is not held`);
+  /** Called with each change that an operator makes, also a late one. */
+  aroundCall<T>(write: Write, perform: () => T): T {
+    if (this.status.run?.writableAt === undefined) return perform();
+    const taken = takesQuorum(this.#world, write);
+    const result = perform();
+    const problem = taken();
+    if (problem !== undefined) this.#fail(`invariant 9: ${problem}`);
+    return result;
   }
 
   /** Called after each step of the world. */
   afterTick(): void {
+    const {status} = this;
+    if (status !== this.#checkedStatus) this.#sayWhy(status);
+    this.#checkedStatus = status;
     const version = this.#world.store.get('StatefulSet', 'db', 'etcd')?.metadata?.resourceVersion;
     if (version !== this.#setVersion && this.#spec() !== this.#setSpec) this.#fail('invariant 12: the StatefulSet was changed');
     const leaders = [...this.#world.etcd.processes].filter((process) => this.#world.etcd.leads(process) && this.#world.etcd.confirmed(process) !== undefined);
@@ -200,12 +194,22 @@ export class Invariants {
     for (const leader of leaders) this.#afterForce(leader);
   }
 
+  /** Whoever stands still says why, in words. */
+  #sayWhy({phase, conditions}: QuorumRecoveryStatus): void {
+    if (phase !== 'Blocked' && phase !== 'Stalled') return;
+    const ready = conditions?.find((condition) => condition.type === 'Ready');
+    const reasons: readonly string[] = phase === 'Blocked' ? blockedReasons : stalledReasons;
+    if (ready?.status !== 'False' || !reasons.includes(ready.reason)) this.#fail(`invariant 10: ${phase} with reason ${ready?.reason ?? 'none'}`);
+    if (ready.message.length < 20) this.#fail(`invariant 10: ${phase}, and all it says is "${ready.message}"`);
+  }
+
   #afterForce(leader: Process): void {
     if (leader.data.lineage === 'template') return;
     const {members} = leader.data;
     if (members.filter((member) => member.isLearner).length > 1) this.#fail('invariant 8: more than one learner');
     const joining = this.status.run?.steps.some((step) => step.name.startsWith('Join ') && step.startedAt !== undefined);
-    if (members.length > 1 && joining !== true) this.#fail(`invariant 8: ${members.length} members after the force, before any join`);
+    if (joining === true) this.#joined.add(leader.data.lineage);
+    if (members.length > 1 && !this.#joined.has(leader.data.lineage)) this.#fail(`invariant 8: ${members.length} members after the force, before any join`);
   }
 
   /** What must be true when a run has ended. */
@@ -213,14 +217,14 @@ export class Invariants {
     const {store} = this.#world;
     assert.ok(outcome === 'Recovered' || outcome === 'Degraded');
     const pods = store.list('Pod', 'db');
-    const left = pods.filter((pod) => pod.metadata?.annotations?.[marks.step] !== undefined);
+    const left = pods.filter((pod) => ![undefined, pruneStep].includes(pod.metadata?.annotations?.[marks.step]));
     if (left.length > 0) this.#fail(`at the end: helper ${left.map((pod) => pod.metadata?.name ?? '').join(', ')} is left`);
     if (outcome === 'Recovered' && pods.some((pod) => pod.metadata?.finalizers?.includes(marks.fence))) this.#fail('at the end: a fence finalizer is left');
     const leader = [...this.#world.etcd.processes].find((process) => this.#world.etcd.leads(process));
     if (leader === undefined) this.#fail('at the end: no leader');
-    for (const [key, value] of this.survivorsWrites ?? []) {
-      if (leader.data.keys.get(key) !== value && key !== marks.probeKey) this.#fail(`invariant 13: ${key} was committed on the survivor's disk and is gone`);
-    }
+    const lost = missingWrites(this.survivorsWrites ?? new Map(), leader.data, 'at the end');
+    const named = this.#tailLeft && this.status.run?.force?.tail?.includes('left to be dropped') === true;
+    if (lost !== undefined && !named) this.#fail(lost);
     if (leader.data.keys.has(marks.probeKey) && this.lateCalls === 0) this.#fail('at the end: the probe key is left');
     if (outcome === 'Degraded') return;
     const ordinals = store.get('StatefulSet', 'db', 'etcd')?.spec?.replicas ?? 0;

@@ -2,6 +2,7 @@ import type {V1Container, V1ContainerStatus, V1Pod} from '@kubernetes/client-nod
 import {readLaunch} from '../../src/etcd/launch/launch.ts';
 import {marks} from '../../src/api/types.ts';
 import {runAgent} from './agent.ts';
+import {Ended} from './agent-force.ts';
 import {StartFailed} from './etcd.ts';
 import {clone} from './store.ts';
 import type {Process} from './etcd.ts';
@@ -18,6 +19,8 @@ interface Sandbox {
   retryAt: number;
   stopAt: number | undefined;
   over: boolean;
+  /** What was reported last, and from which parts: whether there is anything new is asked in every tick. */
+  reported: {status: V1Pod['status']; parts: unknown[]} | undefined;
 }
 
 const agentName = 'volume-agent';
@@ -43,6 +46,22 @@ export class Kubelet {
     for (const sandbox of this.#sandboxes.values()) if (sandbox.process === process) this.#exited(sandbox, 'Error', 2);
   }
 
+  /** The kernel, or somebody, ends the etcd in a pod; the container is started again if the pod says so. */
+  crash(process: Process): void {
+    this.#world.etcd.stop(process);
+    for (const sandbox of this.#sandboxes.values()) if (sandbox.process === process) this.#exited(sandbox, 'OOMKilled', 137);
+  }
+
+  /** What a kubelet may do with a container of unknown state, whatever the pod says: it starts it once more. */
+  startAgain(process: Process): void {
+    const sandbox = [...this.#sandboxes.values()].find((one) => one.process === process);
+    const container = sandbox?.pod.spec?.containers[0];
+    if (sandbox === undefined || container === undefined) return;
+    this.#world.etcd.stop(process);
+    sandbox.process = undefined;
+    this.#etcd(sandbox, container);
+  }
+
   tick(): void {
     const {store, namespace, random} = this.#world;
     const mine = store.list('Pod', namespace).filter((pod) => pod.spec?.nodeName === this.#node);
@@ -65,7 +84,10 @@ export class Kubelet {
     }
     const sandbox = known ?? this.#admit(pod);
     sandbox.pod = pod;
-    if (sandbox.over) return;
+    if (sandbox.over) {
+      this.#report(sandbox);
+      return;
+    }
     if (this.#starts(pod)) this.#proceed(sandbox);
     this.#probe(sandbox);
     this.#report(sandbox);
@@ -76,7 +98,7 @@ export class Kubelet {
       ({name: container.name, image: container.image ?? '', imageID: '', ready: false, restartCount: 0, state: {waiting: {reason: 'PodInitializing'}}});
     const sandbox: Sandbox = {
       pod, statuses: [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map(waiting),
-      process: undefined, next: 0, retryAt: 0, stopAt: undefined, over: false,
+      process: undefined, next: 0, retryAt: 0, stopAt: undefined, over: false, reported: undefined,
     };
     this.#sandboxes.set(pod.metadata?.uid ?? '', sandbox);
     return sandbox;
@@ -116,7 +138,15 @@ export class Kubelet {
     const at = words.indexOf('--turn');
     const args = at < 0 ? words : [...words.slice(0, at), ...words.slice(at + 2), ...(words[0] === 'prepare-join' ? ['--member', turn ?? ''] : [])];
     const inUse = [...this.#world.etcd.processes].some((process) => process.disk === disk);
-    const {report, args: parsed} = runAgent(args, disk, inUse);
+    let ran: ReturnType<typeof runAgent>;
+    try {
+      ran = runAgent(args, disk, inUse, () => (this.#world.agentsThatEnd -= 1) >= 0);
+    } catch (error) {
+      if (!(error instanceof Ended)) throw error;
+      this.#exited(sandbox, 'OOMKilled', 137);
+      return;
+    }
+    const {report, args: parsed} = ran;
     if (parsed) this.#world.onAgent(parsed, disk, pod);
     this.#ended(sandbox, report.ok ? 'Completed' : 'Error', report.ok ? 0 : 1, JSON.stringify(report));
     if (report.ok) {
@@ -131,7 +161,7 @@ export class Kubelet {
 
   #waits(sandbox: Sandbox): void {
     const status = sandbox.statuses[sandbox.next];
-    if (status) Object.assign(status, {containerID: `containerd://${sandbox.pod.metadata?.uid ?? ''}`, state: {running: {startedAt: sandbox.pod.metadata?.creationTimestamp}}});
+    if (status?.state?.running === undefined && status) Object.assign(status, {containerID: `containerd://${sandbox.pod.metadata?.uid ?? ''}`, state: {running: {startedAt: sandbox.pod.metadata?.creationTimestamp}}});
   }
 
   #etcd(sandbox: Sandbox, container: V1Container): void {
@@ -145,6 +175,10 @@ export class Kubelet {
     if (!launch.ok) throw new Error(launch.message);
     const {name, initialCluster, initialClusterState, initialClusterToken, initialAdvertisePeerURLs, forceNewCluster} = launch.launch;
     const works = pod.metadata?.annotations?.[marks.pod];
+    if ([...this.#world.etcd.processes].some((other) => other.disk === disk && this.#world.pulled.has(other.podUID))) {
+      this.#exited(sandbox, 'Error', 1, 'another etcd holds the lock of the database');
+      return;
+    }
     try {
       sandbox.process = this.#world.etcd.start({
         podUID: pod.metadata?.uid ?? '', podName: pod.metadata?.name ?? '', ordinal: works ?? pod.metadata?.name ?? '', helper: works !== undefined,
@@ -213,6 +247,8 @@ export class Kubelet {
       for (const status of sandbox.statuses) {
         const last = status.lastState?.terminated;
         if (status.state?.waiting && last) status.state = {terminated: last};
+        // An agent that waited for its turn.
+        if (status.state?.running) status.state = {terminated: {reason: 'Error', exitCode: 143, message: '', finishedAt: new Date(now), containerID: 'containerd://ended'}};
       }
       sandbox.over = true;
       this.#report(sandbox, 'Succeeded');
@@ -226,13 +262,16 @@ export class Kubelet {
     const inits = pod.spec?.initContainers?.length ?? 0;
     const failed = statuses.some((status) => (status.state?.terminated?.exitCode ?? 0) !== 0);
     const phase = sandbox.over ? (failed ? 'Failed' : ended ?? 'Succeeded') : sandbox.next >= inits && statuses.some((status) => status.containerID !== undefined) ? 'Running' : 'Pending';
+    const parts = [phase, ...statuses.flatMap(({state, lastState, ready, restartCount, started}) => [state, lastState, ready, restartCount, started])];
+    const before = sandbox.reported;
+    if (before !== undefined && before.status === pod.status && before.parts.every((part, at) => part === parts[at])) return;
     const isReady = statuses.slice(inits).every((status) => status.ready);
     const status = {
       phase, podIP: `ip-${pod.metadata?.uid ?? ''}`,
       conditions: [{type: 'PodScheduled', status: 'True'}, {type: 'Ready', status: isReady ? 'True' : 'False'}],
       ...(inits > 0 && {initContainerStatuses: clone(statuses.slice(0, inits))}), containerStatuses: clone(statuses.slice(inits)),
     };
-    if (JSON.stringify(status) === JSON.stringify(pod.status)) return;
-    this.#world.store.change('Pod', this.#world.namespace, pod.metadata?.name ?? '', (draft) => { draft.status = status; }, {uid: pod.metadata?.uid});
+    const written = this.#world.store.replace('Pod', this.#world.namespace, pod.metadata?.name ?? '', (known) => ({...known, status}), {uid: pod.metadata?.uid});
+    sandbox.reported = {status: written.status, parts};
   }
 }

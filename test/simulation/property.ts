@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import {acts, mended} from './people.ts';
+import type {Act} from './people.ts';
 import type {Fate, Scenario} from './scenario.ts';
 import {Simulation} from './simulation.ts';
 import type {Ending, When} from './simulation.ts';
@@ -6,6 +8,7 @@ import type {Ending, When} from './simulation.ts';
 export interface Schedule {
   scenario: Scenario;
   kills: [number, When][];
+  acts?: [number, Act][];
 }
 
 const fate = fc.oneof(
@@ -20,17 +23,36 @@ const fates = fc.oneof(
   {weight: 4, arbitrary: fc.shuffledSubarray<Fate>(['Alive', 'Deleted', 'Deleted'], {minLength: 3})},
 );
 
+const rarely = (of: number): fc.Arbitrary<boolean> => fc.oneof({weight: of - 1, arbitrary: fc.constant(false)}, {weight: 1, arbitrary: fc.constant(true)});
+
 const scenario: fc.Arbitrary<Scenario> = fc.record({
   seed: fc.nat(1_000_000), fates, spareNodes: fc.nat(3), antiAffinity: fc.boolean(), ordered: fc.boolean(), liveness: fc.boolean(),
   policyLagMs: fc.constantFrom(0, 300, 2_000), watched: fc.boolean(), beforeMs: fc.constantFrom(0, 3_000, 60_000, 400_000),
-  backAfterMs: fc.option(fc.constantFrom(500, 5_000, 20_000, 90_000), {nil: undefined}), tail: fc.nat(3), network: fc.boolean().map((yes) => yes),
-}).map((made) => ({...made, network: made.network && made.seed % 4 === 0}));
+  backAfterMs: fc.option(fc.constantFrom(500, 5_000, 20_000, 90_000), {nil: undefined}), tail: fc.nat(3), network: rarely(8),
+  approvalMs: fc.option(fc.constantFrom(0, 2_000, 15_000), {nil: undefined, freq: 3}), flaky: fc.oneof({weight: 3, arbitrary: fc.constant(0)}, {weight: 1, arbitrary: fc.constantFrom(0.002, 0.02)}),
+  retentionMs: fc.oneof({weight: 7, arbitrary: fc.constant(undefined)}, {weight: 1, arbitrary: fc.constant(3_000)}),
+});
 
-const when = fc.oneof({weight: 3, arbitrary: fc.constant<When>('before')}, {weight: 3, arbitrary: fc.constant<When>('after')}, {weight: 1, arbitrary: fc.constant<When>('late')});
+const when = fc.oneof(...(['before', 'after', 'refused', 'unheard', 'deposed', 'late'] as const).map((one) => ({weight: one === 'late' ? 1 : 2, arbitrary: fc.constant<When>(one)})));
+
+/** After so many milliseconds of a run. */
+const moment = fc.integer({min: 0, max: 45_000});
+
+/** What is taken away comes back: a run that stays paused, or has no resource, says nothing. */
+const undone: Partial<Record<Act, Act>> = {pause: 'resume', 'choose a survivor': 'choose none', 'delete the resource': 'make it again', 'fill the disks': 'make room'};
+const begun = acts.filter((act) => !Object.values(undone).includes(act));
+
+const happening: fc.Arbitrary<[number, Act][]> = fc.tuple(moment, fc.constantFrom(...begun), fc.integer({min: 500, max: 60_000})).map(([at, act, ms]) => {
+  const then = undone[act];
+  return then === undefined ? [[at, act]] : [[at, act], [at + ms, then]];
+});
+
+const happenings = fc.oneof({weight: 2, arbitrary: fc.constant<[number, Act][]>([])}, {weight: 2, arbitrary: fc.array(happening, {minLength: 1, maxLength: 3}).map((list) => list.flat())});
 
 export const schedule: fc.Arbitrary<Schedule> = fc.record({
   scenario,
   kills: fc.uniqueArray(fc.tuple(fc.nat(90), when), {selector: ([at]) => at, maxLength: 6}),
+  acts: happenings,
 });
 
 /** What has to come of it, where that can be told beforehand; undefined: any end that breaks no invariant. */
@@ -53,10 +75,13 @@ export function expected({fates: of, network, antiAffinity, spareNodes, backAfte
 
 export class Unexpected extends Error {}
 
-export async function check({scenario: of, kills}: Schedule, trace = false): Promise<Ending> {
-  const simulation = new Simulation({scenario: of, kills: new Map(kills), trace});
+/** What people do may change the end; faults that a run gets over may not. */
+const changesEnd = (act: Act) => !mended.includes(act);
+
+export async function check({scenario: of, kills, acts: happen = []}: Schedule, trace = false): Promise<Ending> {
+  const simulation = new Simulation({scenario: of, kills: new Map(kills), acts: happen, trace});
   const ending = await simulation.run();
-  const wanted = expected(of);
+  const wanted = happen.some(([, act]) => changesEnd(act)) ? undefined : expected(of);
   const forced = simulation.invariants.forces > 0;
   const got = ending.outcome ?? ending.blocked ?? 'nothing';
   if (wanted === 'not forced' && forced) throw new Unexpected(`forced: ${ending.message}`);

@@ -1,6 +1,8 @@
 /** A small seeded generator (mulberry32): the same seed gives the same world, on every machine. */
 export class Random {
   #state: number;
+  /** Whatever may happen happens, at once. */
+  calm = false;
 
   constructor(seed: number) {
     this.#state = seed >>> 0;
@@ -16,7 +18,7 @@ export class Random {
   }
 
   chance(probability: number): boolean {
-    return this.next() < probability;
+    return this.calm ? probability > 0 : this.next() < probability;
   }
 
   below(limit: number): number {

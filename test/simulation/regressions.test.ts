@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import {check} from './property.ts';
+import type {Act} from './people.ts';
 import {mainScenario} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import type {When} from './simulation.ts';
 
 /** Schedules that once broke something, each with what has to come of it. */
-const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When][]; outcome?: string; blocked?: string}[] = [
+const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When][]; acts?: [number, Act][]; outcome?: string; blocked?: string}[] = [
   {
     title: 'a member whose only proof was the place of its disk joins after its claim was made anew',
     scenario: {seed: 834_778, fates: ['Deleted', 'Alive', 'Deleted'], watched: false, beforeMs: 60_000, policyLagMs: 0, tail: 2}, outcome: 'Recovered',
@@ -42,13 +43,26 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
     title: 'a member that nobody had heard from is told by its disk once its old pod has ended, and joins (OrderedReady)',
     scenario: {seed: 0, fates: ['CutOff', 'Alive', 'Deleted', 'OutOfService', 'Deleted'], spareNodes: 0, antiAffinity: false, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, backAfterMs: 20_000}, outcome: 'Recovered',
   },
+  {
+    title: 'an operator that was deposed while it stopped the survivor does not stop the survivor\'s own pod of the new cluster',
+    scenario: {}, kills: [[11, 'deposed']], outcome: 'Recovered',
+  },
+  {
+    title: 'nor does one whose calls come at other moments',
+    scenario: {seed: 4}, kills: [[12, 'deposed']], outcome: 'Recovered',
+  },
+  {
+    title: 'a forced start that somebody deletes while its agent is ended is made anew',
+    scenario: {seed: 12, fates: ['Deleted', 'Alive', 'Deleted'], spareNodes: 1, antiAffinity: false, policyLagMs: 0, watched: false, beforeMs: 60_000, backAfterMs: 90_000, tail: 1, approvalMs: 0},
+    kills: [[3, 'refused'], [71, 'before'], [76, 'before'], [0, 'unheard']], acts: [[43_691, 'delete a held pod'], [8_513, 'end the next agent'], [14_845, 'delete a helper']], outcome: 'Recovered',
+  },
 ];
 
 describe('schedules that once went wrong', () => {
-  for (const {title, scenario, kills, outcome, blocked} of cases) {
+  for (const {title, scenario, kills, acts, outcome, blocked} of cases) {
     it(title, async function regression() {
       this.timeout(30_000);
-      const ending = await check({scenario: {...mainScenario, ...scenario}, kills: kills ?? []});
+      const ending = await check({scenario: {...mainScenario, ...scenario}, kills: kills ?? [], ...(acts && {acts})});
       assert.deepEqual({outcome: ending.outcome, blocked: ending.blocked}, {outcome, blocked}, ending.message);
     });
   }

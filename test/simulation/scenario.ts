@@ -38,6 +38,12 @@ export interface Scenario {
   /** Entries that a leader that is gone had sent to the members that are left, without telling that they were committed. */
   tail: number;
   network: boolean;
+  /** `approval: Required`, and how long a plan stands before somebody approves it, ms; undefined: Automatic. */
+  approvalMs?: number | undefined;
+  /** Of so many reads one fails: probability. */
+  flaky?: number;
+  /** What was kept goes so soon after the end that it is seen, ms; undefined: after the default of a week. */
+  retentionMs?: number | undefined;
 }
 
 export const mainScenario: Scenario = {
@@ -93,7 +99,10 @@ export function healthyWorld(scenario: Scenario): {world: World; set: V1Stateful
     draft.status = {replicas: fates.length, observedGeneration: 1, currentRevision: 'etcd-1111', updateRevision: 'etcd-1111'};
   });
   placeMembers(world, scenario);
+  // How it came up is no part of what is tried: nothing is late.
+  world.random.calm = true;
   for (let ticks = 0; ticks < 400 && !whole(world, fates.length); ticks += 1) world.tick(1_000);
+  world.random.calm = false;
   if (!whole(world, fates.length)) throw new Error('the cluster did not come up');
   for (let node = 0; node < spareNodes; node += 1) world.addNode(`spare-${node}`);
   return {world, set};
@@ -121,11 +130,10 @@ const whole = (world: World, count: number) => {
     && world.store.list('Pod', 'db').every((pod) => pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'));
 };
 
-export function newResource(scenario: Scenario, spec: Partial<QuorumRecovery['spec']> = {}): QuorumRecovery {
-  scenario;
+export function newResource({approvalMs, retentionMs}: Scenario, spec: Partial<QuorumRecovery['spec']> = {}): QuorumRecovery {
   return {
     apiVersion, kind: 'QuorumRecovery', metadata: {name: 'etcd', namespace: 'db'},
-    spec: {target: {statefulSet: 'etcd'}, trigger: {type: 'Manual'}, ...spec} as QuorumRecovery['spec'],
+    spec: {target: {statefulSet: 'etcd'}, trigger: {type: 'Manual'}, ...(approvalMs !== undefined && {approval: 'Required'}), ...(retentionMs !== undefined && {preserve: {mode: 'Copy', retention: `${retentionMs}ms`}}), ...spec} as QuorumRecovery['spec'],
   };
 }
 

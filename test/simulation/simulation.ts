@@ -1,29 +1,25 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {isEtcdError} from '../../src/etcd/errors.ts';
-import {EtcdError} from '../../src/etcd/errors.ts';
 import {ApiError, isConflict} from '../../src/kubernetes/errors.ts';
-import {EtcdAccess} from '../../src/observe/access.ts';
-import {ConflictError, StatusWriter} from '../../src/operator/status.ts';
-import {Recoverer} from '../../src/phases/reconciler.ts';
-import type {Reporter} from '../../src/phases/reporter.ts';
-import {SimClient} from './client.ts';
-import type {Gate} from './client.ts';
+import {ConflictError} from '../../src/operator/status.ts';
 import {Invariants, Violation} from './invariants.ts';
-import {SimMemberClient} from './member.ts';
-import type {EtcdGate} from './member.ts';
+import {Killed, Operators} from './operators.ts';
+import type {When} from './operators.ts';
+import {People} from './people.ts';
+import type {Act} from './people.ts';
 import {healthyWorld, newResource, strike, write} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import type {World} from './world.ts';
 
-/** The operator dies: at once, or with its call still on the way. */
-export class Killed extends Error {}
-
-export type When = 'before' | 'after' | 'late';
+export {Killed} from './operators.ts';
+export type {When} from './operators.ts';
 
 export interface SimulationOptions {
   scenario: Scenario;
-  /** Number of the changing call (from 0) → when the operator is killed around it. */
+  /** Number of the changing call (from 0) → what happens around it. */
   kills: ReadonlyMap<number, When>;
+  /** What happens so long after the resource asks for a run, ms. */
+  acts?: readonly (readonly [number, Act])[];
   trace?: boolean;
 }
 
@@ -37,13 +33,6 @@ export interface Ending {
   virtualMs: number;
 }
 
-interface Operator {
-  alive: boolean;
-  recoverer: Recoverer;
-  etcd: EtcdAccess;
-  abort: AbortController;
-}
-
 interface PodEvent {
   due: number;
   pod: V1Pod;
@@ -53,104 +42,99 @@ const key = {namespace: 'db', name: 'etcd'};
 /** How long after the beginning a run has to be over or blocked, virtual ms. */
 const limitMs = 30 * 60_000;
 const stepMs = 1_000;
-/** How long a call of an operator that is gone may be on its way, ms. */
-const lateMs = 10_000;
+/** A run that is over is watched for so many steps more. */
+const settledSteps = 15;
 
-/** One recovery in one world: the real reconciler, which is killed now and then, and every invariant after each step. */
+/** One recovery in one world: the real reconciler, with everything that may go wrong around it, and every invariant after each step. */
 export class Simulation {
   readonly world: World;
   readonly invariants: Invariants;
-  readonly verbs: string[] = [];
   readonly #options: SimulationOptions;
-  #operator: Operator | undefined;
+  readonly #operators: Operators;
+  readonly #people: People;
+  #acts: (readonly [number, Act])[];
+  #asked: {hash: string; since: number} | undefined;
   #events: PodEvent[] = [];
-  #late: {due: number; perform: () => unknown}[] = [];
   #due = 0;
-  #touched = 0;
-  #calls = 0;
+  #begun = Infinity;
   #writes = 0;
-  #broken: Violation | undefined;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    const {world} = healthyWorld(options.scenario);
+    const {scenario, kills, acts = []} = options;
+    const {world} = healthyWorld(scenario);
     this.world = world;
     this.invariants = new Invariants(world);
+    this.#acts = [...acts].sort(([a], [b]) => a - b);
+    this.#people = new People(world, () => this.#resource(true));
+    this.#operators = new Operators({
+      world, invariants: this.invariants, kills, flaky: scenario.flaky ?? 0, tick: (ms) => { this.#tick(ms); }, trace: (line) => { this.#trace(line); },
+    });
     world.store.onChange(({kind, object}) => {
-      if (kind !== 'Pod' || this.#operator === undefined) return;
+      if (kind !== 'Pod' || this.#operators.current === undefined) return;
       const delay = world.random.below(1_500);
       this.#events.push({due: world.now + delay, pod: object as V1Pod});
       if (world.random.chance(0.1)) this.#events.push({due: world.now + 2 * delay, pod: object as V1Pod});
     });
   }
 
+  get verbs(): string[] {
+    return this.#operators.verbs;
+  }
+
   async run(): Promise<Ending> {
     const {scenario} = this.#options;
     const {world} = this;
     for (let n = 0; n < 5; n += 1) if (!write(world, `key-${n}`, `value-${n}`)) throw new Error('a write was refused');
-    const named = scenario.fates.flatMap((fate, ordinal) => (fate === 'Named' ? [{pod: `etcd-${ordinal}`, memberID: this.#memberID(ordinal)}] : []));
-    const spec = newResource(scenario, named.length > 0 && !scenario.watched ? {lostMembers: named} : {});
     if (scenario.watched) {
-      world.store.create('QuorumRecovery', spec);
-      await this.#watchHealthy(named);
+      world.store.create('QuorumRecovery', this.#resource(false));
+      await this.#watchHealthy();
     }
+    const resource = this.#resource(true);
     strike(world, scenario);
     this.#pass(scenario.beforeMs);
-    if (!scenario.watched) world.store.create('QuorumRecovery', spec);
+    if (!scenario.watched) world.store.create('QuorumRecovery', resource);
     try {
       return await this.#loop();
     } finally {
-      this.#operator?.etcd.close();
+      this.#operators.current?.etcd.close();
     }
   }
 
+  /** @param asks for a run, with what a person knows by then */
+  #resource(asks: boolean): ReturnType<typeof newResource> {
+    const {scenario} = this.#options;
+    if (!asks) return newResource(scenario);
+    const lostMembers = scenario.fates.flatMap((fate, ordinal) => (fate === 'Named' ? [{pod: `etcd-${ordinal}`, memberID: this.#memberID(ordinal)}] : []));
+    return newResource(scenario, {...(scenario.watched && {trigger: {type: 'Manual', gracePeriod: '10m', cooldown: '30m', maxAttempts: 3, request: 'now'}}), ...(lostMembers.length > 0 && {lostMembers})});
+  }
+
+  readonly #memberIDs = new Map<number, string>();
+
   #memberID(ordinal: number): string {
-    return [...this.world.etcd.processes].find((process) => process.ordinal === `etcd-${ordinal}`)?.data.memberID ?? '';
+    const known = this.#memberIDs.get(ordinal) ?? [...this.world.etcd.processes].find((process) => process.ordinal === `etcd-${ordinal}`)?.data.memberID ?? '';
+    this.#memberIDs.set(ordinal, known);
+    return known;
   }
 
   /** The resource was there first: a run that had nothing to do, and a witness. Then a person asks for a run. */
-  async #watchHealthy(named: {pod: string; memberID: string}[]): Promise<void> {
-    for (let tries = 0; tries < 10 && this.invariants.status.run?.outcome === undefined; tries += 1) {
-      if (this.#operator?.alive !== true) this.#restart();
+  async #watchHealthy(): Promise<void> {
+    for (let tries = 0; tries < 20 && this.invariants.status.run?.outcome === undefined; tries += 1) {
+      if (this.#operators.current?.alive !== true || this.#operators.current.deposed) this.#restart();
       await this.#reconcile();
       this.#pass(2_000);
+      await this.#operators.letOthers();
     }
     if (this.invariants.status.run?.outcome !== 'NotNeeded') throw new Violation(`a healthy cluster: ${JSON.stringify(this.invariants.status.run)}`);
-    this.world.store.change('QuorumRecovery', 'db', 'etcd', (draft) => {
-      draft.spec = {...draft.spec, trigger: {...draft.spec.trigger, type: 'Manual', request: 'now'}, ...(named.length > 0 && {lostMembers: named})};
-    });
+    const {spec} = this.#resource(true);
+    this.world.store.change('QuorumRecovery', 'db', 'etcd', (draft) => { draft.spec = spec; });
     this.#due = Infinity;
   }
 
   #restart(): void {
-    const {world} = this;
-    this.#operator?.etcd.close();
-    const operator: Operator = {alive: true, abort: new AbortController()} as Operator;
-    const client = new SimClient(world, this.#gate(operator));
-    operator.etcd = new EtcdAccess({
-      connect: ({address}) => new SimMemberClient(world.etcd, address, () => world.processAt(address), this.#etcdGate(operator)),
-      peer: async (address) => await Promise.resolve(this.#peer(address)),
-    });
-    const reporter = {
-      decided: (_: unknown, run: string, step: string, decision: {kind: string; why?: string; message?: string}) => {
-        this.#trace(`  ${run} ${step}: ${decision.kind} ${decision.why ?? decision.message ?? ''}`);
-      },
-      unreadableStatus: (_: unknown, problem: string) => { throw new Violation(`the status cannot be read: ${problem}`); },
-      written: () => undefined,
-    } as unknown as Reporter;
-    operator.recoverer = new Recoverer({
-      client, status: new StatusWriter(client), etcd: operator.etcd, reporter, agentImage: 'registry.example/operator:1', now: () => world.now,
-      signal: operator.abort.signal,
-    });
-    this.#operator = operator;
+    this.#operators.start();
     this.#events = [];
-    for (const pod of world.store.list('Pod', 'db')) operator.recoverer.onPod(pod);
-  }
-
-  #peer(address: string): {memberID?: string; clusterID: string; members: {id: string; name: string; peerURLs: string[]; clientURLs: string[]; isLearner: boolean}[]} {
-    const process = this.world.processAt(address);
-    if (process === undefined) throw new EtcdError('Unreachable', `${address}: connection refused`);
-    return {clusterID: process.data.clusterID, members: process.data.members.map((member) => ({...member, clientURLs: []}))};
+    this.#due = this.world.now;
   }
 
   #trace(line: string): void {
@@ -159,15 +143,18 @@ export class Simulation {
 
   /** Time passes for everybody but the operator. */
   #pass(ms: number): void {
-    for (let left = ms; left > 0; left -= stepMs) this.#tick(Math.min(left, stepMs));
+    // The longer ago the last change of the outside, the less there is to see in each second.
+    for (let passed = 0; passed < ms;) {
+      const step = Math.min(ms - passed, passed < 15_000 ? stepMs : passed / 10);
+      this.#tick(step);
+      passed += step;
+    }
   }
 
   #tick(ms: number): void {
     const {world} = this;
     world.tick(ms);
-    const late = this.#late.filter((call) => call.due <= world.now);
-    this.#late = this.#late.filter((call) => call.due > world.now);
-    for (const call of late) this.#arrive(call.perform);
+    this.#operators.arrive();
     this.invariants.afterTick();
     if (this.invariants.status.run?.writableAt !== undefined && world.random.chance(0.1)) {
       const name = `after-${this.#writes += 1}`;
@@ -175,136 +162,114 @@ export class Simulation {
     }
   }
 
-  /** A call of an operator that is dead already reaches the API server. */
-  #arrive(perform: () => unknown): void {
-    try {
-      this.#trace('a late call of a dead operator arrives');
-      perform();
-    } catch (error) {
-      if (!(error instanceof ApiError) && !isEtcdError(error)) throw error;
-    }
-  }
-
-  #around<T>(operator: Operator, label: string, perform: () => T): T {
-    const {kills} = this.#options;
-    const when = kills.get(this.verbs.length);
-    this.verbs.push(label);
-    this.#trace(`    ${this.verbs.length - 1} ${label}${when ? ` (killed ${when})` : ''}`);
-    if (when !== undefined) {
-      operator.alive = false;
-      operator.abort.abort();
-    }
-    if (when === 'late') {
-      this.invariants.lateCalls += 1;
-      this.#late.push({due: this.world.now + this.world.random.below(lateMs), perform});
-    }
-    if (when === 'before' || when === 'late') throw new Killed(label);
-    const result = perform();
-    if (when === 'after') throw new Killed(label);
-    return result;
-  }
-
-  /** A violation inside a call must not be taken for the call's own failure. */
-  #checked<T>(perform: () => T): T {
-    try {
-      return perform();
-    } catch (error) {
-      if (error instanceof Violation) this.#broken ??= error;
-      throw error;
-    }
-  }
-
-  #gate(operator: Operator): Gate {
-    return async (call, perform) => {
-      await Promise.resolve();
-      if (!operator.alive) throw new Killed('dead');
-      this.#calls += 1;
-      return this.#checked(() => {
-        if (this.world.random.chance(0.02)) this.#tick(100);
-        if (!call.changes) return perform();
-        if (call.kind !== 'QuorumRecovery' && call.object?.metadata?.annotations?.['quorumrecovery.io/step'] !== 'InspectPlanning') this.#touched += 1;
-        this.invariants.beforeWrite(call);
-        return this.#around(operator, `${call.verb} ${call.kind} ${call.name}`, perform);
-      });
-    };
-  }
-
-  #etcdGate(operator: Operator): EtcdGate {
-    return async (call, perform) => {
-      await Promise.resolve();
-      if (!operator.alive) throw new Killed('dead');
-      return this.#checked(() => {
-        if (this.world.random.chance(0.02)) this.#tick(100);
-        if (!call.changes) return perform();
-        this.#touched += 1;
-        this.invariants.beforeWrite({verb: 'etcd', kind: 'etcd', name: call.address, detail: call.method});
-        return this.#around(operator, `etcd ${call.method}`, perform);
-      });
-    };
-  }
-
   async #loop(): Promise<Ending> {
     const {world} = this;
-    const begun = world.now;
+    this.#begun = world.now;
     this.#due = world.now;
     let blockedSince: number | undefined;
     let settled = 0;
-    while (world.now - begun < limitMs) {
-      this.#happen(world.now - begun);
-      if (this.#operator?.alive !== true) {
+    while (world.now - this.#begun < limitMs) {
+      this.#happen(world.now - this.#begun);
+      if (this.#operators.current?.alive !== true || this.#operators.current.deposed) {
         this.#pass(world.random.below(8_000));
         this.#restart();
-        this.#due = world.now;
       }
       this.#deliver();
       if (world.now >= this.#due) await this.#reconcile();
+      await this.#operators.letOthers();
       const {status} = this.invariants;
+      const open = this.#acts.length > 0 || !this.#operators.settled;
       blockedSince = status.phase === 'Blocked' || status.phase === 'Stalled' ? blockedSince ?? world.now : undefined;
-      if (blockedSince !== undefined && world.now - blockedSince > 20_000 && world.now - begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending(begun);
-      if (status.run?.finishedAt !== undefined && this.#options.scenario.watched === (status.run.request !== undefined)) settled += 1;
-      if (settled > 15) return this.#ending(begun);
+      // A disk that the agent refused is looked at again after half a minute.
+      const patience = this.#readyReason() === 'AgentFailed' ? 45_000 : 20_000;
+      if (blockedSince !== undefined && !open && world.now - blockedSince > patience && world.now - this.#begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending();
+      settled = this.#isOver() && !open ? settled + 1 : 0;
+      if (settled > settledSteps) return this.#ending();
       this.#tick(stepMs);
     }
     throw new Violation(`no end after ${limitMs / 60_000} minutes: ${JSON.stringify(this.invariants.status.run?.steps.find((step) => step.state !== 'Done'))} ${this.invariants.status.phase ?? ''}`);
   }
 
+  #readyReason(): string | undefined {
+    return this.invariants.status.conditions?.find((condition) => condition.type === 'Ready')?.reason;
+  }
+
+  /** The run that was asked for has ended, and leaves nothing open; or there is nobody any more who asks for one. */
+  #isOver(): boolean {
+    const {resource, status} = this.invariants;
+    if (resource === undefined) return true;
+    if (status.run?.finishedAt === undefined) return false;
+    // It stays until the members that wait have joined: their claims may be empty.
+    if (resource.metadata.deletionTimestamp !== undefined) return status.run.outcome === 'Degraded';
+    if (this.#options.scenario.retentionMs !== undefined && status.run.outcome === 'Recovered' && (status.kept ?? []).length > 0) return false;
+    return this.#options.scenario.watched === (status.run.request !== undefined) && status.run.outcome !== 'Released';
+  }
+
   #happen(ms: number): void {
-    const {backAfterMs, fates} = this.#options.scenario;
-    if (backAfterMs === undefined || ms < backAfterMs) return;
-    fates.forEach((fate, ordinal) => { if (fate === 'CutOff' || fate === 'Registered again') this.world.reconnect(`node-${ordinal}`); });
+    const {backAfterMs, fates, approvalMs} = this.#options.scenario;
+    if (backAfterMs !== undefined && ms >= backAfterMs) {
+      fates.forEach((fate, ordinal) => { if (fate === 'CutOff' || fate === 'Registered again') this.world.reconnect(`node-${ordinal}`); });
+    }
+    const now = this.#acts.filter(([at]) => at <= ms);
+    this.#acts = this.#acts.filter(([at]) => at > ms);
+    for (const [, act] of now) {
+      this.#trace(`  ${act}`);
+      this.#people.perform(act);
+      this.#soon();
+    }
+    if (approvalMs !== undefined) this.#approve(approvalMs);
+  }
+
+  /** A person reads the plan for a while, and approves what was read; another one is another question. */
+  #approve(afterMs: number): void {
+    const {status, resource} = this.invariants;
+    const hash = status.phase === 'AwaitingApproval' ? status.run?.plan?.hash : undefined;
+    if (hash === undefined || resource?.spec.approvedPlan === hash) this.#asked = undefined;
+    else if (this.#asked?.hash !== hash) this.#asked = {hash, since: this.world.now};
+    else if (this.world.now - this.#asked.since >= afterMs) {
+      this.#trace(`  approve ${hash}`);
+      this.#people.approve(hash);
+      this.#soon();
+    }
+  }
+
+  /** The resource's own event comes. */
+  #soon(): void {
+    this.#due = Math.min(this.#due, this.world.now + this.world.random.below(1_500));
   }
 
   #deliver(): void {
     const {world} = this;
     const due = this.#events.filter((event) => event.due <= world.now);
     this.#events = this.#events.filter((event) => event.due > world.now);
-    for (const {pod} of due) this.#operator?.recoverer.onPod(pod);
+    for (const {pod} of due) this.#operators.current?.recoverer.onPod(pod);
     if (due.length > 0) this.#due = Math.min(this.#due, world.now);
   }
 
   async #reconcile(): Promise<void> {
     const {world} = this;
+    const operators = this.#operators;
     try {
-      const result = await this.#operator?.recoverer.reconcile(key);
+      const result = await operators.reconcile(key);
       this.#due = world.now + (result?.requeueAfterMs ?? 30_000);
     } catch (error) {
-      if (this.#broken) throw this.#broken;
+      if (operators.broken) throw operators.broken;
       const passing = error instanceof Killed || error instanceof ConflictError || isConflict(error) || isEtcdError(error) || error instanceof ApiError;
       if (!passing) throw error;
       this.#trace(`  failed: ${error.message}`);
       this.#due = world.now + 1_000;
     }
-    if (this.#broken) throw this.#broken;
+    if (operators.broken) throw operators.broken;
   }
 
-  #ending(begun: number): Ending {
+  #ending(): Ending {
     const {status} = this.invariants;
     const outcome = status.run?.outcome;
     if (outcome === 'Recovered' || outcome === 'Degraded') this.invariants.atEnd(outcome);
     const ready = status.conditions?.find((condition) => condition.type === 'Ready');
     return {
       outcome, blocked: status.phase === 'Blocked' || status.phase === 'Stalled' ? ready?.reason : undefined, message: ready?.message ?? '',
-      verbs: this.verbs, touched: this.#touched, virtualMs: this.world.now - begun,
+      verbs: this.verbs, touched: this.#operators.touched, virtualMs: this.world.now - this.#begun,
     };
   }
 }

@@ -15,6 +15,12 @@ export interface Change {
   object: Stored;
 }
 
+export interface Expected {
+  uid?: string | undefined;
+  resourceVersion?: string | undefined;
+  verb?: Verb;
+}
+
 export const refuse = (verb: Verb, kind: string, object: string, code: number, reason: string, message: string): ApiError =>
   new ApiError({verb, kind, object, code, reason, message});
 
@@ -100,16 +106,24 @@ export class Store {
 
   /** A change by whoever may: precondition on UID and resourceVersion where they are given. */
   change<K extends Kind>(
-    kind: K, namespace: string | undefined, name: string, mutate: (draft: ObjectOf<K> & Stored) => unknown,
-    expected: {uid?: string | undefined; resourceVersion?: string | undefined; verb?: Verb} = {},
+    kind: K, namespace: string | undefined, name: string, mutate: (draft: ObjectOf<K> & Stored) => unknown, expected: Expected = {},
+  ): ObjectOf<K> {
+    return this.replace(kind, namespace, name, (known) => {
+      const draft = clone(known);
+      return ((mutate(draft) as Stored | undefined) ?? draft) as ObjectOf<K> & Stored;
+    }, expected);
+  }
+
+  /** The same for those who make what is to stand there, from the frozen parts that stay and what is new. */
+  replace<K extends Kind>(
+    kind: K, namespace: string | undefined, name: string, make: (known: ObjectOf<K> & Stored) => ObjectOf<K> & Stored, expected: Expected = {},
   ): ObjectOf<K> {
     const key = `${namespace ?? ''}/${name}`;
     const known = this.#expect(kind, key, name, expected);
-    const draft = clone(known) as ObjectOf<K> & Stored;
-    const changed = (mutate(draft) as Stored | undefined) ?? draft;
-    const metadata = changed.metadata ?? {};
-    metadata.resourceVersion = String(this.#version += 1);
-    if (kind !== 'Pod' && changed.spec !== undefined && JSON.stringify(changed.spec) !== JSON.stringify(known.spec)) {
+    const changed = make(known as ObjectOf<K> & Stored) as Stored;
+    const metadata: V1ObjectMeta = {...changed.metadata, resourceVersion: String(this.#version += 1)};
+    changed.metadata = metadata;
+    if (kind !== 'Pod' && changed.spec !== undefined && changed.spec !== known.spec && JSON.stringify(changed.spec) !== JSON.stringify(known.spec)) {
       metadata.generation = (metadata.generation ?? 1) + 1;
     }
     const over = metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0
@@ -126,11 +140,11 @@ export class Store {
     const grace = kind === 'Pod' ? this.#graceOf(known as V1Pod, options.gracePeriodSeconds) : 0;
     const before = known.metadata?.deletionTimestamp === undefined ? undefined : known.metadata.deletionGracePeriodSeconds ?? 0;
     if (before !== undefined && grace >= before && !(before === 0 && (known.metadata?.finalizers ?? []).length === 0)) return true;
-    const draft = clone(known);
-    const metadata = draft.metadata ?? {};
-    metadata.deletionTimestamp ??= new Date(this.#now() + grace * 1000);
-    metadata.deletionGracePeriodSeconds = grace;
-    metadata.resourceVersion = String(this.#version += 1);
+    const metadata: V1ObjectMeta = {
+      ...known.metadata, deletionTimestamp: known.metadata?.deletionTimestamp ?? new Date(this.#now() + grace * 1000), deletionGracePeriodSeconds: grace,
+      resourceVersion: String(this.#version += 1),
+    };
+    const draft = {...known, metadata};
     const stays = (metadata.finalizers ?? []).length > 0 || grace > 0;
     this.#put(kind, key, draft, stays ? 'MODIFIED' : 'DELETED');
     return true;
@@ -141,7 +155,7 @@ export class Store {
     return asked ?? pod.spec.terminationGracePeriodSeconds ?? 30;
   }
 
-  #expect(kind: Kind, key: string, name: string, {uid, resourceVersion, verb = 'update'}: {uid?: string | undefined; resourceVersion?: string | undefined; verb?: Verb}): Stored {
+  #expect(kind: Kind, key: string, name: string, {uid, resourceVersion, verb = 'update'}: Expected): Stored {
     const known = this.#of(kind).get(key);
     if (known === undefined) throw refuse(verb, kind, name, 404, 'NotFound', `"${name}" not found`);
     if (uid !== undefined && uid !== known.metadata?.uid) {

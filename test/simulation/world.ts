@@ -2,7 +2,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {Arguments} from '../../src/agent/arguments.ts';
 import {marks} from '../../src/api/types.ts';
 import type {QuorumRecovery} from '../../src/api/types.ts';
-import {collectPods, protectClaims, schedule, syncStatefulSet, watchNodes} from './controllers.ts';
+import {collectOrphans, collectPods, protectClaims, schedule, syncStatefulSet, watchNodes} from './controllers.ts';
 import {Etcd} from './etcd.ts';
 import type {Process} from './etcd.ts';
 import type {Disk} from './etcd-data.ts';
@@ -37,6 +37,10 @@ export class World {
   readonly notReadySince = new Map<string, number>();
   readonly liveness: boolean;
   canProvision = true;
+  /** UIDs of pods that a person deleted by force: what Kubernetes promises of at most one is gone with them, and only etcd's own lock is left. */
+  readonly pulled = new Set<string>();
+  /** So many agents are ended between the marker and the tail. */
+  agentsThatEnd = 0;
   now = Date.UTC(2026, 0, 1);
   onAgent: (args: Arguments, disk: Disk, pod: V1Pod) => void = () => undefined;
   readonly #policyLagMs: number;
@@ -130,7 +134,7 @@ export class World {
     if (keep > 0) this.#policyView = this.#policyView.slice(keep);
     const parts: (() => void)[] = [
       () => { syncStatefulSet(this); }, () => { schedule(this); }, () => { protectClaims(this); }, () => { collectPods(this); },
-      () => { watchNodes(this); }, () => { this.etcd.tick(); },
+      () => { watchNodes(this); }, () => { collectOrphans(this); }, () => { this.etcd.tick(); },
       ...[...this.machines.values()].filter((machine) => machine.alive && machine.connected).map((machine) => () => { machine.kubelet.tick(); }),
     ];
     for (const part of this.random.shuffled(parts)) if (this.random.chance(0.85)) part();

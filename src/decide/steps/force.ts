@@ -86,9 +86,11 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
       return behindPlan(observation, survivor.pod, {term: report.inspect.lastEntryTerm, index: report.inspect.index});
     }
     const since = observation.now - endOfAgent(helper);
-    if (since > agentRetryMs && !helper.metadata?.deletionTimestamp) {
+    const going = helper.metadata?.deletionTimestamp !== undefined;
+    // Who deletes the pod wants it tried again at once; its fence would keep it for ever.
+    if (going ? endedByKubelet(helper) : since > agentRetryMs) {
       return {kind: 'act', why: 'looking at the disk again', actions: [{type: 'ReleasePod', pod: helper, force: true}], record: (draft) => {
-        if (draft.run?.force === undefined) return;
+        if (draft.run?.force === undefined || turnOf(helper) === undefined) return;
         // Its etcd never started. With the marker spent its log may say already that its tail is committed: only a force may start on it.
         if (refusedUntouched(report, runIn(observation).force)) delete draft.run.force.turnGiven;
         else draft.run.force.refused = [...new Set([...(draft.run.force.refused ?? []), attempt])];

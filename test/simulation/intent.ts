@@ -1,0 +1,68 @@
+import type {V1Pod} from '@kubernetes/client-node';
+import {pruneStep} from '../../src/api/progress.ts';
+import {marks} from '../../src/api/types.ts';
+import type {QuorumRecoveryStatus} from '../../src/api/types.ts';
+import type {Kind, Verb} from '../../src/kubernetes/kinds.ts';
+import type {World} from './world.ts';
+
+export interface Write {
+  verb: Verb | 'etcd';
+  kind: Kind | 'etcd';
+  name: string;
+  object?: V1Pod | undefined;
+  detail?: string;
+}
+
+const nameOf = ({verb, kind, name}: Write) => `${verb} ${kind} ${name}`;
+
+/** Steps in which a change may happen; undefined: in any. */
+function stepsFor({verb, kind, name, object}: Write, {run}: QuorumRecoveryStatus): string[] | undefined {
+  if (kind === 'etcd') return undefined;
+  const helper = object?.metadata?.annotations?.[marks.step];
+  const joins = [...run?.steps ?? []].map((step) => step.name).filter((step) => step.startsWith('Join '));
+  if (kind !== 'Pod') return ['EndForce', 'StartSurvivor', 'Decommission', ...joins];
+  switch (helper) {
+    case 'Force': return ['Stop', 'Force', 'EndForce', 'StartSurvivor', 'Release', 'LetGo'];
+    case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
+    case 'InspectHeld': return ['Inspect', ...joins, 'Release', 'LetGo'];
+    case 'Decommission': return ['Decommission', 'Release'];
+    case undefined: default: break;
+  }
+  if (verb === 'create') return object?.metadata?.annotations?.[marks.cluster] === undefined ? undefined : ['EndForce', 'StartSurvivor', 'Decommission', ...joins];
+  const survivors = name === run?.plan?.survivor ? ['Force', 'EndForce'] : ['EndForce'];
+  return ['Stop', ...survivors, 'StartSurvivor', 'Decommission', 'RestartProof', 'LetGo', ...joins];
+}
+
+/** A pod of the set is only touched when its name is held, when it serves already, or when it is let go. */
+function heldFirst({verb, name, object}: Write, {run, heldPods = []}: QuorumRecoveryStatus): string | undefined {
+  if (object?.metadata?.annotations?.[marks.step] !== undefined || run?.aborted !== undefined) return undefined;
+  if (verb === 'delete' && !heldPods.includes(name) && run?.restart?.pod !== name) return `pod ${name} is deleted and its name is not held`;
+  return undefined;
+}
+
+/** Invariant 1: what is missing in the stored status for a change that is about to be made; undefined: its intent is there. */
+export function missingIntent(world: World, status: QuorumRecoveryStatus, write: Write): string | undefined {
+  if (write.kind === 'QuorumRecovery') return undefined;
+  const {run} = status;
+  const what = nameOf(write);
+  const mark = (name: string) => write.object?.metadata?.annotations?.[name];
+  // What a dead operator's call made after the end of its run is taken away: nothing is intended with it.
+  if (run?.finishedAt !== undefined && mark(marks.step) !== undefined && mark(marks.run) === run.id && write.verb !== 'create') return undefined;
+  if (mark(marks.step) === pruneStep) {
+    // What is to be taken away stands in the status until it is.
+    const due = write.verb !== 'create' || status.kept?.some((kept) => kept.run === mark(marks.run) && kept.pod === mark(marks.pod));
+    return due === true ? undefined : `${what}, and nothing of ${mark(marks.run) ?? ''} is kept by the status`;
+  }
+  if (run === undefined || run.finishedAt !== undefined) return `${what} with no run in flight in the status`;
+  const running = run.steps.filter((step) => step.state === 'Running' || step.state === 'Deferred').map((step) => step.name);
+  if (run.aborted === undefined && running.length === 0) return `${what}, but no step of ${run.id} is running in the status`;
+  const allowed = stepsFor(write, status);
+  const steps = run.aborted ? [...running, 'LetGo'] : running;
+  if (allowed !== undefined && !allowed.some((name) => steps.includes(name))) return `${what} in step ${running.join(', ')}; it belongs to ${allowed.join(', ')}`;
+  if (write.verb === 'delete' && write.kind === 'PersistentVolumeClaim') {
+    const uids = (run.joins ?? []).flatMap((join) => join.replacedClaims ?? []);
+    const uid = world.store.get('PersistentVolumeClaim', 'db', write.name)?.metadata?.uid ?? '';
+    if (!uids.includes(uid)) return `claim ${write.name} is deleted and its UID is not in the status`;
+  }
+  return write.kind === 'Pod' && write.verb !== 'create' ? heldFirst(write, status) : undefined;
+}
