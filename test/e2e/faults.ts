@@ -67,12 +67,11 @@ export async function forcedStart(scenario: Scenario): Promise<V1Pod> {
     if (pod === undefined) return undefined;
     signalPod(pod, '--force-new-cluster', 'SIGCONT');
     return pod;
-  }, {seconds: 60, every: 10});
+  }, {seconds: 180, every: 10});
 }
 
 /** The first agent of this step, stopped where it is before it has done its work. */
 export async function stoppedAgent(scenario: Scenario, step: string): Promise<V1Pod> {
-  const seconds = 90;
   return await until(`an agent of the step ${step}`, async () => {
     const pods = await scenario.kube.list('pods', scenario.namespace, `${marks.helper}=Agent`);
     return pods.find((pod) => {
@@ -80,7 +79,7 @@ export async function stoppedAgent(scenario: Scenario, step: string): Promise<V1
       for (const pid of pids) process.kill(pid, 'SIGSTOP');
       return pids.length > 0;
     });
-  }, {seconds, every: 5});
+  }, {seconds: 180, every: 5});
 }
 
 /** A claim's directory on its node, by its name there. */

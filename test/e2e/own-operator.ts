@@ -9,7 +9,7 @@ import type {Scenario} from './scenario.ts';
 export const ownNamespaces = (namespace: string): string[] => [namespace, `${namespace}-b`, `${namespace}-c`];
 
 /** Whoever follows a killed leader waits this long: shorter than the default, since it is done again and again. */
-const leaderElection = {leaseDurationSeconds: 6, renewDeadlineSeconds: 4, retryPeriodSeconds: 1};
+const leaderElection = {leaseDurationSeconds: 10, renewDeadlineSeconds: 8, retryPeriodSeconds: 1};
 
 function installationOf(scenario: Scenario): Installation {
   const {operatorNamespace} = scenario.environment;

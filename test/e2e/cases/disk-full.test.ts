@@ -32,11 +32,12 @@ const fill = (left: number): string => `fallocate -l $(( $(df --output=avail -B1
 /** As soon as the first file of the copy is there its agent is stopped, nearly all that is left is taken, and it goes on into the full disk. */
 async function fillDuringCopy(scenario: Scenario, node: string): Promise<void> {
   const copy = `${volumes}/${await directoryOf(scenario, `data-${survivor}`)}/.quorumrecovery/*/copy.tmp/*`;
+  // The pattern must not find the script itself.
   await labOf(scenario).onNode(node, `
     until compgen -G '${copy}' >/dev/null; do [ $SECONDS -lt 120 ]; done
-    pkill -STOP -f agent/main.js
+    pkill -STOP -f '[a]gent/main.js'
     ${fill(64 << 10)}
-    pkill -CONT -f agent/main.js`);
+    pkill -CONT -f '[a]gent/main.js'`);
 }
 
 /** It says that there is no room and how much is missing, and has changed nothing; and goes on once there is some. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {closeSync, fsyncSync, ftruncateSync, openSync, statSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {recordType} from '../../../src/etcd/wal/messages.ts';
+import {decodeEntry, recordType} from '../../../src/etcd/wal/messages.ts';
 import {readWal} from '../../../src/etcd/wal/wal.ts';
 import type {WalSummary} from '../../../src/etcd/wal/wal.ts';
 import {readRecords} from '../../../src/etcd/wal/records.ts';
@@ -20,41 +20,46 @@ function summaryOf(wal: string): WalSummary {
   return found;
 }
 
-/** Where the log's last entry ends: what follows are hard states, each telling more of what is committed. */
-function endOfLastEntry(wal: string): number {
+/** Where the record of this entry ends, and the data of the entries after it. */
+function entriesAfter(wal: string, index: number): {end: number; later: Buffer[]} {
   const segments = segmentNames(wal).map((name) => openSegment(wal, name));
   try {
     let end = 0;
-    for (const record of readRecords(segments)) if (record.type === recordType.entry) end = record.end;
-    return end;
+    const later: Buffer[] = [];
+    for (const record of readRecords(segments)) {
+      if (record.type !== recordType.entry) continue;
+      if (decodeEntry(record.data).index <= index) end = record.end;
+      else later.push(Buffer.from(record.data));
+    }
+    return {end, later};
   } finally {
     for (const segment of segments) segment.close();
   }
 }
 
 /**
- * What is left of a member that was elected and lost its power before anybody answered. Its word that the last entry is committed was not
- * synced yet, which etcd never does for a hard state that says nothing else; and its new term's own entry is in its log.
+ * What is left of a member that was elected and lost its power before anybody answered. It has all its entries, but its word that this one
+ * is committed was not synced yet, which etcd never does for a hard state that says nothing else; and its new term's own entry is in its log.
  */
-function electedAndLost(wal: string): WalSummary {
-  const before = summaryOf(wal);
-  assert.equal(before.hardState.commit, before.index, 'the last entry was not committed yet');
+function electedAndLost(wal: string, committed: number): WalSummary {
   const path = join(wal, segmentNames(wal).at(-1) ?? '');
   const {size} = statSync(path);
+  const {end: cut, later} = entriesAfter(wal, committed);
   const file = openSync(path, 'r+');
   try {
-    const cut = (end: number): void => {
-      ftruncateSync(file, end);
-      ftruncateSync(file, size);
-    };
-    cut(endOfLastEntry(wal));
+    ftruncateSync(file, cut);
+    ftruncateSync(file, size);
     const {end, index, lastEntryTerm, metadata, hardState} = summaryOf(wal);
-    assert.ok(hardState.commit < index, `commit ${hardState.commit}, index ${index}`);
-    const term = lastEntryTerm + 1;
-    const entry = Buffer.concat([field(1, 0), field(2, term), field(3, index + 1)]);
+    assert.ok(index === committed && hardState.commit < committed, `commit ${hardState.commit}, index ${index}, of ${committed}`);
+    const term = Math.max(lastEntryTerm, ...later.map((data) => decodeEntry(data).term)) + 1;
+    const entry = Buffer.concat([field(1, 0), field(2, term), field(3, index + later.length + 1)]);
     const state = Buffer.concat([field(1, term), field(2, BigInt(`0x${metadata?.memberID ?? '0'}`)), field(3, hardState.commit)]);
-    const crc = slowCrc32c(end.crc, entry);
-    const records = Buffer.concat([frame(recordType.entry, entry, crc), frame(recordType.state, state, slowCrc32c(crc, state))]);
+    let {crc} = end;
+    const frames = [...[...later, entry].map((data) => [recordType.entry, data] as const), [recordType.state, state] as const].map(([type, data]) => {
+      crc = slowCrc32c(crc, data);
+      return frame(type, data, crc);
+    });
+    const records = Buffer.concat(frames);
     writeSync(file, records, 0, records.length, end.position.offset);
     fsyncSync(file);
   } finally {
@@ -78,7 +83,10 @@ describe('Of two members that are left of five, one knows more as committed and 
     });
     await delay(1_000);
     const logs = new Map<string, WalSummary>();
-    await powerFailure(scenario, survivors, ['etcd-1', 'etcd-2', 'etcd-4'], (pod, wal) => { logs.set(pod, pod === 'etcd-3' ? electedAndLost(wal) : summaryOf(wal)); });
+    await powerFailure(scenario, survivors, ['etcd-1', 'etcd-2', 'etcd-4'], (pod, wal) => {
+      const known = logs.get('etcd-0')?.hardState.commit;
+      logs.set(pod, known === undefined ? summaryOf(wal) : electedAndLost(wal, known));
+    });
     const [lower, later] = [logs.get('etcd-0'), logs.get('etcd-3')];
     assert.ok(lower && later);
     assert.ok(later.lastEntryTerm > lower.lastEntryTerm && later.hardState.commit < lower.hardState.commit && later.index > lower.hardState.commit);

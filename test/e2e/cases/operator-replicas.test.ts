@@ -19,7 +19,7 @@ describe('Two replicas of the operator', () => {
     await until('the phase Rejoining', async () => {
       const {status} = await recovery(scenario);
       return status?.phase === 'Rejoining' ? true : new Missing(status?.phase ?? '');
-    }, {seconds: 120, every: 20});
+    }, {seconds: 240, every: 20});
     killOperator(first);
     await untilComplete(scenario, 'Recovered');
     assert.notEqual((await leader(scenario)).metadata?.name, first.metadata?.name, 'the killed leader leads again');
