@@ -13,6 +13,8 @@ export type Action =
   | {type: 'ReleasePod'; pod: V1Pod; force: boolean}
   | {type: 'CreatePod'; pod: V1Pod}
   | {type: 'DeletePod'; pod: V1Pod}
+  /** The agent that snapshots a member that runs; `of`: the member's pod. */
+  | {type: 'TakeSnapshot'; of: string; pod: V1Pod}
   /** A pod that no kubelet has a part in makes room for another of its name. */
   | {type: 'ReplacePod'; pod: V1Pod; by: V1Pod}
   /** What the agent in that pod waits for. */

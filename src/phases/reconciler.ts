@@ -184,6 +184,7 @@ export class Recoverer {
         decision.record?.(status);
         if (run.aborted) {
           markEnded(run, name, 'Done', decision.message, observation.now);
+          status.kept = keptBy(observation);
           finishRun(status, 'Released', observation.now);
           return {base: await this.#write(base, status, {at: 'watching'}), draft: status, requeueMs: undefined};
         }

@@ -95,7 +95,14 @@ function prepareJoin(args: Arguments, disk: Disk): AgentReport {
   return {ok: true, command: 'prepare-join', run: args.run, member, start: own ? 'Restart' : 'Join', moved: moved(disk)};
 }
 
-function run(args: Arguments, disk: Disk): AgentReport {
+/** What a member that serves gives of what it has applied. */
+function snapshot(args: Arguments, disk: Disk, serves: boolean): AgentReport {
+  if (!serves || disk.member.is !== 'data') return refuse(args, 'EtcdUnreachable', 'the etcd cannot be read from');
+  const {revision, applied} = disk.member.data;
+  return {ok: true, command: 'snapshot', run: args.run, path: `.quorumrecovery/${args.run}/snapshot.db`, bytes: 20_512, sha256: '00', revision, consistentIndex: applied, already: false, milliseconds: 1};
+}
+
+function run(args: Arguments, disk: Disk, serves: boolean): AgentReport {
   switch (args.command) {
     case 'inspect': return {ok: true, command: 'inspect', run: args.run, ...inspectFacts(disk)};
     case 'set-aside': {
@@ -104,16 +111,17 @@ function run(args: Arguments, disk: Disk): AgentReport {
     }
     case 'prepare-join': return prepareJoin(args, disk);
     case 'prepare-force': return prepareForce(args, disk);
+    case 'snapshot': return snapshot(args, disk, serves);
     case 'copy': case 'spend': case 'seal': case 'restore-copy': case 'prune': return refuse(args, 'BadUsage', 'the operator does not use it');
   }
 }
 
 /** The volume agent: its own parser of the command line, the effect of each command on the disk, its report. */
-export function runAgent(argv: readonly string[], disk: Disk, inUse: boolean): {report: AgentReport; args: Arguments | undefined} {
+export function runAgent(argv: readonly string[], disk: Disk, {inUse, serves}: {inUse: boolean; serves: boolean}): {report: AgentReport; args: Arguments | undefined} {
   try {
     const args = parseArguments(argv);
-    if (inUse && args.command !== 'inspect') refuse(args, 'DataInUse', 'an etcd holds the lock of the backend');
-    return {args, report: run(args, disk)};
+    if (inUse && args.command !== 'inspect' && args.command !== 'snapshot') refuse(args, 'DataInUse', 'an etcd holds the lock of the backend');
+    return {args, report: run(args, disk, serves)};
   } catch (error) {
     if (error instanceof Refused) return {args: undefined, report: error.report};
     return {args: undefined, report: {ok: false, command: 'inspect', reason: 'BadUsage', message: (error as Error).message}};

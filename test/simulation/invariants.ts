@@ -135,7 +135,8 @@ export class Invariants {
   }
 
   #agent(args: Arguments, disk: Disk, pod: V1Pod): void {
-    if (args.command === 'inspect') return;
+    // Neither changes the data: a snapshot is what the etcd that runs says itself.
+    if (args.command === 'inspect' || args.command === 'snapshot') return;
     const user = [...this.#world.etcd.processes].find((process) => process.disk === disk);
     if (user) this.#fail(`invariant 2: ${args.command} in ${pod.metadata?.name ?? ''} while ${user.podName} runs on the disk`);
   }
@@ -176,6 +177,7 @@ export class Invariants {
       case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
       case 'InspectHeld': return ['Inspect', ...joins, 'Release', 'LetGo'];
       case 'Decommission': return ['Decommission', 'Release'];
+      case 'Snapshot': return ['Hold', 'Stop', 'Release', 'LetGo'];
       case undefined: default: break;
     }
     if (verb === 'create') return object?.metadata?.annotations?.[marks.cluster] === undefined ? undefined : ['EndForce', 'StartSurvivor', 'Decommission', ...joins];

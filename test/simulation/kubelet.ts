@@ -115,8 +115,8 @@ export class Kubelet {
     }
     const at = words.indexOf('--turn');
     const args = at < 0 ? words : [...words.slice(0, at), ...words.slice(at + 2), ...(words[0] === 'prepare-join' ? ['--member', turn ?? ''] : [])];
-    const inUse = [...this.#world.etcd.processes].some((process) => process.disk === disk);
-    const {report, args: parsed} = runAgent(args, disk, inUse);
+    const users = [...this.#world.etcd.processes].filter((process) => process.disk === disk);
+    const {report, args: parsed} = runAgent(args, disk, {inUse: users.length > 0, serves: users.some((process) => process.serving)});
     if (parsed) this.#world.onAgent(parsed, disk, pod);
     this.#ended(sandbox, report.ok ? 'Completed' : 'Error', report.ok ? 0 : 1, JSON.stringify(report));
     if (report.ok) {
