@@ -95,6 +95,10 @@ export const offlineSchema = z.object({
   members: z.array(namedMemberSchema).optional(),
   readAt: time.optional(),
   unfit: text.optional().describe('Why no cluster can start from this data.'),
+  etcdutl: z.object({
+    keys: count.optional().describe('From etcd 3.6 on the keys that are there; before it counts every entry of the file.'), hash: text.optional(), revision: count.optional(), totalSize: count.optional(),
+    broken: text.optional(), missing: text.optional().describe('Why there is nothing from it.'),
+  }).optional().describe('What the etcdutl of the cluster\'s own image says of the whole database, or of its copy.'),
   message: text.optional(),
 }).describe('What the volume agent read from a member\'s disk.');
 

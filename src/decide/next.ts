@@ -5,6 +5,7 @@ import {act, blocked, done, stalled} from './decision.ts';
 import {podOfJoinStep} from './plan.ts';
 import {decommission} from './steps/decommission.ts';
 import {endForce, force} from './steps/force.ts';
+import {readCopy} from './steps/etcdutl.ts';
 import {forceMayHaveBegun, withHelper} from './steps/forceHelper.ts';
 import {hold} from './steps/hold.ts';
 import {inspect} from './steps/inspect.ts';
@@ -87,7 +88,7 @@ function makeAgain(observation: Observation): Decision | undefined {
 /** What later steps need and nothing speaks against now: a wait is time to make it. */
 function meanwhile(observation: Observation, step: string, decision: Decision): Decision {
   if (step === 'Stop') return withHelper(observation, decision);
-  return (decision.kind === 'wait' ? prepareJoins(observation, step) : undefined) ?? decision;
+  return (decision.kind === 'wait' ? prepareJoins(observation, step) ?? readCopy(observation) : undefined) ?? decision;
 }
 
 /** The set that the plan was made for is not there any more: nothing is done to another one. */

@@ -293,7 +293,7 @@ const hasFinalizer = (resource: QuorumRecovery) => (resource.metadata.finalizers
 const deferredSteps = (status: QuorumRecoveryStatus) => (status.run?.steps ?? []).filter((step) => step.state === 'Deferred').map((step) => step.name);
 
 /** Proofs by trying: a dry run, or a check of an etcd whose only write is the probe key. */
-const asksOnly = ({type}: Action) => type === 'DryRunPods' || type === 'ProveHold' || type === 'CheckForced' || type === 'ProveWrite' || type === 'VerifyMembers';
+const asksOnly = ({type}: Action) => type === 'DryRunPods' || type === 'ReadEtcdutl' || type === 'ProveHold' || type === 'CheckForced' || type === 'ProveWrite' || type === 'VerifyMembers';
 
 const isRunning = ({status}: QuorumRecovery, step: string) => status?.run?.steps.find((candidate) => candidate.name === step)?.state === 'Running';
 

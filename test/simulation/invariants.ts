@@ -177,6 +177,7 @@ export class Invariants {
       case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
       case 'InspectHeld': return ['Inspect', ...joins, 'Release', 'LetGo'];
       case 'Decommission': return ['Decommission', 'Release'];
+      case 'ReadCopy': return ['Decommission', ...joins, 'RestartProof', 'Verify', 'Release'];
       case 'Snapshot': return ['Hold', 'Stop', 'Release', 'LetGo'];
       case undefined: default: break;
     }

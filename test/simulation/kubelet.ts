@@ -1,5 +1,6 @@
 import type {V1Container, V1ContainerStatus, V1Pod} from '@kubernetes/client-node';
 import {readLaunch} from '../../src/etcd/launch/launch.ts';
+import {etcdutlContainer} from '../../src/kubernetes/etcdutlPod.ts';
 import {marks} from '../../src/api/types.ts';
 import {runAgent} from './agent.ts';
 import {StartFailed} from './etcd.ts';
@@ -100,6 +101,7 @@ export class Kubelet {
     const container = containers[sandbox.next];
     if (container === undefined || this.#world.now < sandbox.retryAt || sandbox.process !== undefined) return;
     if (container.name === agentName) this.#agent(sandbox, container);
+    else if (container.name === etcdutlContainer) this.#etcdutl(sandbox);
     else this.#etcd(sandbox, container);
   }
 
@@ -127,6 +129,14 @@ export class Kubelet {
     } else {
       this.#backOff(sandbox);
     }
+  }
+
+  /** It ends well or, where the image has none, is never started. */
+  #etcdutl(sandbox: Sandbox): void {
+    const there = this.#world.random.chance(0.9);
+    this.#ended(sandbox, there ? 'Completed' : 'StartError', there ? 0 : 128, '');
+    sandbox.next += 1;
+    sandbox.over = sandbox.next >= sandbox.statuses.length;
   }
 
   #waits(sandbox: Sandbox): void {

@@ -5,6 +5,7 @@ import type {Action, Decision} from '../decision.ts';
 import {endedByKubelet} from '../processes.ts';
 import {act, done, wait} from '../decision.ts';
 import {keepHeld} from './defer.ts';
+import {copyIsRead} from './etcdutl.ts';
 import {runIn, sourceOf, survivorOf} from './common.ts';
 
 const deferredPods = (observation: Observation) =>
@@ -28,6 +29,8 @@ export function release(observation: Observation): Decision {
   const deferred = deferredPods(observation);
   const held = observation.status.heldPods ?? [];
   const keep = deferred.map((pod) => keepHeld(observation, pod)).filter((action) => action !== undefined);
+  const reading = copyIsRead(observation);
+  if (reading) return reading;
   const actions = [...leftHelpers(observation), ...keep];
   if (actions.length > 0) return act('taking away what the run no longer needs', ...actions);
   if (observation.helpers.length > 0) return wait('helper pods are going', 200);

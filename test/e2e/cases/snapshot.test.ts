@@ -10,6 +10,7 @@ import type {EtcdOptions} from '../etcd.ts';
 import {directoryOf, labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
 import {applyRecovery, untilComplete} from '../recovery.ts';
 import type {SpecInput} from '../recovery.ts';
+import {seedCount} from '../scenario.ts';
 import type {Scenario} from '../scenario.ts';
 
 /** What etcdutl says of a snapshot: it reads it whole, and checks it page by page. */
@@ -42,6 +43,9 @@ async function snapshotted(scenario: Scenario, survivor: string, {etcd = {}, spe
   } finally {
     rmSync(scratch, {recursive: true});
   }
+  // What etcdutl read in the copy, once the survivor served: the same keys, with the tail that the force kept.
+  const read = ended.status?.run?.offline?.find(({pod}) => pod === survivor)?.etcdutl;
+  assert.ok((read?.keys ?? 0) >= seedCount && (read?.totalSize ?? 0) > 0 && /^[0-9a-f]+$/.test(read?.hash ?? ''), JSON.stringify(read));
   await recovered(scenario, await scenario.stopWriter(), loss);
 }
 
