@@ -33,9 +33,17 @@ export interface Arguments {
    * leader counts too, because a leader begins with an entry of its term; one without a leader does not, nor do votes and hard states.
    */
   laterEntryTerm?: number;
+  /** Where the member that runs on the volume serves clients: http://host:port or https://host:port. */
+  endpoint?: string;
+  /** The name in its certificate, where that is not the endpoint's host. */
+  serverName?: string;
+  /** Directory with ca.crt, tls.crt and tls.key. */
+  tls?: string;
+  /** Seconds that it may take. */
+  within?: number;
 }
 
-const commands: readonly AgentCommand[] = ['inspect', 'copy', 'spend', 'seal', 'set-aside', 'prepare-join', 'prepare-force', 'restore-copy', 'prune'];
+const commands: readonly AgentCommand[] = ['inspect', 'copy', 'spend', 'seal', 'set-aside', 'prepare-join', 'prepare-force', 'restore-copy', 'prune', 'snapshot'];
 
 const flags = {
   root: {type: 'string'},
@@ -55,6 +63,10 @@ const flags = {
   copy: {type: 'boolean'},
   'commit-tail': {type: 'boolean'},
   'later-entry-term': {type: 'string'},
+  endpoint: {type: 'string'},
+  'server-name': {type: 'string'},
+  tls: {type: 'string'},
+  within: {type: 'string'},
 } as const;
 
 type Flag = keyof typeof flags;
@@ -73,6 +85,7 @@ const rules: Record<AgentCommand, {needs: readonly Flag[]; takes: readonly Flag[
   },
   'restore-copy': {needs: ['data-dir'], takes: ['attempt']},
   prune: {needs: ['data-dir'], takes: ['finished']},
+  snapshot: {needs: ['data-dir', 'endpoint'], takes: ['server-name', 'tls', 'within', 'copy', 'expect-member']},
 };
 
 const memberID = /^[0-9a-f]{1,16}$/;
@@ -88,6 +101,9 @@ const formats: Partial<Record<Flag, {pattern: RegExp; what: string}>> = {
   'expect-term': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft term'},
   'expect-index': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft index'},
   'later-entry-term': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft term'},
+  endpoint: {pattern: /^https?:\/\/[^/?#@]+:[0-9]{1,5}$/, what: 'http://host:port or https://host:port'},
+  'server-name': {pattern: /^[0-9A-Za-z.-]{1,253}$/, what: 'a DNS name'},
+  within: {pattern: /^[1-9][0-9]{0,4}$/, what: 'a number of seconds'},
 };
 
 export function isCommand(word: string | undefined): word is AgentCommand {
@@ -127,6 +143,10 @@ export function parseArguments(argv: readonly string[]): Arguments {
     ...optional('attempt', number(values.attempt)),
     ...optional('pod', text(values.pod)),
     ...optional('laterEntryTerm', number(values['later-entry-term'])),
+    ...optional('endpoint', text(values.endpoint)),
+    ...optional('serverName', text(values['server-name'])),
+    ...optional('tls', pathOf(values, 'tls')),
+    ...optional('within', number(values.within)),
     ...optional('expectMember', text(values['expect-member'])),
     ...optional('expectCluster', text(values['expect-cluster'])),
     ...optional('expectTerm', number(values['expect-term'])),

@@ -163,6 +163,13 @@ function exactBytes(sources: Source[]): number {
   }, 0), reserveBytes);
 }
 
+/** What a copy of the data takes on its volume; files are only read where the simple answer is more than `available`. */
+export function copyNeeds(place: DataPlace, available: number): number {
+  const sources = findSources(place);
+  const needed = neededBytes(sources);
+  return needed <= available ? needed : exactBytes(sources);
+}
+
 function requireSpace(place: DataPlace, sources: Source[], freeOf: (path: string) => number): void {
   const free = freeOf(place.root);
   if (neededBytes(sources) <= free) {

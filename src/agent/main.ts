@@ -9,7 +9,8 @@ import {awaitTurn} from './turn.ts';
 
 // The first process of a container has no default action for signals: without this a waiting agent would sit out its grace period.
 process.once('SIGTERM', () => { process.exit(143); });
-const {report, exitCode} = runAgent(await awaitTurn(process.argv.slice(2)));
+const argv = await awaitTurn(process.argv.slice(2));
+const {report, exitCode} = argv[0] === 'snapshot' ? await (await import('./streaming.ts')).runSnapshot(argv) : runAgent(argv);
 const text = fitReport(report);
 try {
   writeFileSync(process.env.AGENT_REPORT_PATH ?? '/dev/termination-log', text);

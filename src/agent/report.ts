@@ -5,7 +5,7 @@
  * IDs are lower-case hex without 0x, as etcdctl prints them. Indexes, terms and revisions are safe integers. Sizes are bytes.
  */
 
-export type AgentCommand = 'inspect' | 'copy' | 'spend' | 'seal' | 'set-aside' | 'prepare-join' | 'prepare-force' | 'restore-copy' | 'prune';
+export type AgentCommand = 'inspect' | 'copy' | 'spend' | 'seal' | 'set-aside' | 'prepare-join' | 'prepare-force' | 'restore-copy' | 'prune' | 'snapshot';
 
 /** Upper limit of a report in bytes; the kubelet cuts a termination message at 4,096. */
 export const reportLimitBytes = 4_000;
@@ -46,6 +46,12 @@ export type AgentFailureReason =
   | 'BehindPlan'
   /** The WAL's tail removes this very member: an etcd that is forced with it committed panics. */
   | 'TailRemovesMember'
+  /** The etcd to be snapshotted does not answer, or stopped answering. */
+  | 'EtcdUnreachable'
+  /** It answers that it gives no snapshot: it asks for authentication, say. */
+  | 'EtcdRefused'
+  /** What it sent is not whole, or does not match its hash. */
+  | 'SnapshotDamaged'
   /** Something that is not the run's own stands where the command has to write. */
   | 'Conflict'
   /** Anything that the operating system refused: message has call, path and code. */
@@ -327,6 +333,21 @@ export type PruneReport = AgentSuccess<'prune'> & {
   already: boolean;
 };
 
+export interface SnapshotFacts {
+  /** File of the snapshot, relative to the root of the data volume: the database, and its SHA-256 in the last 32 bytes. */
+  path: string;
+  /** Size of the file. */
+  bytes: number;
+  /** SHA-256 of the database, hex: etcd's own and what was received are the same. */
+  sha256: string;
+  revision: number;
+  consistentIndex: number;
+  /** True: a snapshot of this run was there, and was checked again. */
+  already: boolean;
+}
+
+export type SnapshotReport = AgentSuccess<'snapshot'> & SnapshotFacts & {milliseconds: number};
+
 export type AgentSuccessReport =
   | InspectReport
   | CopyReport
@@ -336,7 +357,8 @@ export type AgentSuccessReport =
   | PrepareJoinReport
   | PrepareForceReport
   | RestoreCopyReport
-  | PruneReport;
+  | PruneReport
+  | SnapshotReport;
 
 /** Discriminated by `command` and `ok`. */
 export type AgentReport = AgentSuccessReport | AgentFailure;

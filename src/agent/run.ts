@@ -20,7 +20,8 @@ export interface Outcome {
   exitCode: 0 | 1 | 2;
 }
 
-const commands: Record<AgentCommand, (args: Arguments, onStep?: OnStep) => AgentSuccessReport> = {
+/** Those that only work on the volume; `snapshot` waits for a network: see streaming.ts. */
+const commands: Record<Exclude<AgentCommand, 'snapshot'>, (args: Arguments, onStep?: OnStep) => AgentSuccessReport> = {
   inspect,
   copy,
   spend,
@@ -34,6 +35,9 @@ const commands: Record<AgentCommand, (args: Arguments, onStep?: OnStep) => Agent
 
 /** Runs one command; refusals and failed system calls are thrown. */
 export function runCommand(args: Arguments, onStep?: OnStep): AgentSuccessReport {
+  if (args.command === 'snapshot') {
+    throw new Refusal('BadUsage', 'snapshot is no command of this entry.');
+  }
   return commands[args.command](args, onStep);
 }
 
@@ -42,9 +46,14 @@ export function runAgent(argv: readonly string[]): Outcome {
   try {
     return {report: runCommand(parseArguments(argv)), exitCode: 0};
   } catch (error) {
-    const report = failureReport(argv, error);
-    return {report, exitCode: report.reason === 'BadUsage' ? 2 : 1};
+    return failed(argv, error);
   }
+}
+
+/** What a command that threw is reported as. */
+export function failed(argv: readonly string[], error: unknown): Outcome {
+  const report = failureReport(argv, error);
+  return {report, exitCode: report.reason === 'BadUsage' ? 2 : 1};
 }
 
 function failureReport(argv: readonly string[], error: unknown): AgentFailure {

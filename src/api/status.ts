@@ -104,8 +104,22 @@ export const offlineSchema = z.object({
   members: z.array(namedMemberSchema).optional(),
   readAt: time.optional(),
   unfit: text.optional().describe('Why no cluster can start from this data.'),
+  etcdutl: z.object({
+    keys: count.optional().describe('From etcd 3.6 on the keys that are there; before it counts every entry of the file.'), hash: text.optional(), revision: count.optional(), totalSize: count.optional(),
+    broken: text.optional(), missing: text.optional().describe('Why there is nothing from it.'),
+  }).optional().describe('What the etcdutl of the cluster\'s own image says of the whole database, or of its copy.'),
   message: text.optional(),
 }).describe('What the volume agent read from a member\'s disk.');
+
+const snapshotSchema = z.object({
+  pod: text,
+  path: text.optional().describe('The snapshot, on the volume of the pod\'s data: etcdutl reads it as it is.'),
+  bytes: count.optional(),
+  sha256: text.optional().describe('SHA-256 of the database in it, which etcd sent and the file was compared with.'),
+  revision: count.optional(),
+  takenAt: time.optional(),
+  skipped: text.optional().describe('Why there is no snapshot. The run goes on without: the copy of the disk is made all the same.'),
+}).describe('A member that still ran is snapshotted before it is stopped. With neither path nor skipped it is to be taken.');
 
 const joinSchema = z.object({
   pod: text,
@@ -132,6 +146,7 @@ export const runSchema = z.object({
   steps: z.array(stepSchema),
   identity: z.object({clusterID: text, version: text, members: z.array(namedMemberSchema), source: text}).optional(),
   offline: z.array(offlineSchema).optional(),
+  snapshots: z.array(snapshotSchema).optional(),
   force: z.object({
     attempt: count, pod: text, podUID: text.optional(), revision: count.optional(), discardedEntries: count.optional(), copy: text.optional(),
     refused: z.array(count).optional().describe('Attempts whose agent had spent the marker and then failed: no etcd started in them.'),
@@ -196,6 +211,7 @@ export type Run = z.infer<typeof runSchema>;
 export type Plan = z.infer<typeof planSchema>;
 export type StepRecord = z.infer<typeof stepSchema>;
 export type OfflineFacts = z.infer<typeof offlineSchema>;
+export type SnapshotRecord = z.infer<typeof snapshotSchema>;
 export type JoinRecord = z.infer<typeof joinSchema>;
 export type Kept = z.infer<typeof keptSchema>;
 export type DataLoss = z.infer<typeof dataLossSchema>;

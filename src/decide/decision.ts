@@ -1,6 +1,6 @@
 import type {V1PersistentVolume, V1PersistentVolumeClaim, V1Pod} from '@kubernetes/client-node';
 import type {BlockedReason, StalledReason} from '../api/reasons.ts';
-import type {QuorumRecoveryStatus} from '../api/types.ts';
+import type {OfflineFacts, QuorumRecoveryStatus} from '../api/types.ts';
 import type {VolumeSnapshot} from '../kubernetes/volumeSnapshots.ts';
 
 /** A change of the status: applied to a draft, written by the one status writer. */
@@ -14,6 +14,12 @@ export type Action =
   | {type: 'ReleasePod'; pod: V1Pod; force: boolean}
   | {type: 'CreatePod'; pod: V1Pod}
   | {type: 'DeletePod'; pod: V1Pod}
+  /** The agent that snapshots a member that runs; `of`: the member's pod. */
+  | {type: 'TakeSnapshot'; of: string; pod: V1Pod}
+  /** A pod with etcdutl that the run can do without; what it says is of the disk of the member's pod `of`. */
+  | {type: 'OfferReader'; of: string; pod: V1Pod}
+  /** Reads the output of etcdutl in that pod; `facts`: what the agent beside it said of the disk. */
+  | {type: 'ReadEtcdutl'; of: string; pod: V1Pod; facts?: OfflineFacts}
   /** A pod that no kubelet has a part in makes room for another of its name. */
   | {type: 'ReplacePod'; pod: V1Pod; by: V1Pod}
   /** What the agent in that pod waits for. */

@@ -1,5 +1,5 @@
 import {pruneStep} from '../api/progress.ts';
-import type {Kept, QuorumRecoverySpec, QuorumRecoveryStatus} from '../api/types.ts';
+import type {Kept, Run, QuorumRecoverySpec, QuorumRecoveryStatus} from '../api/types.ts';
 import {marks} from '../api/types.ts';
 import {agentPod} from '../kubernetes/helperPods.ts';
 import {agentReport} from '../observe/agentReport.ts';
@@ -11,13 +11,22 @@ import {sourceOf} from './steps/common.ts';
 /** A prune that failed is tried again after this time, ms: the volume was busy, or its node away. */
 const retryMs = 10 * 60_000;
 
+/** Pods on whose volumes a run has left something: all of them once the force has begun, before it those that were snapshotted. */
+function keepers({force, snapshots = [], steps}: Run, all: string[]): string[] {
+  if (force?.podUID !== undefined) return all;
+  const begun = steps.some(({name, startedAt}) => name === 'Hold' && startedAt !== undefined);
+  return begun ? snapshots.map(({pod}) => pod) : [];
+}
+
 /** What runs have left on the volumes of the set, with what this one leaves, for as long as the spec says. */
 export function keptBy({status, ordinals, spec, now}: Observation): Kept[] {
   const {run} = status;
-  if (run?.force?.podUID === undefined) return snapshotsKept(status, spec, now);
+  const known = snapshotsKept(status, spec, now);
+  if (run === undefined) return known;
+  const pods = keepers(run, ordinals.map(({pod}) => pod));
   const until = new Date(now + durationMs(spec.preserve.retention)).toISOString();
   // A run that goes on after its end keeps what it had, for as long as from its last end on.
-  return [...snapshotsKept(status, spec, now), ...ordinals.flatMap(({pod, data}) => {
+  return [...known, ...ordinals.filter(({pod}) => pods.includes(pod)).flatMap(({pod, data}) => {
     const claimUID = data?.object?.metadata?.uid;
     return claimUID === undefined ? [] : [{run: run.id, pod, claimUID, until}];
   })];

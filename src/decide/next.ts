@@ -6,6 +6,7 @@ import {setIsGoing} from './interrupt.ts';
 import {podOfJoinStep} from './plan.ts';
 import {decommission} from './steps/decommission.ts';
 import {endForce, force} from './steps/force.ts';
+import {readCopy} from './steps/etcdutl.ts';
 import {forceMayHaveBegun, withHelper} from './steps/forceHelper.ts';
 import {hold} from './steps/hold.ts';
 import {inspect} from './steps/inspect.ts';
@@ -93,7 +94,7 @@ function makeAgain(observation: Observation): Decision | undefined {
 /** What later steps need and nothing speaks against now: a wait is time to make it. */
 function meanwhile(observation: Observation, step: string, decision: Decision): Decision {
   if (step === 'Stop') return withHelper(observation, decision);
-  return (decision.kind === 'wait' ? prepareJoins(observation, step) : undefined) ?? decision;
+  return (decision.kind === 'wait' ? prepareJoins(observation, step) ?? readCopy(observation) : undefined) ?? decision;
 }
 
 /**

@@ -6,6 +6,7 @@ import {probePeer} from '../etcd/peer.ts';
 import {MemberPool} from '../etcd/pool.ts';
 import type {ConnectMember, EtcdEndpoint, EtcdMember} from '../etcd/types.ts';
 import {isGated} from '../kubernetes/ownPods.ts';
+import {clientAddress, urlOf} from './address.ts';
 import type {Credentials} from './credentials.ts';
 import type {Observation, OrdinalView, Probe} from './observation.ts';
 import {isLaunch} from './observation.ts';
@@ -15,16 +16,12 @@ const probeDeadlineMs = 1_000;
 /** Deadline of an act or a proof, ms. */
 const actDeadlineMs = 3_000;
 
-const urlOf = (texts: readonly string[]) => texts.map((text) => URL.parse(text)).find((url) => url !== null && !/^(127\.|localhost|\[::1\])/.test(url.hostname));
-
-const portOf = (texts: readonly string[], fallback: number) => Number(urlOf(texts)?.port || fallback);
-
 /** Where a pod's etcd serves clients: its IP and port; over TLS under the name that it advertises, which its certificate carries. */
 export function endpointOf(pod: V1Pod, launch: Launch, credentials: Credentials): EtcdEndpoint {
-  const serverName = urlOf(launch.advertiseClientURLs)?.hostname;
+  const {port, serverName} = clientAddress(launch);
   return {
     address: pod.status?.podIP ?? '',
-    port: portOf(launch.listenClientURLs, 2379),
+    port,
     ...(launch.clientTLS && {tls: {...credentials.tls, ...(serverName !== undefined && {serverName})}}),
     ...(credentials.auth && {auth: credentials.auth}),
   };

@@ -6,9 +6,11 @@ import {again, refused} from './context.ts';
 import {checkForced, proveWrite} from './forcing.ts';
 import {giveTurn, proveHold, releasePod, replacePod, stopPod, ungatePod} from './holding.ts';
 import {createClaim, createPod, deleteClaim, deletePod, dryRunPods, retainVolume} from './objects.ts';
+import {offerReader, readEtcdutl} from './reading.ts';
 import {addLearner, promoteLearner, removeMember, removeProbeKey} from './rejoining.ts';
-import {createVolumeSnapshot, deleteVolumeSnapshot} from './snapshotting.ts';
+import {takeSnapshot} from './snapshotting.ts';
 import {verifyMembers} from './verifying.ts';
+import {createVolumeSnapshot, deleteVolumeSnapshot} from './volumeSnapshots.ts';
 
 /** Does one action. Errors of the API server and of etcd that a repeat cannot mend are thrown; the reconcile reports them. */
 export async function perform(acting: Acting, action: Action): Promise<Outcome> {
@@ -29,6 +31,9 @@ async function begin(acting: Acting, action: Action): Promise<Outcome> {
     case 'ReleasePod': return await releasePod(acting, action.pod, action.force);
     case 'CreatePod': return await createPod(acting, action.pod);
     case 'DeletePod': return await deletePod(acting, action.pod);
+    case 'TakeSnapshot': return await takeSnapshot(acting, action.of, action.pod);
+    case 'OfferReader': return await offerReader(acting, action.pod, action.of);
+    case 'ReadEtcdutl': return await readEtcdutl(acting, action.pod, action.of, action.facts);
     case 'ReplacePod': return await replacePod(acting, action.pod, action.by);
     case 'GiveTurn': return await giveTurn(acting, action.pod, action.turn);
     case 'UngatePod': return await ungatePod(acting, action.pod);

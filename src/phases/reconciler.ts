@@ -240,6 +240,7 @@ export class Recoverer {
         decision.record?.(status);
         if (run.aborted) {
           markEnded(run, name, 'Done', decision.message, observation.now);
+          status.kept = keptBy(observation);
           finishRun(status, 'Released', observation.now);
           return {base: await this.#write(base, status, {at: 'watching'}), draft: status, requeueMs: undefined};
         }
@@ -361,7 +362,7 @@ const hasFinalizer = (resource: QuorumRecovery) => (resource.metadata.finalizers
 const deferredSteps = (status: QuorumRecoveryStatus) => (status.run?.steps ?? []).filter((step) => step.state === 'Deferred').map((step) => step.name);
 
 /** Proofs by trying: a dry run, or a check of an etcd whose only write is the probe key. */
-const asksOnly = ({type}: Action) => type === 'DryRunPods' || type === 'ProveHold' || type === 'CheckForced' || type === 'ProveWrite' || type === 'VerifyMembers';
+const asksOnly = ({type}: Action) => type === 'DryRunPods' || type === 'ReadEtcdutl' || type === 'ProveHold' || type === 'CheckForced' || type === 'ProveWrite' || type === 'VerifyMembers';
 
 const isRunning = ({status}: QuorumRecovery, step: string) => status?.run?.steps.find((candidate) => candidate.name === step)?.state === 'Running';
 

@@ -65,7 +65,20 @@ function prune(args: Arguments, disk: Disk): AgentReport {
   return {ok: true, command: 'prune', run: args.run, runs: [{run: args.run, files: 3, bytes: 20_480, already}], files: 3, bytes: 20_480, already};
 }
 
-function run(args: Arguments, disk: Disk, ends: () => boolean): AgentReport {
+/** What a member that serves gives of what it has applied. */
+function snapshot(args: Arguments, disk: Disk, serves: boolean): AgentReport {
+  if (!serves || disk.member.is !== 'data') return refuse(args, 'EtcdUnreachable', 'the etcd cannot be read from');
+  const {revision, applied} = disk.member.data;
+  return {ok: true, command: 'snapshot', run: args.run, path: `.quorumrecovery/${args.run}/snapshot.db`, bytes: 20_512, sha256: '00', revision, consistentIndex: applied, already: false, milliseconds: 1};
+}
+
+/** How the disk is used while the agent runs: by an etcd that holds its lock, and by one that answers. */
+export interface Use {
+  inUse: boolean;
+  serves: boolean;
+}
+
+function run(args: Arguments, disk: Disk, serves: boolean, ends: () => boolean): AgentReport {
   switch (args.command) {
     case 'inspect': return {ok: true, command: 'inspect', run: args.run, ...inspectFacts(disk)};
     case 'set-aside': {
@@ -75,6 +88,7 @@ function run(args: Arguments, disk: Disk, ends: () => boolean): AgentReport {
     case 'prepare-join': return prepareJoin(args, disk);
     case 'prepare-force': return prepareForce(args, disk, inspectFacts(disk), ends);
     case 'prune': return prune(args, disk);
+    case 'snapshot': return snapshot(args, disk, serves);
     case 'copy': case 'spend': case 'seal': case 'restore-copy': return refuse(args, 'BadUsage', 'the operator does not use it');
   }
 }
@@ -83,11 +97,11 @@ function run(args: Arguments, disk: Disk, ends: () => boolean): AgentReport {
  * The volume agent: its own parser of the command line, the effect of each command on the disk, its report.
  * @throws {Ended} `ends` said so
  */
-export function runAgent(argv: readonly string[], disk: Disk, inUse: boolean, ends: () => boolean = () => false): {report: AgentReport; args: Arguments | undefined} {
+export function runAgent(argv: readonly string[], disk: Disk, {inUse, serves}: Use, ends: () => boolean = () => false): {report: AgentReport; args: Arguments | undefined} {
   try {
     const args = parseArguments(argv);
-    if (inUse && args.command !== 'inspect' && args.command !== 'prune') refuse(args, 'DataInUse', 'an etcd holds the lock of the backend');
-    return {args, report: run(args, disk, ends)};
+    if (inUse && !['inspect', 'prune', 'snapshot'].includes(args.command)) refuse(args, 'DataInUse', 'an etcd holds the lock of the backend');
+    return {args, report: run(args, disk, serves, ends)};
   } catch (error) {
     if (error instanceof Refused) return {args: undefined, report: error.report};
     if (error instanceof Ended) throw error;

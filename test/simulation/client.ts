@@ -92,7 +92,7 @@ export class SimClient implements KubernetesClient {
   }
 
   async podLog(): Promise<string> {
-    return await this.#call('get', 'Pod/log', '', false, () => '');
+    return await this.#call('get', 'Pod/log', '', false, () => '{"hash":1,"revision":9,"totalKey":3,"totalSize":20480}');
   }
 
   async version(): Promise<{major: number; minor: number; gitVersion: string}> {

@@ -26,6 +26,8 @@ function stepsFor({verb, kind, name, object}: Write, {run}: QuorumRecoveryStatus
     case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
     case 'InspectHeld': return ['Inspect', ...joins, 'Release', 'LetGo'];
     case 'Decommission': return ['Decommission', 'Release'];
+    case 'ReadCopy': return ['Decommission', ...joins, 'RestartProof', 'Verify', 'Release'];
+    case 'Snapshot': return ['Hold', 'Stop', 'Release', 'LetGo'];
     case undefined: default: break;
   }
   if (verb === 'create') return object?.metadata?.annotations?.[marks.cluster] === undefined ? undefined : ['EndForce', 'StartSurvivor', 'Decommission', ...joins];

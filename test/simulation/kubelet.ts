@@ -1,5 +1,6 @@
 import type {V1Container, V1ContainerStatus, V1Pod} from '@kubernetes/client-node';
 import {readLaunch} from '../../src/etcd/launch/launch.ts';
+import {etcdutlContainer} from '../../src/kubernetes/etcdutlPod.ts';
 import {marks} from '../../src/api/types.ts';
 import {runAgent} from './agent.ts';
 import {Ended} from './agent-force.ts';
@@ -122,6 +123,7 @@ export class Kubelet {
     const container = containers[sandbox.next];
     if (container === undefined || this.#world.now < sandbox.retryAt || sandbox.process !== undefined) return;
     if (container.name === agentName) this.#agent(sandbox, container);
+    else if (container.name === etcdutlContainer) this.#etcdutl(sandbox);
     else this.#etcd(sandbox, container);
   }
 
@@ -137,10 +139,11 @@ export class Kubelet {
     }
     const at = words.indexOf('--turn');
     const args = at < 0 ? words : [...words.slice(0, at), ...words.slice(at + 2), ...(words[0] === 'prepare-join' ? ['--member', turn ?? ''] : [])];
-    const inUse = [...this.#world.etcd.processes].some((process) => process.disk === disk);
+    const users = [...this.#world.etcd.processes].filter((process) => process.disk === disk);
+    const use = {inUse: users.length > 0, serves: users.some((process) => process.serving)};
     let ran: ReturnType<typeof runAgent>;
     try {
-      ran = runAgent(args, disk, inUse, () => (this.#world.agentsThatEnd -= 1) >= 0);
+      ran = runAgent(args, disk, use, () => (this.#world.agentsThatEnd -= 1) >= 0);
     } catch (error) {
       if (!(error instanceof Ended)) throw error;
       this.#exited(sandbox, 'OOMKilled', 137);
@@ -157,6 +160,14 @@ export class Kubelet {
     } else {
       this.#backOff(sandbox);
     }
+  }
+
+  /** It ends well or, where the image has none, is never started. */
+  #etcdutl(sandbox: Sandbox): void {
+    const there = this.#world.random.chance(0.9);
+    this.#ended(sandbox, there ? 'Completed' : 'StartError', there ? 0 : 128, '');
+    sandbox.next += 1;
+    sandbox.over = sandbox.next >= sandbox.statuses.length;
   }
 
   #waits(sandbox: Sandbox): void {

@@ -12,7 +12,8 @@ import {endedByKubelet} from '../processes.ts';
 import {keptWhere, untilSnapshot} from '../snapshots.ts';
 import {behindPlan, helperOf, quorumCameBack, runIn, survivorOf} from './common.ts';
 import {forceMayHaveBegun, giveTurn, makeHelper, refusedUntouched, replaceOldPod, turnOf} from './forceHelper.ts';
-import {offlineFacts, recordOffline} from './inspect.ts';
+import {recordOffline} from './etcdutl.ts';
+import {offlineFacts} from './inspect.ts';
 import {replaceEnded} from './stop.ts';
 
 /** A start that dies is tried again this often; the copy is there from the first. */

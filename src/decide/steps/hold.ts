@@ -2,6 +2,7 @@ import {statefulSetPod} from '../../kubernetes/ownPods.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Decision} from '../decision.ts';
 import {quorumCameBack, sourceOf} from './common.ts';
+import {takeSnapshots} from './snapshot.ts';
 
 /** Names every pod of the set as held, and proves that the admission policy denies the controller each of them. */
 export function hold(observation: Observation): Decision {
@@ -13,5 +14,5 @@ export function hold(observation: Observation): Decision {
     return {kind: 'record', why: `holding ${names.join(', ')}`, record: (draft) => { draft.heldPods = names; }};
   }
   const pods = observation.ordinals.map((view) => statefulSetPod(sourceOf(observation, view)));
-  return {kind: 'act', actions: [{type: 'ProveHold', pods}], why: 'proving that the admission policy denies the held names', completes: true};
+  return {kind: 'act', actions: [{type: 'ProveHold', pods}, ...takeSnapshots(observation)], why: 'proving that the admission policy denies the held names', completes: true};
 }

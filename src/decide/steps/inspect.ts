@@ -2,6 +2,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {AgentReport, InspectFacts} from '../../agent/report.ts';
 import type {NamedMember, OfflineFacts} from '../../api/types.ts';
 import {endsBefore} from '../../etcd/wal/log-end.ts';
+import {withEtcdutl} from '../../kubernetes/etcdutlPod.ts';
 import {agentPod} from '../../kubernetes/helperPods.ts';
 import {agentReport} from '../../observe/agentReport.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
@@ -11,6 +12,7 @@ import {act, blocked, done, wait} from '../decision.ts';
 import {isForOnePod} from '../beside.ts';
 import {replaceEnded} from './stop.ts';
 import {behindPlan, helperOf, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
+import {etcdutlIsOver, recordOffline} from './etcdutl.ts';
 import {judgeData} from '../intact.ts';
 import {clusterIDs, knownMemberships} from '../membership.ts';
 import {rankCandidates, unfitMembers, whyFirst} from '../survivor.ts';
@@ -67,12 +69,6 @@ export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: I
   return {pod, stage, data: facts.data, memberID, clusterID, term, index, commit, ...(revision !== undefined && {revision}), ...(members && {members}), ...(unfit !== undefined && {unfit})};
 }
 
-export const recordOffline = (read: OfflineFacts, now: number): Transaction => (draft) => {
-  if (!draft.run) return;
-  const facts = {...read, readAt: new Date(now).toISOString()};
-  draft.run.offline = [...(draft.run.offline ?? []).filter((known) => known.pod !== facts.pod), facts].sort((a, b) => (a.pod < b.pod ? -1 : 1));
-};
-
 function unread(observation: Observation, pod: string, stage: OfflineFacts['stage'], message: string): Transaction {
   return recordOffline({pod, stage, data: 'Unreadable', unfit: `its data could not be looked at: ${message}`, message}, observation.now);
 }
@@ -99,10 +95,16 @@ function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineF
   }
   if (helper === undefined) {
     const pod = agentPod({observation, view, source: sourceOf(observation, view), run: run.id, step, command: ['inspect'], readOnly: true});
-    todo.actions.push({type: 'CreatePod', pod});
+    // Beside a pod that may run an etcd would hold the lock.
+    todo.actions.push({type: 'CreatePod', pod: stage === 'Held' ? withEtcdutl(pod, view) : pod});
     return;
   }
   const report = agentReport(helper);
+  if (report?.ok === true && report.command === 'inspect' && report.data === 'Present' && stage === 'Held') {
+    if (etcdutlIsOver(observation, helper)) todo.actions.push({type: 'ReadEtcdutl', pod: helper, of: view.pod, facts: offlineFacts(view.pod, stage, report)});
+    else todo.waits.push(`etcdutl reads the database of ${view.pod}`);
+    return;
+  }
   if (report !== undefined) {
     todo.records.push(fromReport(observation, view, stage, report));
     return;

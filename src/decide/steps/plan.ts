@@ -11,6 +11,7 @@ import {propose} from '../proposal.ts';
 import type {Proposal} from '../proposal.ts';
 import {runIn, viewOf} from './common.ts';
 import {inspectDisks} from './inspect.ts';
+import {plannedSnapshots} from './snapshot.ts';
 
 type Lost = Extract<Assessment, {kind: 'lost'}>;
 
@@ -20,6 +21,7 @@ export const recordProposal = (observation: Observation, lost: Lost, {plan, iden
   const {run} = draft;
   run.plan = plan;
   run.identity = identity;
+  run.snapshots = plannedSnapshots(observation, plan);
   run.steps = plan.steps.map((name) => run.steps.find((step) => step.name === name) ?? {name, state: 'Pending'});
   const members = draft.members ?? [];
   draft.members = observation.ordinals.map(({pod}) => {

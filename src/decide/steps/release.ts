@@ -8,6 +8,7 @@ import {act, done, wait} from '../decision.ts';
 import {setIsGoing} from '../interrupt.ts';
 import {dropGatedStrays, isEnding, releaseStrays} from '../strays.ts';
 import {keepHeld} from './defer.ts';
+import {copyIsRead} from './etcdutl.ts';
 import {runIn, sourceOf, survivorOf} from './common.ts';
 
 const deferredPods = (observation: Observation) =>
@@ -32,6 +33,8 @@ export function release(observation: Observation): Decision {
   const deferred = deferredPods(observation);
   const held = observation.status.heldPods ?? [];
   const keep = deferred.map((pod) => keepHeld(observation, pod)).filter((action) => action !== undefined);
+  const reading = copyIsRead(observation);
+  if (reading) return reading;
   const actions = [...leftHelpers(observation), ...keep];
   if (actions.length > 0) return act('taking away what the run no longer needs', ...actions);
   if (observation.helpers.length > 0) return wait('helper pods are going', 200);

@@ -8,6 +8,7 @@ import {judgeFencing} from '../fencing.ts';
 import {isNamedLost} from '../membership.ts';
 import {endOf, endedByKubelet, judgeProcess} from '../processes.ts';
 import {memberIDOf, quorumCameBack, runIn, sourceOf} from './common.ts';
+import {awaitSnapshots, settledSnapshotAgents} from './snapshot.ts';
 
 /** Writes a proof into the record of its member, so that it outlives the pod object. */
 export const recordFence = (view: OrdinalView, memberID: string | undefined, fenced: Fenced): Transaction => (draft) => {
@@ -90,14 +91,21 @@ export function stop(observation: Observation): Decision {
   const candidates = runIn(observation).plan?.candidates ?? [];
   const others = observation.ordinals.filter((view) => !candidates.includes(view.pod));
   // Candidates last: while a survivor answers, a wiped pod beside it cannot bootstrap an empty cluster and take writes.
-  const todo = stopAll(observation, others, []) ?? stopAll(observation, observation.ordinals, candidates);
-  const decision = todo && stopDecision(todo);
+  const first = stopAll(observation, others, []);
+  const decision = (first && stopDecision(first)) ?? awaitSnapshots(observation) ?? stopCandidates(observation, candidates);
   if (decision) return decision;
   const loose = notHeld(observation, candidates);
   if (loose) return loose;
   const fencing = judgeFencing(observation, false);
   if (!fencing.holds) return blocked('FencingUnproven', `${fencing.message}. Every name is held; the run goes on when the proof is there`);
   return done('every member is proven stopped, or not needed for it, and every name is held');
+}
+
+/** Members that were snapshotted, or never will be. */
+function stopCandidates(observation: Observation, candidates: readonly string[]): Decision | undefined {
+  const todo = stopAll(observation, observation.ordinals, candidates) ?? {actions: [], records: [], waits: []};
+  todo.actions.push(...settledSnapshotAgents(observation));
+  return stopDecision(todo);
 }
 
 /**
@@ -132,7 +140,7 @@ function stopAll(observation: Observation, views: readonly OrdinalView[], keep: 
 function whatIsDone(actions: readonly Action[]): string {
   const names = (...types: Action['type'][]) => actions.flatMap((action) =>
     ('pod' in action && typeof action.pod !== 'string' && types.includes(action.type) ? [action.pod.metadata?.name ?? ''] : []));
-  const said = [['stopping', names('StopPod')], ['taking away the ended', names('ReleasePod')], ['holding the name of', names('CreatePod', 'ReplacePod')]] as const;
+  const said = [['stopping', names('StopPod')], ['taking away the ended', names('ReleasePod', 'DeletePod')], ['holding the name of', names('CreatePod', 'ReplacePod')]] as const;
   return said.filter(([, pods]) => pods.length > 0).map(([verb, pods]) => `${verb} ${pods.join(', ')}`).join('; ');
 }
 

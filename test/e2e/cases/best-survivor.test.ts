@@ -51,7 +51,13 @@ describe('Three of five members are gone, and one of the two that are left is be
     const {revision} = await scenario.etcdStatus('etcd-0');
     assert.ok(revision < loss.survivorRevision, `etcd-0 is at revision ${revision}, etcd-3 at ${loss.survivorRevision}`);
     await applyRecovery(scenario);
-    await recovered(scenario, await untilComplete(scenario, 'Recovered'), 'etcd-3', loss);
+    const ended = await untilComplete(scenario, 'Recovered');
+    // Both ran, and were snapshotted; etcdutl had read both disks before the survivor was settled.
+    assert.deepEqual(ended.status?.run?.snapshots?.map(({pod, skipped}) => [pod, skipped]), [['etcd-0', undefined], ['etcd-3', undefined]]);
+    for (const {pod, stage, etcdutl} of ended.status.run.offline ?? []) {
+      assert.deepEqual([stage, etcdutl?.broken, etcdutl?.missing, (etcdutl?.keys ?? 0) >= 10_000], ['Held', undefined, undefined, true], `${pod}: ${JSON.stringify(etcdutl)}`);
+    }
+    await recovered(scenario, ended, 'etcd-3', loss);
   }, {minutes: 8});
 
   e2e('the newer data has a broken database: it starts from the older, sound data, and says what that is behind', async (scenario) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import {newVolumeSnapshot} from '../../../src/kubernetes/volumeSnapshots.ts';
 import {ApiError} from '../../../src/kubernetes/errors.ts';
-import {createVolumeSnapshot, deleteVolumeSnapshot} from '../../../src/phases/snapshotting.ts';
+import {createVolumeSnapshot, deleteVolumeSnapshot} from '../../../src/phases/volumeSnapshots.ts';
 import type {Acting} from '../../../src/phases/context.ts';
 import {observationOf} from '../decide/observations.ts';
 
