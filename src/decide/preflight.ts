@@ -22,7 +22,7 @@ export function versionOf(survivor: OrdinalView): string {
   return version === undefined ? '' : `${version.major}.${version.minor}.${version.patch}`;
 }
 
-export function versionRefusal(survivor: OrdinalView): Refusal | undefined {
+function versionRefusal(survivor: OrdinalView): Refusal | undefined {
   const version = versionOf(survivor);
   if (version === '') {
     return {reason: 'VersionNotForceable', message: `the etcd version of ${survivor.pod} cannot be told: it does not answer, and its image has no version tag. Use an image with a version tag`};
@@ -31,7 +31,7 @@ export function versionRefusal(survivor: OrdinalView): Refusal | undefined {
   return support.supported ? undefined : {reason: 'VersionNotForceable', message: `${survivor.pod} runs etcd ${version}: ${support.why}. Nothing is forced`};
 }
 
-export function templateRefusal({templates, set, ordinals}: Observation): Refusal | undefined {
+function templateRefusal({templates, set, ordinals}: Observation): Refusal | undefined {
   if (templates?.rollout !== undefined) {
     return {reason: 'RolloutInProgress', message: `StatefulSet ${set?.metadata?.name ?? ''} is in the middle of a rollout: ${templates.rollout}. Its controller would delete the run's pods. Undo it (kubectl rollout undo) or finish it; the run goes on by itself then`};
   }
@@ -43,7 +43,7 @@ export function templateRefusal({templates, set, ordinals}: Observation): Refusa
 }
 
 /** Peers must find a learner by name before it is Ready, and a learner is never Ready before it is promoted. */
-export function namesRefusal(observation: Observation): Refusal | undefined {
+function namesRefusal(observation: Observation): Refusal | undefined {
   const service = observation.service;
   const name = observation.set?.spec?.serviceName;
   if (name === undefined || name === '') return undefined;

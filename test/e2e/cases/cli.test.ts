@@ -116,11 +116,11 @@ describe('The kubectl plugin', () => {
       assert.ok(((await recovery(scenario)).status?.heldPods ?? []).length > 0, 'it let go what nobody confirmed');
       assert.match(await plugin.expect(0, 'release', '--yes'), /Released\./);
       await nothingLeft(scenario);
-      await until('the survivor on its own data', async () => {
-        const found = await scenario.etcdStatus(survivor);
-        return found.revision >= loss.survivorRevision ? true : new Missing(`revision ${found.revision} of ${loss.survivorRevision}`);
+      // Started anew without a quorum it need not serve clients: what is on its disk is compared at the end.
+      await until('the survivor\'s etcd runs again', async () => {
+        const etcd = (await scenario.pod(survivor))?.status?.containerStatuses?.find(({name}) => name === 'etcd');
+        return etcd?.state?.running === undefined ? new Missing(JSON.stringify(etcd?.state ?? {})) : true;
       }, {seconds: 90});
-      assert.equal((await scenario.tool.members(await scenario.member(survivor), {linearizable: false})).members.length, 3, 'the membership was changed');
       assert.match(await plugin.expect(0, 'release', '--yes'), /nothing to release/);
     } finally {
       await scaleOperator(scenario, 2);
@@ -132,6 +132,7 @@ describe('The kubectl plugin', () => {
     });
     assert.match(await plugin.expect(0, 'report'), /let the run go by hand/);
     await plugin.expect(0, 'recover', 'etcd', '--yes', '--wait', '--timeout', '4m');
+    assert.equal((await recovery(scenario)).status?.run?.identity?.members.length, 3, 'the membership that the run began with was another one');
     await recovered(scenario, await scenario.stopWriter(), loss);
   }, {alone: true, minutes: 25});
 });
