@@ -1,6 +1,7 @@
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import type {Action, Decision} from './decision.ts';
 import {blocked, stalled} from './decision.ts';
+import {causesOf} from './causes.ts';
 import {durationMs} from './durations.ts';
 import {quorumOf} from './membership.ts';
 import {podOfJoinStep} from './plan.ts';
@@ -42,6 +43,18 @@ function survivorGone(observation: Observation): Decision | undefined {
   return blocked('SurvivorNotServing', `${why}. ${others}. Bring the node back, and the run goes on by itself; if its volume can be attached elsewhere, delete the Node object or taint it node.kubernetes.io/out-of-service, once the machine is off for good. Nothing is let go, and every disk is kept`);
 }
 
+const isDown = ({nodes}: Observation, {object}: OrdinalView): boolean => object !== undefined
+  && (object.spec?.nodeName === undefined || !nodes.some((node) => node.name === object.spec?.nodeName && node.ready));
+
+/** Members that have joined are voters: where too few of them have a node, nothing goes on, and that is said. */
+function quorumGone(observation: Observation): Decision | undefined {
+  const {plan, steps} = runIn(observation);
+  const voters = [plan?.survivor, ...steps.filter(({state}) => state === 'Done').map(({name}) => podOfJoinStep(name))].filter((pod) => pod !== undefined);
+  const down = observation.ordinals.filter((view) => voters.includes(view.pod) && isDown(observation, view));
+  if (voters.length - down.length >= quorumOf(voters.length)) return undefined;
+  return blocked('SurvivorNotServing', `${down.map(({pod}) => pod).join(', ')} of the ${voters.length} members of the new cluster (${voters.join(', ')}) have no Ready node, so that it has no quorum: ${causesOf(down)}. Give each of them a node that it can run on (its volume may be on one), and the run goes on by itself. Nothing is let go, and every disk is kept`);
+}
+
 const rejection = /user name is empty|authentication failed|invalid auth token|Unauthenticated|permission denied/i;
 
 /** The etcd of the run's members refuses what the operator shows. */
@@ -71,5 +84,5 @@ export function troubled(observation: Observation, step: string, decision: Decis
   if (!standsStill(decision)) return decision;
   const asksEtcd = serving(step) || decision.kind === 'act';
   const secret = asksEtcd ? secretGone(observation) : undefined;
-  return (serving(step) ? survivorGone(observation) : undefined) ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
+  return (serving(step) ? survivorGone(observation) ?? quorumGone(observation) : undefined) ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
 }

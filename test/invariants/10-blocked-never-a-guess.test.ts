@@ -68,11 +68,17 @@ describe('10. Unproven or ambiguous → Blocked with a reason, never a guess; an
     assert.equal(told(inspect(short)), 'blocked PlanChanged');
   });
 
-  it('a set that was made anew, or that lost the survivor\'s ordinal, is not the plan\'s set', () => {
-    const of = (set: ReturnType<typeof newSet>, ordinals = ready().ordinals ?? []) => told(nextStep(observationOf({...ready(), set, ordinals}))?.decision);
-    assert.equal(of({...newSet(3), metadata: {name: 'etcd', namespace: 'db', uid: 'another'}}), 'blocked PlanChanged');
-    assert.equal(told(nextStep(observationOf(ready(planned({plan: planOf({survivor: 'etcd-3'})}))))?.decision), 'blocked PlanChanged');
-    assert.equal(told(nextStep(observationOf({...ready(), more: {set: undefined}}))?.decision), 'stalled StatefulSetNotFound');
+  it('a set that was made anew is not the plan\'s set, and ends the run before the force', () => {
+    const set = {...newSet(3), metadata: {name: 'etcd', namespace: 'db', uid: 'another'}};
+    const end = interrupted(observationOf({...ready(), set}));
+    assert.ok(end !== undefined && 'ends' in end && end.ends.reason === 'SetChanged', JSON.stringify(end));
+    assert.equal(interrupted(observationOf(ready())), undefined);
+  });
+
+  it('after the force a set that is gone, or that lost the survivor\'s ordinal, is waited for', () => {
+    const force = {attempt: 1, pod: 'etcd-0-force-1', turnGiven: true};
+    assert.equal(told(nextStep(observationOf(ready(planned({force, plan: planOf({survivor: 'etcd-3'})}))))?.decision), 'blocked PlanChanged');
+    assert.equal(told(nextStep(observationOf({...ready(planned({force})), more: {set: undefined}}))?.decision), 'stalled StatefulSetNotFound');
   });
 
   it('a status that cannot be read in mid-run is not forgotten: nothing is done', async () => {
@@ -83,7 +89,7 @@ describe('10. Unproven or ambiguous → Blocked with a reason, never a guess; an
         get: async (kind) => { if (kind !== 'QuorumRecovery') changes.push(`get ${kind}`); return await Promise.resolve(kind === 'QuorumRecovery' ? resource : undefined) as never; },
         list: async () => await Promise.resolve([]),
       });
-      const status = {update: async (_: unknown, mutate: (draft: object) => object) => { changes.push('status'); mutate({}); return await Promise.resolve(resource); }};
+      const status = {isOwnWrite: () => false, update: async (_: unknown, mutate: (draft: object) => object) => { changes.push('status'); mutate({}); return await Promise.resolve(resource); }};
       const reporter = {unreadableStatus: () => undefined, decided: () => undefined, written: () => undefined};
       const recoverer = new Recoverer({client, status, reporter, etcd: {}, agentImage: 'x', now: () => now, signal: new AbortController().signal} as unknown as RecovererOptions);
       await recoverer.reconcile({namespace: 'db', name: 'etcd'});

@@ -164,7 +164,8 @@ export class Operators {
       label: `${call.verb} ${call.kind} ${call.name}`, perform, changes: call.changes, write: call,
       fail: (happened) => this.#apiError(call, happened),
       before: () => {
-        if (call.kind !== 'QuorumRecovery' && call.object?.metadata?.annotations?.['quorumrecovery.io/step'] !== 'InspectPlanning') this.touched += 1;
+        const beside = ['InspectPlanning', 'Snapshot'].includes(call.object?.metadata?.annotations?.['quorumrecovery.io/step'] ?? '');
+        if (call.kind !== 'QuorumRecovery' && !beside) this.touched += 1;
         this.#ask(operator, call);
       },
     });

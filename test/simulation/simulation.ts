@@ -28,7 +28,7 @@ export interface Ending {
   blocked: string | undefined;
   message: string;
   verbs: string[];
-  /** Changes beside the status and read-only agents. */
+  /** Changes beside the status and agents that leave the data alone. */
   touched: number;
   virtualMs: number;
 }

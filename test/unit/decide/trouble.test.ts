@@ -37,6 +37,13 @@ describe('the survivor that serves alone', () => {
       assert.doesNotMatch(told(of(at(step))), /SurvivorNotServing/);
     });
   }
+  it('is not the only one that is waited for: without a node for a member that has joined there is no quorum', () => {
+    const run = at('Verify', {steps: [{name: 'Join etcd-1', state: 'Done'}, {name: 'Verify', state: 'Running', startedAt: new Date(now).toISOString()}]});
+    const joined = (node: string): OrdinalOptions[] => [{object: ownPodOf(0), probe: answers(0, 2)}, {object: ownPodOf(1, {node, statuses: []})}, held(2)];
+    const nodes = [node('node-0'), node('node-1')];
+    assert.match(told(of(run, {ordinals: joined(''), nodes})), /^blocked SurvivorNotServing: etcd-1 of the 2 members of the new cluster \(etcd-0, etcd-1\) have no Ready node/);
+    assert.doesNotMatch(told(of(run, {ordinals: joined('node-1'), nodes})), /SurvivorNotServing/);
+  });
   it('is waited for when its pod has no node and its volume\'s is gone', () => {
     const ordinals = [{object: ownPodOf(0, {node: '', statuses: []}), place: {at: 'NotReadyNode' as const, nodes: ['node-0']}}, held(1), held(2)];
     assert.match(told(of(at('StartSurvivor'), {ordinals, nodes: []})), /the volume of etcd-0 is on node node-0, which is NotReady/);
