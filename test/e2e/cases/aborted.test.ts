@@ -41,7 +41,7 @@ describe('A run is given up in each of its phases', () => {
     const before = await asItIs(scenario);
 
     await applyRecovery(scenario, {approval: 'Required'});
-    await stoppedAgent(scenario, 'Plan');
+    await stoppedAgent(scenario, 'InspectPlanning');
     assert.equal((await recovery(scenario)).status?.phase, 'Planning');
     await deleteAndWait(scenario);
     await noHelpers(scenario);
@@ -55,7 +55,7 @@ describe('A run is given up in each of its phases', () => {
     assert.deepEqual(await asItIs(scenario), before);
 
     await changeRecovery(scenario, {paused: false, approval: 'Automatic'});
-    await stoppedAgent(scenario, 'Inspect');
+    await stoppedAgent(scenario, 'InspectHeld');
     const {status} = await recovery(scenario);
     assert.equal(status?.phase, 'Preserving');
     assert.ok((status.heldPods ?? []).length > 0, 'nothing is held');

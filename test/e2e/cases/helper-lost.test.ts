@@ -54,7 +54,7 @@ describe('A helper pod is lost in the middle of a run', () => {
     const loss = await lossSeenBy(scenario, 'etcd-0');
     await untilNoLeader(scenario, 'etcd-0');
     await applyRecovery(scenario);
-    await endNodeOfAgent(scenario, 'Inspect');
+    await endNodeOfAgent(scenario, 'InspectHeld');
     await endNodeOfAgent(scenario, 'Decommission');
     const {status} = await untilComplete(scenario, 'Recovered', {seconds: 300, mayBlock: true});
     assert.equal(status?.run?.attempt, 1, 'it took more than one run');
