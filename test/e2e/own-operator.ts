@@ -8,6 +8,9 @@ import type {Scenario} from './scenario.ts';
 /** Namespaces that a case with an operator of its own can use, by that of its scenario. */
 export const ownNamespaces = (namespace: string): string[] => [namespace, `${namespace}-b`, `${namespace}-c`];
 
+/** The release's name, and that of its Deployment. */
+export const ownRelease = (namespace: string): string => `${namespace}-quorum-recovery-operator`;
+
 /** Whoever follows a killed leader waits this long: shorter than the default, since it is done again and again. */
 const leaderElection = {leaseDurationSeconds: 10, renewDeadlineSeconds: 8, retryPeriodSeconds: 1};
 
@@ -18,7 +21,7 @@ function installationOf(scenario: Scenario): Installation {
   }
   const lab = labOf(scenario);
   return {
-    kubeconfig: lab.kubeconfig, helm: join(lab.bin, 'helm'), image: operatorImageReference, release: `${scenario.namespace}-quorum-recovery-operator`, namespace: operatorNamespace,
+    kubeconfig: lab.kubeconfig, helm: join(lab.bin, 'helm'), image: operatorImageReference, release: ownRelease(scenario.namespace), namespace: operatorNamespace,
     values: {watchNamespaces: ownNamespaces(scenario.namespace), leaderElection, crds: {enabled: false}, policy: {enabled: false}, nodeSelector: operatorNodes},
   };
 }

@@ -8,6 +8,7 @@ import type {Loss} from '../checks.ts';
 import {lossSeenBy, recovered} from '../checks.ts';
 import {labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
 import {applyRecovery, recovery, resourceName, untilComplete, untilPhase} from '../recovery.ts';
+import {ownRelease} from '../own-operator.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, holds, until} from '../wait.ts';
 
@@ -21,7 +22,7 @@ function commandsOf(scenario: Scenario, part: number, names: Record<string, stri
   assert.notEqual(block, '', `part ${part} has no commands`);
   const words: Record<string, string> = {NS: scenario.namespace, NAME: resourceName, ...names};
   return Object.entries(words).reduce((text, [word, value]) => text.replaceAll(new RegExp(`\\b${word}\\b`, 'g'), value), block)
-    .replaceAll('quorum-recovery-system', scenario.environment.operatorNamespace ?? '');
+    .replaceAll('quorum-recovery-system', scenario.environment.operatorNamespace ?? '').replaceAll('deployment/quorum-recovery-operator', `deployment/${ownRelease(scenario.namespace)}`);
 }
 
 /** As a person at a shell, with kubectl and nothing else. */
@@ -33,7 +34,7 @@ async function shell(scenario: Scenario, text: string): Promise<string> {
 
 async function operators(scenario: Scenario, replicas: number): Promise<void> {
   const namespace = scenario.environment.operatorNamespace ?? '';
-  if (replicas > 0) await labOf(scenario).kubectl(['-n', namespace, 'scale', 'deployment/quorum-recovery-operator', `--replicas=${replicas}`]);
+  if (replicas > 0) await labOf(scenario).kubectl(['-n', namespace, 'scale', `deployment/${ownRelease(scenario.namespace)}`, `--replicas=${replicas}`]);
   await until(`${replicas} operators`, async () => {
     const pods = (await scenario.kube.list('pods', namespace)).filter((pod) => replicas === 0 || pod.status?.conditions?.some(({type, status}) => type === 'Ready' && status === 'True'));
     return pods.length === replicas ? true : new Missing(`${pods.length}`);
@@ -81,7 +82,7 @@ describe('The operator is dead for good', () => {
     await applyRecovery(scenario);
     await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true});
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 9});
+  }, {minutes: 12, ownOperator: true});
 
   e2e('once the survivor serves, held pods harm nobody without an operator, and the next one goes on', async (scenario) => {
     const loss = await lost(scenario);
@@ -104,5 +105,5 @@ describe('The operator is dead for good', () => {
     }
     await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true});
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 9});
+  }, {minutes: 12, ownOperator: true});
 });
