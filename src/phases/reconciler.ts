@@ -44,6 +44,8 @@ export interface RecovererOptions {
   leaders?: LeaderWatches;
   agentImage: string | undefined;
   now: () => number;
+  /** Where the same has to happen twice: names of runs that are not drawn at random. */
+  newRunID?: () => string;
   /** Aborted when this replica does not lead any more: no act is begun after it. */
   signal: AbortSignal;
 }
@@ -145,7 +147,7 @@ export class Recoverer {
     if (late.length > 0) reopen(status, late, observation.spec);
     else if (wantsRun(observation) && base.metadata.deletionTimestamp === undefined) {
       if (status.run?.outcome === 'Degraded' && (status.heldPods ?? []).length > 0) reopen(status, deferredSteps(status), observation.spec);
-      else startRun(status, observation.spec, observation.now);
+      else startRun(status, observation.spec, observation.now, this.#id());
     }
     if (status.run === undefined || status.run.finishedAt !== undefined) return await this.#watch(base, observed);
     this.#watching.leave(keyText(keyOf(base)));
@@ -174,7 +176,7 @@ export class Recoverer {
     if (observation.set !== undefined && observation.ordinals.some((view) => view.probe.kind !== 'NotAsked')) refreshRecords(status, observation);
     const look = this.#look(base, observed);
     if (look.begins) {
-      startRun(status, observation.spec, observation.now, 'OnQuorumLoss');
+      startRun(status, observation.spec, observation.now, {trigger: 'OnQuorumLoss', ...this.#id()});
       return {base, draft: status, requeueMs: undefined};
     }
     const written = await this.#write(base, status, look.standing);
@@ -192,6 +194,11 @@ export class Recoverer {
     const look = this.#watching.lookAtPushed(observation);
     const written = look === undefined ? base : await this.#write(base, observation.status, look.standing);
     return {base: written, draft: look === undefined ? structuredClone(base.status ?? {}) : observation.status, requeueMs: undefined};
+  }
+
+  #id(): {id?: string} {
+    const {newRunID} = this.#options;
+    return newRunID === undefined ? {} : {id: newRunID()};
   }
 
   #look(base: QuorumRecovery, observed: Observed): Look {

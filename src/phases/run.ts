@@ -18,13 +18,16 @@ export function wantsRun({spec, status}: Pick<Observation, 'spec' | 'status'>): 
   return run.finishedAt !== undefined && (run.request !== request || (leftOpen({status}) && run.trigger !== 'OnQuorumLoss'));
 }
 
+/** Names of a run's pods and directories carry it. */
+export const newRunID = (): string => `run-${randomBytes(4).toString('hex')}`;
+
 /** Begins a run. What an earlier one still holds is not forgotten: see `reopen`. */
-export function startRun(draft: QuorumRecoveryStatus, spec: QuorumRecoverySpec, now: number, trigger: Run['trigger'] = 'Manual'): void {
+export function startRun(draft: QuorumRecoveryStatus, spec: QuorumRecoverySpec, now: number, {trigger = 'Manual', id = newRunID()}: {trigger?: Run['trigger']; id?: string} = {}): void {
   const {request} = spec.trigger;
   if (trigger === 'OnQuorumLoss') draft.automatic = {...draft.automatic, attempts: (draft.automatic?.attempts ?? 0) + 1};
   else delete draft.automatic;
   draft.run = {
-    id: `run-${randomBytes(4).toString('hex')}`, attempt: (draft.run?.attempt ?? 0) + 1, ...(request !== undefined && {request}), trigger,
+    id, attempt: (draft.run?.attempt ?? 0) + 1, ...(request !== undefined && {request}), trigger,
     startedAt: iso(now), steps: [{name: 'Plan', state: 'Running', startedAt: iso(now)}],
   };
   delete draft.dataLoss;

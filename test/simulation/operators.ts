@@ -77,6 +77,8 @@ export class Operators {
   current: Operator | undefined;
   /** Changes beside the status and read-only agents. */
   touched = 0;
+  /** Runs are counted, so that a schedule happens the same way each time. */
+  #runs = 0;
   broken: Violation | undefined;
 
   constructor(options: OperatorsOptions) {
@@ -107,7 +109,7 @@ export class Operators {
     } as unknown as Reporter;
     operator.recoverer = new Recoverer({
       client, status: new StatusWriter(client), etcd: operator.etcd, reporter, agentImage: 'registry.example/operator:1', now: () => world.now,
-      signal: operator.abort.signal,
+      signal: operator.abort.signal, newRunID: () => `run-${(this.#runs += 1).toString(16).padStart(8, '0')}`,
     });
     this.current = operator;
     for (const pod of world.store.list('Pod', 'db')) operator.recoverer.onPod(pod);

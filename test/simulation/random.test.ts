@@ -7,7 +7,8 @@ import type {Order, Report} from './worker.ts';
 
 /** How many schedules are tried: all of them, however long it takes. `SCHEDULES=n` asks for another number. */
 const schedules = Number(process.env['SCHEDULES'] ?? 10_000);
-const seed = Number(process.env['SEED'] ?? Math.floor(Date.now() / 1000) % 1_000_000);
+/** The same unless told otherwise, so that a test run judges the change and not the draw: `SEED=$RANDOM make simulate` looks for more. */
+const seed = Number(process.env['SEED'] ?? 1);
 
 async function inWorker(order: Order): Promise<Report> {
   const worker = new Worker(new URL('worker.ts', import.meta.url), {workerData: order});

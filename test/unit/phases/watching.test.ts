@@ -99,7 +99,7 @@ describe('a run that begins by itself', () => {
   const spec = observationOf({spec: {trigger}}).spec;
   const ended = (outcome: 'Recovered' | 'NotNeeded'): QuorumRecoveryStatus => {
     const draft: QuorumRecoveryStatus = {lastHealthy};
-    startRun(draft, spec, now, 'OnQuorumLoss');
+    startRun(draft, spec, now, {trigger: 'OnQuorumLoss'});
     finishRun(draft, outcome, now + 5_000);
     return draft;
   };
@@ -119,7 +119,7 @@ describe('a run that begins by itself', () => {
   });
   it('does not begin again on its own account after a pause put it back', () => {
     const draft: QuorumRecoveryStatus = {lastHealthy};
-    startRun(draft, spec, now, 'OnQuorumLoss');
+    startRun(draft, spec, now, {trigger: 'OnQuorumLoss'});
     if (draft.run) draft.run.aborted = {reason: 'Paused', message: ''};
     finishRun(draft, 'Released', now);
     assert.equal(wantsRun({spec, status: draft}), false);
