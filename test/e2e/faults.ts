@@ -89,5 +89,15 @@ export async function directoryOf(scenario: Scenario, claim: string): Promise<st
   return basename(local?.path ?? hostPath?.path ?? '');
 }
 
+/** Its etcd was started anew without a quorum: it serves no client then, so what is on its disk is for the case's end to compare. */
+export async function untilRunsAgain(scenario: Scenario, pod: string): Promise<void> {
+  await until(`the etcd of ${pod} on its own data`, async () => {
+    const found = await scenario.pod(pod);
+    if ((found?.spec?.schedulingGates ?? []).length > 0 || found?.metadata?.deletionTimestamp !== undefined) return new Missing('it is held or stopping');
+    const etcd = found?.status?.containerStatuses?.find(({name}) => name === 'etcd');
+    return etcd?.state?.running === undefined ? new Missing(JSON.stringify(etcd?.state ?? {})) : true;
+  }, {seconds: 90});
+}
+
 export const podNames = (count = 3): string[] => Array.from({length: count}, (_, ordinal) => `${setName}-${ordinal}`);
 export const others = (survivor: string, count = 3): string[] => podNames(count).filter((pod) => pod !== survivor);

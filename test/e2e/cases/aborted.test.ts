@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {marks} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
 import {dataThere, fingerprint, lossSeenBy, nothingLeft, required, setUnchanged, whole} from '../checks.ts';
-import {loseNodesOf, stoppedAgent, untilNoLeader} from '../faults.ts';
+import {loseNodesOf, stoppedAgent, untilNoLeader, untilRunsAgain} from '../faults.ts';
 import {applyRecovery, changeRecovery, conditionOf, recovery, resourceName, untilComplete, untilPhase, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
@@ -60,14 +60,7 @@ describe('A run is given up in each of its phases', () => {
     assert.equal(status?.phase, 'Preserving');
     assert.ok((status.heldPods ?? []).length > 0, 'nothing is held');
     await deleteAndWait(scenario);
-    for (const pod of alive) {
-      await until(`${pod} on its own data`, async () => {
-        const {leader, revision} = await scenario.etcdStatus(pod);
-        return leader === '' && revision >= loss.survivorRevision ? true : new Missing(`leader "${leader}", revision ${revision} of ${loss.survivorRevision}`);
-      });
-      const {members} = await scenario.tool.members(await scenario.member(pod), {linearizable: false});
-      assert.equal(members.length, 5, 'the membership was changed');
-    }
+    for (const pod of alive) await untilRunsAgain(scenario, pod);
     await noHelpers(scenario);
 
     await applyRecovery(scenario);

@@ -7,7 +7,7 @@ import type {Report} from '../../../src/cli/report/model.ts';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
 import {fingerprint, lossSeenBy, nothingLeft, recovered, untouched} from '../checks.ts';
-import {labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {labOf, loseNodesOf, others, untilNoLeader, untilRunsAgain} from '../faults.ts';
 import {Plugin} from '../plugin.ts';
 import {recovery, resourceName, untilPhase, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
@@ -116,11 +116,7 @@ describe('The kubectl plugin', () => {
       assert.ok(((await recovery(scenario)).status?.heldPods ?? []).length > 0, 'it let go what nobody confirmed');
       assert.match(await plugin.expect(0, 'release', '--yes'), /Released\./);
       await nothingLeft(scenario);
-      // Started anew without a quorum it need not serve clients: what is on its disk is compared at the end.
-      await until('the survivor\'s etcd runs again', async () => {
-        const etcd = (await scenario.pod(survivor))?.status?.containerStatuses?.find(({name}) => name === 'etcd');
-        return etcd?.state?.running === undefined ? new Missing(JSON.stringify(etcd?.state ?? {})) : true;
-      }, {seconds: 90});
+      await untilRunsAgain(scenario, survivor);
       assert.match(await plugin.expect(0, 'release', '--yes'), /nothing to release/);
     } finally {
       await scaleOperator(scenario, 2);

@@ -6,7 +6,7 @@ import {run} from '../../lab/shell.ts';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
 import {lossSeenBy, recovered} from '../checks.ts';
-import {labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {labOf, loseNodesOf, others, untilNoLeader, untilRunsAgain} from '../faults.ts';
 import {applyRecovery, recovery, resourceName, untilComplete, untilPhase} from '../recovery.ts';
 import {ownRelease} from '../own-operator.ts';
 import type {Scenario} from '../scenario.ts';
@@ -56,6 +56,7 @@ describe('The operator is dead for good', () => {
     const loss = await lost(scenario);
     await applyRecovery(scenario);
     await untilPhase(scenario, ['Holding']);
+    await until('the survivor being stopped', async () => ((await scenario.pod(survivor))?.metadata?.deletionTimestamp !== undefined ? true : undefined), {seconds: 60, every: 20});
     try {
       await shell(scenario, commandsOf(scenario, 1));
       await operators(scenario, 0);
@@ -72,10 +73,7 @@ describe('The operator is dead for good', () => {
         .filter((line) => !line.includes('schedulingGates')).join('\n');
       await shell(scenario, commands);
       await until('the end of the resource', async () => ((await scenario.kube.get('quorumrecoveries', scenario.namespace, resourceName)) === undefined ? true : undefined));
-      await until('the survivor on its own data', async () => {
-        const status = await scenario.etcdStatus(survivor);
-        return status.leader === '' && status.revision >= loss.survivorRevision ? true : new Missing(`leader ${status.leader}, revision ${status.revision}`);
-      }, {seconds: 90});
+      await untilRunsAgain(scenario, survivor);
     } finally {
       await operators(scenario, 2);
     }
