@@ -75,6 +75,8 @@ describe('The StatefulSet changes in the middle of a run', () => {
     const loss = await lost(scenario, 6);
     await applyRecovery(scenario);
     await whileHolding(scenario);
+    // A template that changes while nothing is stopped yet is a rollout like any other, and has to be finished or undone.
+    await until('the survivor being stopped', async () => ((await scenario.pod('etcd-0'))?.metadata?.deletionTimestamp !== undefined ? true : undefined), {seconds: 60, every: 20});
     await changeSet(scenario, annotated('before the force'));
     await planned(scenario, 2);
     await untilPhase(scenario, ['Decommissioning', 'Rejoining'], 180);
