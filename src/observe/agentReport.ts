@@ -7,6 +7,13 @@ export const agentContainer = 'volume-agent';
 const statusOf = (pod: V1Pod): V1ContainerStatus | undefined =>
   [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].find((status) => status.name === agentContainer);
 
+/** When the agent in a helper pod ended, ms since the epoch; for one that never did, when its pod was made. */
+export function agentEndedAt(pod: V1Pod): number {
+  const {state, lastState} = statusOf(pod) ?? {};
+  const ended = state?.terminated ?? lastState?.terminated;
+  return new Date(ended?.finishedAt ?? pod.metadata?.creationTimestamp ?? 0).getTime();
+}
+
 function failure(message: string): AgentReport {
   return {ok: false, command: 'inspect', reason: 'Internal', message};
 }

@@ -1,5 +1,5 @@
 import {agentPod} from '../../kubernetes/helperPods.ts';
-import {agentReport} from '../../observe/agentReport.ts';
+import {agentEndedAt, agentReport} from '../../observe/agentReport.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
@@ -9,6 +9,8 @@ import {isJoiner} from './joinPod.ts';
 import {helperOf, joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf} from './common.ts';
 
 const step = 'Decommission';
+/** What an agent could not do is tried again after this time, ms: its node may only have started again, and space may have been made. */
+const agentRetryMs = 30_000;
 
 /** Old data within reach, of a member whose process is proven stopped. What is on a lost node stays as it is, a guard in itself. */
 function reachable(observation: Observation, view: OrdinalView): boolean {
@@ -39,7 +41,8 @@ export function decommission(observation: Observation): Decision {
     const report = agentReport(helper);
     if (report === undefined) waits.push(`setting the old data of ${view.pod} aside${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
     else if (report.ok) records.push(recordJoin(view.pod, {guarded: true}));
-    else return blocked('AgentFailed', `the old data of ${view.pod} cannot be set aside (${report.reason}): ${report.message}. The survivor serves; ${view.pod} stays held. Delete pod ${helper.metadata?.name ?? ''} to have it tried again`);
+    else if (observation.now - agentEndedAt(helper) > agentRetryMs) actions.push({type: 'DeletePod', pod: helper});
+    else return blocked('AgentFailed', `the old data of ${view.pod} cannot be set aside (${report.reason}): ${report.message}. The survivor serves; ${view.pod} stays held. It is tried again after half a minute`);
   }
   if (records.length > 0) return {kind: 'record', why: 'old data was set aside', record: (draft) => { for (const record of records) record(draft); }};
   if (actions.length > 0) return act('setting old data aside', ...actions);

@@ -21,7 +21,7 @@ describe('preserve.mode: VolumeSnapshot where no snapshot can be taken', () => {
     assert.deepEqual(status.heldPods ?? [], []);
     assert.deepEqual(ofSurvivor(await fingerprint(scenario)), ofSurvivor(before), 'the survivor was touched');
     await changeRecovery(scenario, {preserve: {mode: 'Copy'}});
-    const ended = await untilComplete(scenario, 'Degraded', {mayBlock: true});
+    const ended = await untilComplete(scenario, 'Recovered', {mayBlock: true});
     assert.match(ended.status?.run?.force?.copy ?? '', /copy/);
   });
 });

@@ -5,6 +5,7 @@ import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
 import {storageNotes} from '../../../src/decide/preflight.ts';
 import {noStorage} from '../../../src/observe/storage.ts';
+import {decommission} from '../../../src/decide/steps/decommission.ts';
 import {endForce, force} from '../../../src/decide/steps/force.ts';
 import {forceMayHaveBegun} from '../../../src/decide/steps/forceHelper.ts';
 import {hold} from '../../../src/decide/steps/hold.ts';
@@ -209,6 +210,19 @@ describe('after the force', () => {
     assert.equal(told(startSurvivor(observationOf(ready(endedAt, {...coming, more: {helpers: []}})))), 'wait');
   });
   it('EndForce is blocked when the pod is gone and nobody saw its end', () => { assert.equal(end([]), 'blocked FencingUnproven'); });
+  it('Decommission tries again what an agent left without a report, half a minute after its end: its node may have gone meanwhile', () => {
+    const agent = (endedAgo: number): V1Pod => {
+      const lostAgent = {...ended('Unknown'), name: 'volume-agent', state: {terminated: {exitCode: 255, reason: 'Unknown', finishedAt: new Date(now - endedAgo)}}};
+      const made = helper({name: 'etcd-1-decommission-1'}, {phase: 'Failed', containerStatuses: [lostAgent]});
+      return {...made, metadata: {...made.metadata, annotations: {...mark, 'quorumrecovery.io/step': 'Decommission', 'quorumrecovery.io/pod': 'etcd-1'}}};
+    };
+    const after = (endedAgo: number): string => told(decommission(observationOf(ready(endedAt, {
+      ordinals: [{object: ownPodOf(0)}, heldHere(1), held(2)], nodes: [node('node-0'), node('node-1')], more: {helpers: [agent(endedAgo)]},
+      status: {run: endedAt, heldPods: ['etcd-1', 'etcd-2'], members: [recordOf(0, {fenced}), recordOf(1, {fenced: {...fenced, podUID: 'pod-uid-1'}}), recordOf(2)]},
+    }))));
+    assert.equal(after(10_000), 'blocked AgentFailed');
+    assert.equal(after(31_000), 'DeletePod');
+  });
   it('Release takes every helper away before it ends', () => {
     const agent = {...helper({}), metadata: {...helper({}).metadata, annotations: {...mark, 'quorumrecovery.io/step': 'Decommission'}}};
     assert.equal(told(release(observationOf(ready(planned(), {more: {helpers: [agent]}})))), 'DeletePod');
