@@ -93,7 +93,9 @@ export class Invariants {
     this.#fenced(process, copy);
     this.#nothingIntact(process, copy);
     this.#bestData(process, copy);
-    if (process.disk.markers.get(run?.id ?? '')?.get(run?.force?.attempt ?? 0) !== process.podUID) this.#fail(`invariant 6: ${process.podName} forces, and another pod has spent the marker`);
+    // Its own attempt: a deposed operator may have written down the next one already, whose pod the marker then refuses.
+    const attempt = Number(this.#world.store.get('Pod', 'db', process.podName)?.metadata?.annotations?.[marks.attempt] ?? 0);
+    if (process.disk.markers.get(run?.id ?? '')?.get(attempt) !== process.podUID) this.#fail(`invariant 6: ${process.podName} forces, and another pod has spent the marker`);
     // A second start finds what the first one found.
     if (process.data.members.length !== 1) this.#fail(`invariant 8: ${process.data.members.length} members after the force`);
     if (this.survivorsWrites !== undefined) this.#check(missingWrites(this.survivorsWrites, process.data, 'after another forced start'));
