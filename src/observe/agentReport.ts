@@ -14,6 +14,18 @@ export function agentEndedAt(pod: V1Pod): number {
   return new Date(ended?.finishedAt ?? pod.metadata?.creationTimestamp ?? 0).getTime();
 }
 
+/** What a kubelet, or its runtime, says of a container that it finds ended after it was away itself. */
+const unseenReasons: readonly string[] = ['Unknown', 'ContainerStatusUnknown'];
+
+/**
+ * Nobody saw how the agent ended, because its node failed: that says nothing about the volume. What it has done is done, and another agent
+ * finds it.
+ */
+export function endedUnseen(pod: V1Pod): boolean {
+  const ended = statusOf(pod)?.state?.terminated;
+  return ended !== undefined && unseenReasons.includes(ended.reason ?? '') && (ended.message ?? '') === '';
+}
+
 function failure(message: string): AgentReport {
   return {ok: false, command: 'inspect', reason: 'Internal', message};
 }

@@ -1,5 +1,5 @@
 import {agentPod} from '../../kubernetes/helperPods.ts';
-import {agentEndedAt, agentReport} from '../../observe/agentReport.ts';
+import {agentEndedAt, agentReport, endedUnseen} from '../../observe/agentReport.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
@@ -36,6 +36,10 @@ export function decommission(observation: Observation): Decision {
     }
     if (helper === undefined) {
       actions.push({type: 'CreatePod', pod: agentPod({observation, view, source: sourceOf(observation, view), run: run.id, step, command: ['set-aside'], readOnly: false})});
+      continue;
+    }
+    if (endedUnseen(helper)) {
+      actions.push({type: 'DeletePod', pod: helper});
       continue;
     }
     const report = agentReport(helper);

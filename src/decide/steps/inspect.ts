@@ -4,7 +4,7 @@ import type {NamedMember, OfflineFacts} from '../../api/types.ts';
 import {endsBefore} from '../../etcd/wal/log-end.ts';
 import {withEtcdutl} from '../../kubernetes/etcdutlPod.ts';
 import {agentPod} from '../../kubernetes/helperPods.ts';
-import {agentReport} from '../../observe/agentReport.ts';
+import {agentReport, endedUnseen} from '../../observe/agentReport.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
@@ -97,6 +97,10 @@ function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineF
     const pod = agentPod({observation, view, source: sourceOf(observation, view), run: run.id, step, command: ['inspect'], readOnly: true});
     // Beside a pod that may run an etcd would hold the lock.
     todo.actions.push({type: 'CreatePod', pod: stage === 'Held' ? withEtcdutl(pod, view) : pod});
+    return;
+  }
+  if (endedUnseen(helper)) {
+    todo.actions.push({type: 'DeletePod', pod: helper});
     return;
   }
   const report = agentReport(helper);

@@ -210,9 +210,9 @@ describe('after the force', () => {
     assert.equal(told(startSurvivor(observationOf(ready(endedAt, {...coming, more: {helpers: []}})))), 'wait');
   });
   it('EndForce is blocked when the pod is gone and nobody saw its end', () => { assert.equal(end([]), 'blocked FencingUnproven'); });
-  it('Decommission tries again what an agent left without a report, half a minute after its end: its node may have gone meanwhile', () => {
+  it('Decommission tries again what an agent could not do, half a minute after its end: space may have been made', () => {
     const agent = (endedAgo: number): V1Pod => {
-      const lostAgent = {...ended('Unknown'), name: 'volume-agent', state: {terminated: {exitCode: 255, reason: 'Unknown', finishedAt: new Date(now - endedAgo)}}};
+      const lostAgent = {...ended('Error'), name: 'volume-agent', state: {terminated: {exitCode: 1, reason: 'Error', finishedAt: new Date(now - endedAgo)}}};
       const made = helper({name: 'etcd-1-decommission-1'}, {phase: 'Failed', containerStatuses: [lostAgent]});
       return {...made, metadata: {...made.metadata, annotations: {...mark, 'quorumrecovery.io/step': 'Decommission', 'quorumrecovery.io/pod': 'etcd-1'}}};
     };

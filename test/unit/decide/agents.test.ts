@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import type {V1ContainerStateTerminated, V1Pod} from '@kubernetes/client-node';
+import type {Run} from '../../../src/api/types.ts';
+import type {Decision} from '../../../src/decide/decision.ts';
+import {decommission} from '../../../src/decide/steps/decommission.ts';
+import {inspect} from '../../../src/decide/steps/inspect.ts';
+import {endedUnseen} from '../../../src/observe/agentReport.ts';
+import {clusterID, ended, members, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
+import type {OrdinalOptions} from './observations.ts';
+
+const mark = {'quorumrecovery.io/run': 'run-1'};
+const gated = (index: number): OrdinalOptions => ({object: ownPodOf(index, {gated: true, uid: `held-${index}`, annotations: mark})});
+const lost = (index: number): OrdinalOptions => ({...gated(index), place: {at: 'GoneNode', nodes: [`node-${index}`]}});
+const identity = {clusterID, version: '3.6.16', members: members(5), source: 'member list of etcd-0'};
+
+function agentOf(pod: string, step: string, terminated: Partial<V1ContainerStateTerminated>): V1Pod {
+  return {
+    metadata: {name: `${pod}-agent`, namespace: 'db', uid: `agent-of-${pod}`, annotations: {...mark, 'quorumrecovery.io/step': step, 'quorumrecovery.io/pod': pod}, labels: {'quorumrecovery.io/helper': 'Agent'}},
+    spec: {containers: []},
+    status: {phase: 'Failed', containerStatuses: [{...ended(), name: 'volume-agent', state: {terminated: {exitCode: 255, finishedAt: new Date(now), ...terminated}}}]},
+  };
+}
+
+/** Three of five members are gone; the disks of etcd-0 and etcd-1 are there. */
+function decided(step: (observation: ReturnType<typeof observationOf>) => Decision, run: Partial<Run>, helper: V1Pod): string {
+  const fenced = {by: 'KubeletConfirmed' as const, at: new Date(now).toISOString()};
+  const decision = step(observationOf({
+    ordinals: [gated(0), gated(1), lost(2), lost(3), lost(4)], nodes: [node('node-0'), node('node-1')],
+    status: {
+      run: runOf({identity, plan: planOf({candidates: ['etcd-0', 'etcd-1']}), ...run}),
+      members: [0, 1, 2, 3, 4].map((index) => recordOf(index, index < 2 ? {fenced: {...fenced, podUID: `pod-uid-${index}`}} : {})),
+    },
+    more: {helpers: [helper]},
+  }));
+  if (decision.kind !== 'act') return 'reason' in decision ? `${decision.kind} ${decision.reason}` : decision.kind;
+  return decision.actions.map((action) => ('pod' in action && typeof action.pod === 'object' ? `${action.type} ${action.pod.metadata?.name ?? ''}` : action.type)).join();
+}
+
+describe('an agent whose node failed under it', () => {
+  const unseen = {reason: 'Unknown', message: ''};
+  it('says nothing of the disk that it was to read: another one reads it, and no older data is taken in its place', () => {
+    assert.match(decided(inspect, {}, agentOf('etcd-1', 'InspectHeld', unseen)), /DeletePod etcd-1-agent/);
+    assert.match(decided(inspect, {}, agentOf('etcd-1', 'InspectHeld', {...unseen, reason: 'ContainerStatusUnknown'})), /DeletePod etcd-1-agent/);
+    assert.equal(decided(inspect, {}, agentOf('etcd-1', 'InspectHeld', {reason: 'OOMKilled', exitCode: 137})), 'record');
+  });
+  it('was to set data aside: another one finds what it did, and ends it', () => {
+    assert.equal(decided(decommission, {}, agentOf('etcd-1', 'Decommission', unseen)), 'DeletePod etcd-1-agent');
+    assert.equal(decided(decommission, {}, agentOf('etcd-1', 'Decommission', {reason: 'OOMKilled', exitCode: 137})), 'blocked AgentFailed');
+  });
+  it('is believed where it left its report', () => {
+    assert.equal(endedUnseen(agentOf('etcd-1', 'Decommission', {...unseen, message: '{"ok":true}'})), false);
+  });
+});
