@@ -120,6 +120,21 @@ function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineF
 const tooLate = (observation: Observation, helper: V1Pod) =>
   observation.now - new Date(helper.metadata?.creationTimestamp ?? observation.now).getTime() > inspectTimeoutMs;
 
+/**
+ * A disk that could not be read in time may hold the newest data: nothing is started from another one because an agent is slow, or a node
+ * away for a while. One on a node that is gone for good is not waited for.
+ */
+function notReadYet(observation: Observation, pods: readonly string[]): Decision | undefined {
+  const late = pods.map((pod) => viewOf(observation, pod)).filter((view) => {
+    const helper = helperOf(observation, 'InspectHeld', view.pod);
+    return helper !== undefined && agentReport(helper) === undefined && tooLate(observation, helper) && view.data?.place.at !== 'GoneNode';
+  });
+  const [first] = late;
+  if (first === undefined) return undefined;
+  const cause = podCause(helperOf(observation, 'InspectHeld', first.pod));
+  return blocked('AgentFailed', `the disk of ${late.map(({pod}) => pod).join(', ')} could not be read for ${inspectTimeoutMs / 1000} s: the volume agent has not ended${cause === undefined ? '' : ` (${cause})`}. It may hold newer data than the others, so nothing is started from those. Every name is held, and the run goes on once it was read. If it is lost for good, delete its Node, or name another member in spec.survivor, which lets everything go and plans anew`);
+}
+
 /** Reads disks with volume agents, side by side; undefined once every fact is in the status and every agent is gone. */
 export function inspectDisks(observation: Observation, pods: readonly string[], stage: OfflineFacts['stage']): Decision | undefined {
   const todo: Inspection = {actions: [], records: [], waits: []};
@@ -143,7 +158,7 @@ export function inspect(observation: Observation): Decision {
   const run = runIn(observation);
   const plan = run.plan;
   if (plan === undefined) return blocked('PlanChanged', 'the run has no plan');
-  const reading = makeWay(observation, plan.candidates) ?? inspectDisks(observation, plan.candidates, 'Held');
+  const reading = makeWay(observation, plan.candidates) ?? notReadYet(observation, plan.candidates) ?? inspectDisks(observation, plan.candidates, 'Held');
   if (reading) return reading;
   const memberships = knownMemberships(observation);
   const ids = clusterIDs(memberships);

@@ -93,7 +93,7 @@ describe('The StatefulSet changes in the middle of a run', () => {
     } else {
       // The controller was quick, and the volume that its pod brought about is on the node of another member by now.
       assert.deepEqual([status.run.outcome, status.heldPods], ['Degraded', ['etcd-3']]);
-      assert.match(status.run.joins?.find(({pod}) => pod === 'etcd-3')?.deferred?.message ?? '', /Unschedulable/);
+      assert.match(status.run.joins.find(({pod}) => pod === 'etcd-3')?.deferred?.message ?? '', /Unschedulable/);
     }
     assert.ok(loss.survivorRevision > 0);
   }, {minutes: 8});

@@ -5,7 +5,7 @@ import type {Decision} from '../../../src/decide/decision.ts';
 import {decommission} from '../../../src/decide/steps/decommission.ts';
 import {inspect} from '../../../src/decide/steps/inspect.ts';
 import {endedUnseen} from '../../../src/observe/agentReport.ts';
-import {clusterID, ended, members, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
+import {clusterID, ended, idOf, members, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
 import type {OrdinalOptions} from './observations.ts';
 
 const mark = {'quorumrecovery.io/run': 'run-1'};
@@ -42,6 +42,15 @@ describe('an agent whose node failed under it', () => {
     assert.match(decided(inspect, {}, agentOf('etcd-1', 'InspectHeld', unseen)), /DeletePod etcd-1-agent/);
     assert.match(decided(inspect, {}, agentOf('etcd-1', 'InspectHeld', {...unseen, reason: 'ContainerStatusUnknown'})), /DeletePod etcd-1-agent/);
     assert.equal(decided(inspect, {}, agentOf('etcd-1', 'InspectHeld', {reason: 'OOMKilled', exitCode: 137})), 'record');
+  });
+  it('or that has not started for a minute, says nothing either: its disk is waited for, unless its node is gone for good', () => {
+    const waiting = (seconds: number): V1Pod => {
+      const made = agentOf('etcd-1', 'InspectHeld', {});
+      return {...made, metadata: {...made.metadata, creationTimestamp: new Date(now - seconds * 1000)}, status: {phase: 'Pending'}};
+    };
+    const read = (index: number): NonNullable<Run['offline']>[number] => ({pod: `etcd-${index}`, stage: 'Held', data: 'Present', memberID: idOf(index), clusterID, term: 5, index: 90, commit: 90, members: members(5)});
+    assert.equal(decided(inspect, {offline: [read(0)]}, waiting(61)), 'blocked AgentFailed');
+    assert.equal(decided(inspect, {offline: [read(0)]}, waiting(10)), 'wait');
   });
   it('was to set data aside: another one finds what it did, and ends it', () => {
     assert.equal(decided(decommission, {}, agentOf('etcd-1', 'Decommission', unseen)), 'DeletePod etcd-1-agent');
