@@ -5,6 +5,7 @@ import type {Loss} from '../checks.ts';
 import {dataThere, lossSeenBy, nothingLeft, required, setUnchanged, whole} from '../checks.ts';
 import {directoryOf, labOf, loseNodesOf, signalPod, untilNoLeader} from '../faults.ts';
 import {applyRecovery, conditionOf, untilComplete} from '../recovery.ts';
+import {seedCount} from '../scenario.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
 
@@ -55,7 +56,7 @@ describe('Three of five members are gone, and one of the two that are left is be
     // Both ran, and were snapshotted; etcdutl had read both disks before the survivor was settled.
     assert.deepEqual(ended.status?.run?.snapshots?.map(({pod, skipped}) => [pod, skipped]), [['etcd-0', undefined], ['etcd-3', undefined]]);
     for (const {pod, stage, etcdutl} of ended.status.run.offline ?? []) {
-      assert.deepEqual([stage, etcdutl?.broken, etcdutl?.missing, (etcdutl?.keys ?? 0) >= 10_000], ['Held', undefined, undefined, true], `${pod}: ${JSON.stringify(etcdutl)}`);
+      assert.deepEqual([stage, etcdutl?.broken, etcdutl?.missing, (etcdutl?.keys ?? 0) >= seedCount], ['Held', undefined, undefined, true], `${pod}: ${JSON.stringify(etcdutl)}`);
     }
     await recovered(scenario, ended, 'etcd-3', loss);
   }, {minutes: 8});
