@@ -38,7 +38,7 @@ export async function untilNotReady(scenario: Scenario, nodes: readonly string[]
     const found = await Promise.all(nodes.map(async (name) => await scenario.kube.get('nodes', '', name)));
     const ready = found.filter((node) => node?.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'));
     return ready.length === 0 ? true : new Missing(`${ready.map((node) => node?.metadata?.name).join(', ')} still Ready`);
-  }, {seconds: 60});
+  }, {seconds: 120});
 }
 
 /** Waits until the member itself says that it has no leader: the quorum is lost. */
