@@ -1,7 +1,8 @@
-import {readlinkSync, rmSync} from 'node:fs';
+import {existsSync, readFileSync, readlinkSync, rmSync, writeFileSync} from 'node:fs';
 import {setTimeout as delay} from 'node:timers/promises';
 import type {V1Node} from '@kubernetes/client-node';
 import {askAPIServer} from './api.ts';
+import {withLock} from './lock.ts';
 import {apiPartyName, partitionRules, pairsBetween} from './network.ts';
 import type {Party} from './network.ts';
 import {liveState, runInLab, runInNode, withLabNetwork} from './inside.ts';
@@ -146,14 +147,16 @@ export class Lab {
     }
   }
 
-  /** Drops every packet between the nodes of the one set and those of the other; `api` stands for the API server. Replaces an earlier partition. */
-  async partition(first: readonly string[], second: readonly string[]): Promise<void> {
+  /** Drops every packet between the nodes of the one set and those of the other; `api` stands for the API server. Replaces what the same `owner` partitioned before, and leaves the others. */
+  async partition(first: readonly string[], second: readonly string[], owner = 'lab'): Promise<void> {
     const party = (name: string): Party => (name === apiPartyName ? name : findNode(this.#paths, name).index);
-    await this.#cut(pairsBetween(first.map(party), second.map(party)));
+    const pairs = pairsBetween(first.map(party), second.map(party));
+    await this.#cut((partitions) => ({...partitions, [owner]: pairs}));
   }
 
-  async heal(): Promise<void> {
-    await this.#cut([]);
+  /** Takes the partition of this owner back; without one: all of them. */
+  async heal(owner?: string): Promise<void> {
+    await this.#cut((partitions) => Object.fromEntries(Object.entries(partitions).filter(([name]) => owner !== undefined && name !== owner)));
   }
 
   /** Loads an image (an OCI or docker archive, or an OCI image layout) into every node, and into those that are added later. */
@@ -181,8 +184,14 @@ export class Lab {
     await removeRemains(this.#paths);
   }
 
-  async #cut(pairs: readonly (readonly [Party, Party])[]): Promise<void> {
-    await runInLab(this.#paths, 'iptables-restore --noflush', partitionRules(pairs));
+  /** Partitions of several owners stand beside one another, and each process that makes one knows of the others' by this file only. */
+  async #cut(change: (partitions: Record<string, [Party, Party][]>) => Record<string, [Party, Party][]>): Promise<void> {
+    const file = this.#paths.at('partitions.json');
+    await withLock(`${file}.lock`, async () => {
+      const after = change(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) as Record<string, [Party, Party][]> : {});
+      writeFileSync(file, JSON.stringify(after));
+      await runInLab(this.#paths, 'iptables-restore --noflush', partitionRules(Object.values(after).flat()));
+    });
   }
 
   /** Waits for a Ready condition that was reported after `since` (milliseconds of the clock). */

@@ -13,7 +13,7 @@ describe('The operator is cut off from every etcd', () => {
     const around = lab.nodes().map((node) => node.name).filter((name) => !scenario.nodes.includes(name));
     try {
       // The API server reaches everyone, so every node stays Ready.
-      await lab.partition(scenario.nodes, around);
+      await lab.partition(scenario.nodes, around, scenario.namespace);
       const before = await fingerprint(scenario);
       await applyRecovery(scenario);
       const {status} = await untilReady(scenario, 'OperatorCutOff');
@@ -24,7 +24,7 @@ describe('The operator is cut off from every etcd', () => {
         return undefined;
       });
     } finally {
-      await lab.heal();
+      await lab.heal(scenario.namespace);
     }
     await untilComplete(scenario, 'NotNeeded', {mayBlock: true});
     await whole(scenario);

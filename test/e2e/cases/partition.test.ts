@@ -12,7 +12,7 @@ import {Missing, holds, until} from '../wait.ts';
 /** These nodes reach one another and nobody else; the operators, the API server and every other node are on the other side. */
 async function cutOff(scenario: Scenario, nodes: readonly string[]): Promise<void> {
   const lab = labOf(scenario);
-  await lab.partition(nodes, ['api', ...lab.nodes().map((node) => node.name).filter((name) => !nodes.includes(name))]);
+  await lab.partition(nodes, ['api', ...lab.nodes().map((node) => node.name).filter((name) => !nodes.includes(name))], scenario.namespace);
 }
 
 /** Blocked for want of a proof, and nothing touched for as long as we look. */
@@ -70,7 +70,7 @@ describe('A partition behind which a majority lives', () => {
       assert.ok(first);
       await scenario.tool.put(first, 'behind/the/partition', 'written');
     } finally {
-      await lab.heal();
+      await lab.heal(scenario.namespace);
     }
     await untilComplete(scenario, 'NotNeeded', {seconds: 240, mayBlock: true});
     await whole(scenario);
@@ -89,7 +89,7 @@ describe('A partition behind which a majority lives', () => {
     const others = scenario.nodes.filter((node) => node !== survivor);
     try {
       // What was cut off is the survivor: it never hears of the two that come.
-      await lab.partition([survivor], others);
+      await lab.partition([survivor], others, scenario.namespace);
       await until('another leader than etcd-0', async () => ((await scenario.etcdStatus('etcd-1')).leader === (await scenario.etcdStatus('etcd-0')).memberID ? undefined : true));
       await grow(scenario, options, 4, 'etcd-1');
       await grow(scenario, options, 5, 'etcd-1');
@@ -108,7 +108,7 @@ describe('A partition behind which a majority lives', () => {
       assert.ok(first);
       await scenario.tool.put(first, 'behind/the/partition', 'written');
     } finally {
-      await lab.heal();
+      await lab.heal(scenario.namespace);
     }
     await untilComplete(scenario, 'NotNeeded', {seconds: 240, mayBlock: true});
     const value = await until('an answer of etcd-0', async () => (await scenario.tool.get(await scenario.member('etcd-0'), 'behind/the/partition')).value);
