@@ -147,7 +147,10 @@ export class Lab {
     }
   }
 
-  /** Drops every packet between the nodes of the one set and those of the other; `api` stands for the API server. Replaces what the same `owner` partitioned before, and leaves the others. */
+  /**
+   * Drops every packet between the nodes of the one set and those of the other; `api` stands for the API server. Replaces what the same
+   * `owner` partitioned before, and leaves what others did.
+   */
   async partition(first: readonly string[], second: readonly string[], owner = 'lab'): Promise<void> {
     const party = (name: string): Party => (name === apiPartyName ? name : findNode(this.#paths, name).index);
     const pairs = pairsBetween(first.map(party), second.map(party));
