@@ -1,6 +1,6 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import type {TailFacts} from '../../agent/report.ts';
-import {agentReport} from '../../observe/agentReport.ts';
+import {agentEndedAt, agentReport} from '../../observe/agentReport.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Decision} from '../decision.ts';
@@ -51,9 +51,6 @@ function stillAttached(observation: Observation): Decision | undefined {
   return blocked('FencingUnproven', `volume ${held.volume} of ${pod} is still attached to node ${held.node}, which is gone: the run goes on once it is detached (kubectl get volumeattachments). Every name is held`);
 }
 
-/** When the agent in a helper pod ended, ms since the epoch. */
-const endOfAgent = (helper: V1Pod) => new Date(helper.status?.initContainerStatuses?.[0]?.state?.terminated?.finishedAt ?? helper.metadata?.creationTimestamp ?? 0).getTime();
-
 /** Starts the survivor's data once with --force-new-cluster, in a helper pod outside every Service, and checks what came of it. */
 export function force(observation: Observation): Decision {
   const run = runIn(observation);
@@ -86,7 +83,7 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
     if (report.reason === 'BehindPlan' && report.inspect?.data === 'Present') {
       return behindPlan(observation, survivor.pod, {term: report.inspect.lastEntryTerm, index: report.inspect.index});
     }
-    const since = observation.now - endOfAgent(helper);
+    const since = observation.now - agentEndedAt(helper);
     const going = helper.metadata?.deletionTimestamp !== undefined;
     // Who deletes the pod wants it tried again at once; its fence would keep it for ever.
     if (going ? endedByKubelet(helper) : since > agentRetryMs) {
