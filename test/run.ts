@@ -11,8 +11,8 @@ import {ensurePrerequisites} from './lab/prerequisites.ts';
 import type {Ended} from './e2e/reporter.ts';
 
 /*
- * `make test`: everything that CI runs, and one line at the end that counts it all. Unit tests and invariants run beside the simulation, then the
- * end-to-end cases, whose waits are filled with types and lint.
+ * `make test`: everything that CI runs, and one line at the end that counts it all. First the simulation, then unit tests beside the invariants,
+ * then the end-to-end cases, whose waits are filled with types and lint.
  *   --only NAME   one of: check, unit, invariants, simulation, e2e
  */
 interface Count {
@@ -25,6 +25,13 @@ const none: Count = {passed: 0, failed: 0, skipped: 0};
 const begin = Date.now();
 const say = (line: string): void => { console.log(`[${((Date.now() - begin) / 1000).toFixed(0).padStart(4)} s] ${line}`); };
 const scratch = mkdtempSync(join(tmpdir(), 'quorum-recovery-test-'));
+
+/** Said at once, and once more at the end: after an hour of output the last lines are all that somebody sees. */
+const complaints: string[] = [];
+const complain = (text: string): void => {
+  complaints.push(text);
+  console.log(text);
+};
 
 /** Runs a command with its output on the terminal and, if asked, line by line to a reader; gives its exit code. */
 function run(command: string, args: readonly string[], environment: Record<string, string> = {}, hear?: (line: string) => void): Promise<number> {
@@ -46,7 +53,8 @@ function run(command: string, args: readonly string[], environment: Record<strin
 /** A command whose exit code is the verdict: one test. */
 async function verdict(title: string, command: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Count> {
   const code = await run(command, args, environment);
-  say(`${title}: ${code === 0 ? 'ok' : `FAILED (exit code ${code})`}`);
+  if (code === 0) say(`${title}: ok`);
+  else complain(`  FAILED ${title} (exit code ${code}); what it said stands above`);
   return {passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0};
 }
 
@@ -60,11 +68,11 @@ async function mocha(title: string, pattern: string, environment: Record<string,
   const ended = existsSync(results) ? readFileSync(results, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Ended) : [];
   const count = (state: Ended['state']): number => ended.filter((test) => test.state === state).length;
   for (const {state, title: name, error = ''} of ended) {
-    if (state === 'failed') console.log(`  FAILED ${name}\n${error.split('\n').slice(0, 15).map((line) => `    ${line}`).join('\n')}`);
+    if (state === 'failed') complain(`  FAILED ${name}\n${error.split('\n').slice(0, 15).map((line) => `    ${line}`).join('\n')}`);
     if (state === 'skipped') console.log(`  skipped ${name}`);
   }
   const broken = ended.length === 0 || (code !== 0 && count('failed') === 0);
-  if (broken) console.log(`  FAILED ${title}: mocha ended with ${code} after ${ended.length} tests`);
+  if (broken) complain(`  FAILED ${title}: mocha ended with ${code} after ${ended.length} tests`);
   say(`${title}: ${count('passed')} passed, ${count('failed') + Number(broken)} failed, ${count('skipped')} skipped`);
   return {passed: count('passed'), failed: count('failed') + Number(broken), skipped: count('skipped')};
 }
@@ -105,14 +113,6 @@ async function check(helm: string): Promise<Count> {
   ]);
 }
 
-/** Many short tests, one process after the other: the simulation takes the other processors. */
-async function quick(wanted: (name: string) => boolean, environment: Record<string, string>): Promise<Count> {
-  return sum([
-    wanted('unit') ? await mocha('unit', 'test/unit/**/*.test.ts', environment) : none,
-    wanted('invariants') ? await mocha('invariants', 'test/invariants/**/*.test.ts', environment) : none,
-  ]);
-}
-
 function sum(counts: readonly Count[]): Count {
   const total = (key: keyof Count): number => counts.reduce((so, count) => so + count[key], 0);
   return {passed: total('passed'), failed: total('failed'), skipped: total('skipped')};
@@ -125,15 +125,17 @@ async function main(): Promise<number> {
   const built = await buildAll(say);
   const helm = join(built.get('helm') ?? '', 'helm');
   const environment = {...etcdBinaries(built), HELM: helm};
-  const counts = await Promise.all([
-    quick(wanted, environment),
-    wanted('simulation') ? mocha('simulation', 'test/simulation/**/*.test.ts', environment) : none,
-  ]);
+  // The simulation first, and alone: it takes every processor.
+  const counts = [wanted('simulation') ? await mocha('simulation', 'test/simulation/**/*.test.ts', environment) : none];
+  counts.push(...await Promise.all([
+    wanted('unit') ? mocha('unit', 'test/unit/**/*.test.ts', environment) : none,
+    wanted('invariants') ? mocha('invariants', 'test/invariants/**/*.test.ts', environment) : none,
+  ]));
   counts.push(...await Promise.all([wanted('e2e') ? endToEnd() : none, wanted('check') ? check(helm) : none]));
   const {passed, failed, skipped} = sum(counts);
   const good = failed === 0 && passed > 0;
   if (good) rmSync(scratch, {recursive: true, force: true});
-  else console.log(`\nWhat the suites left: ${scratch}`);
+  else console.log(`\n${complaints.join('\n')}\n\nWhat the suites left: ${scratch}`);
   console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   return good ? 0 : 1;
 }

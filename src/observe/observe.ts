@@ -2,7 +2,6 @@ import type {V1Pod, V1PodTemplateSpec, V1StatefulSet} from '@kubernetes/client-n
 import {pruneStep} from '../api/progress.ts';
 import type {QuorumRecovery} from '../api/types.ts';
 import {marks} from '../api/types.ts';
-import {specSchema} from '../api/spec.ts';
 import {findContainer, mountOf, readLaunch} from '../etcd/launch/launch.ts';
 import type {Launch, LaunchProblem} from '../etcd/launch/launch.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
@@ -120,11 +119,14 @@ export interface Observed {
   credentials: Credentials;
 }
 
-/** Asks Kubernetes, and where the step needs it etcd, for everything that a decision is made from. Changes nothing. */
-export async function observe(observer: Observer, resource: QuorumRecovery, depth: Depth): Promise<Observed> {
+/**
+ * Asks Kubernetes, and where the step needs it etcd, for everything that a decision is made from. Changes nothing. The resource's spec is
+ * one that was checked; `specProblem` says why it is not the one that stands in the cluster.
+ */
+export async function observe(observer: Observer, resource: QuorumRecovery, specProblem: string | undefined, depth: Depth): Promise<Observed> {
   const {client} = observer;
   const namespace = resource.metadata.namespace ?? 'default';
-  const spec = specSchema.parse(resource.spec);
+  const {spec} = resource;
   const [set, nodeObjects, siblings, helpers, credentials, storage] = await Promise.all([
     client.get('StatefulSet', namespace, spec.target.statefulSet),
     client.list('Node'),
@@ -136,7 +138,7 @@ export async function observe(observer: Observer, resource: QuorumRecovery, dept
   const nodes = nodeObjects.map(nodeView);
   const prunes = (pod: V1Pod) => pod.metadata?.annotations?.[marks.step] === pruneStep;
   const base: Observation = {
-    now: observer.now(), resource: {...resource, spec}, spec, specProblem: undefined, status: structuredClone(resource.status ?? {}),
+    now: observer.now(), resource, spec, specProblem, status: structuredClone(resource.status ?? {}),
     set, templates: undefined, ordinals: [], helpers: helpers.filter((pod) => !prunes(pod)), pruners: helpers.filter(prunes), strays: [], nodes, storage, namespaceGoing: false, linearizable: false, service: undefined, authEnabled: undefined,
     duplicateOf: olderFor(resource, siblings), secretProblem: credentials.problem, agentImage: observer.agentImage ?? '', configMaps: () => undefined,
   };
@@ -156,7 +158,7 @@ export async function observe(observer: Observer, resource: QuorumRecovery, dept
   const ordinals = ordinalsOf(set);
   const configMaps = await configMapsOf(client, namespace, templates.of(ordinals[0] ?? 0).template);
   const facts = {set, templates, pods, nodes, configMaps};
-  const views = await Promise.all(ordinals.map((ordinal) => ordinalView(observer, {...resource, spec}, facts, ordinal)));
+  const views = await Promise.all(ordinals.map((ordinal) => ordinalView(observer, resource, facts, ordinal)));
   const problem = base.secretProblem ?? tlsMissing(views, spec.target.tls !== undefined);
   const strays = straysIn(ownPods.filter((pod) => !views.some(({object}) => object === pod)), resource);
   const namespaceGoing = await isGoing(client, namespace, resource, [...pods, ...helpers], ordinals.length);

@@ -125,8 +125,7 @@ export class Recoverer {
   }
 
   async #observe(base: QuorumRecovery, status: QuorumRecoveryStatus, {spec, problem}: UsedSpec, depth: Depth): Promise<Observed> {
-    const {credentials, observation} = await observe({...this.#options, launches: this.#launches}, {...base, spec, status}, depth);
-    return {credentials, observation: {...observation, specProblem: problem}};
+    return await observe({...this.#options, launches: this.#launches}, {...base, spec, status}, problem, depth);
   }
 
   async #pass({base, draft, unwritten}: Pass, used: UsedSpec): Promise<Pass> {

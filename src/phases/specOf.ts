@@ -8,11 +8,11 @@ export interface UsedSpec {
   problem: string | undefined;
 }
 
-function problemOf(spec: unknown): string | undefined {
+function check(spec: unknown): {spec: QuorumRecoverySpec} | {problem: string} {
   const parsed = specSchema.safeParse(spec);
-  if (!parsed.success) return parsed.error.issues.map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`).join('; ');
+  if (!parsed.success) return {problem: parsed.error.issues.map((issue) => `spec.${issue.path.join('.')}: ${issue.message}`).join('; ')};
   const broken = brokenRules(parsed.data);
-  return broken.length > 0 ? broken.join('; ') : undefined;
+  return broken.length > 0 ? {problem: broken.join('; ')} : {spec: parsed.data};
 }
 
 function parsed(text: string): QuorumRecoverySpec | undefined {
@@ -32,10 +32,10 @@ const least = (spec: {target?: {statefulSet?: unknown}} | undefined): QuorumReco
  * used last. Otherwise `spec` is undefined, and nothing is done.
  */
 export function specOf({spec, status, metadata}: QuorumRecovery): UsedSpec | {spec: undefined; problem: string} {
-  const problem = problemOf(spec);
-  if (problem === undefined) return {spec: specSchema.parse(spec), problem};
+  const checked = check(spec);
+  if ('spec' in checked) return {spec: checked.spec, problem: undefined};
   const {run} = status ?? {};
   const inFlight = run?.plan !== undefined && run.finishedAt === undefined;
   const used = inFlight && run.spec !== undefined ? parsed(run.spec) : undefined;
-  return {spec: used ?? (metadata.deletionTimestamp === undefined ? undefined : least(spec)), problem};
+  return {spec: used ?? (metadata.deletionTimestamp === undefined ? undefined : least(spec)), problem: checked.problem};
 }

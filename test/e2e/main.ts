@@ -57,10 +57,13 @@ async function givenCluster(kubeconfig: string): Promise<Cluster> {
   return {environment: {KUBECONFIG: kubeconfig, E2E_OPERATOR_NAMESPACE: operatorNamespace}, end: () => Promise.resolve()};
 }
 
+const states = {passed: 'ok', failed: 'FAILED', skipped: 'skipped'} as const;
+const cause = ({error = ''}: CaseResult): string => error.split('\n').slice(0, 12).map((line) => `        ${line}`).join('\n');
+
 function table(results: readonly CaseResult[]): void {
   console.log('\nCases:');
   for (const {ran, state, seconds, title} of [...results].sort((a, b) => (a.ran.name < b.ran.name ? -1 : 1))) {
-    console.log(`  ${{passed: 'ok     ', failed: 'FAILED ', skipped: 'skipped'}[state]} ${seconds.toFixed(0).padStart(4)} s  ${ran.name}: ${title}`);
+    console.log(`  ${states[state].padEnd(7)} ${seconds.toFixed(0).padStart(4)} s  ${ran.name}: ${title}`);
   }
 }
 
@@ -86,15 +89,17 @@ async function main(): Promise<number> {
     const options: PoolOptions = {
       width: Number(text('WIDTH') ?? '3'), output, environment: cluster.environment,
       onEnd: (ended, seconds) => {
-        for (const {ran, state, title, error = ''} of ended) {
-          say(`${{passed: 'ok', failed: 'FAILED', skipped: 'skipped'}[state]} (${seconds.toFixed(0)} s): ${ran.name}: ${title}`);
-          if (state === 'failed') console.log(error.split('\n').slice(0, 12).map((line) => `        ${line}`).join('\n'));
+        for (const result of ended) {
+          say(`${states[result.state]} (${seconds.toFixed(0)} s): ${result.ran.name}: ${result.title}`);
+          if (result.state === 'failed') console.log(cause(result));
         }
       },
     };
     const results = await onceMore(await runCases(cases, options), options);
     table(results);
     const count = (state: CaseResult['state']): number => results.filter((result) => result.state === state).length;
+    // Once more at the end, where the last lines are all that somebody sees.
+    for (const result of results.filter(({state}) => state === 'failed')) console.log(`\nFAILED ${result.ran.name}: ${result.title}\n${cause(result)}`);
     if (count('failed') > 0) console.log(`\nWhat is known of each failure: ${output}`);
     console.log(`\n${count('passed')} passed, ${count('failed')} failed${count('skipped') > 0 ? `, ${count('skipped')} skipped` : ''}`);
     return count('failed') === 0 ? 0 : 1;

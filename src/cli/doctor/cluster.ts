@@ -1,5 +1,7 @@
+import type {V1Deployment} from '@kubernetes/client-node';
 import {checkVersion} from '../../operator/checks.ts';
 import {holdBinding, holdPolicy, policyName} from '../../generate/policy.ts';
+import {serves} from '../operators.ts';
 import type {ClusterFacts} from './facts.ts';
 import {note, ok, problem, unknown} from './finding.ts';
 import type {Finding} from './finding.ts';
@@ -33,11 +35,15 @@ function binding({binding: found}: ClusterFacts): Finding {
   return ok('Binding', `${policyName} denies`);
 }
 
-function operator({operators}: ClusterFacts): Finding {
+const listed = (deployments: readonly V1Deployment[]): string => deployments.map(({metadata}) => `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`).join(', ');
+
+function operator({operators, namespace}: ClusterFacts): Finding {
   if ('forbidden' in operators) return unknown('Operator', 'you may not list deployments in all namespaces, so it cannot be told whether it runs', 'say where it is: --operator-namespace NAMESPACE');
   if (operators.told.length === 0) return problem('Operator', 'no operator is installed', install);
-  const ready = operators.told.filter(({status}) => (status?.readyReplicas ?? 0) > 0);
-  const names = operators.told.map(({metadata}) => `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`).join(', ');
+  const serving = operators.told.filter(({spec}) => serves(spec?.template.spec, namespace));
+  if (serving.length === 0) return problem('Operator', `${listed(operators.told)} does not serve the namespace ${namespace}: nothing in it would be recovered`, 'add it to watchNamespaces, or take it out of excludeNamespaces, in the chart\'s values');
+  const ready = serving.filter(({status}) => (status?.readyReplicas ?? 0) > 0);
+  const names = listed(serving);
   if (ready.length === 0) return problem('Operator', `no pod of ${names} is Ready`, 'kubectl -n NAMESPACE describe deployment, and the log of its pods');
   const replicas = Math.max(...ready.map(({status}) => status?.readyReplicas ?? 0));
   if (replicas < 2) return note('Operator', `${names} has one replica Ready: the node that burns may be its own`, 'set replicas: 2 in the chart\'s values');

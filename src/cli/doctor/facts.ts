@@ -3,7 +3,7 @@ import type {QuorumRecovery} from '../../api/types.ts';
 import {policyName} from '../../generate/policy.ts';
 import {ApiError} from '../../kubernetes/errors.ts';
 import type {Api, Version} from '../kube/api.ts';
-import {operatorLabel} from '../release/facts.ts';
+import {operatorLabel} from '../operators.ts';
 import type {Session} from '../world.ts';
 import type {Told} from './finding.ts';
 
@@ -16,6 +16,8 @@ export interface VolumeUse {
 
 export interface ClusterFacts {
   version: Version;
+  /** The namespace that was asked for. */
+  namespace: string;
   policy: Told<V1ValidatingAdmissionPolicy | undefined>;
   binding: Told<V1ValidatingAdmissionPolicyBinding | undefined>;
   operators: Told<V1Deployment[]>;
@@ -63,7 +65,7 @@ export async function clusterFacts(session: Session, operatorNamespace: string |
     tell(api.list('Deployment', operatorNamespace, {labelSelector: operatorLabel})), tell(api.list('Node')), resourcesOf(session),
     Promise.all(userVerbs.map(async (verb) => ({verb, may: await api.may(verb, 'QuorumRecovery', namespace)}))),
   ]);
-  return {version, policy, binding, operators, nodes, resources, rights};
+  return {version, namespace, policy, binding, operators, nodes, resources, rights};
 }
 
 interface Summary {

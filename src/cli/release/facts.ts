@@ -7,6 +7,7 @@ import {ordinalsOf, podName} from '../../kubernetes/ownPods.ts';
 import type {NodeView, Place} from '../../observe/observation.ts';
 import {nodeView, placeOf} from '../../observe/places.ts';
 import {isForbiddenError} from '../explain.ts';
+import {operatorLabel, serves} from '../operators.ts';
 import type {Session} from '../world.ts';
 
 export interface ClaimFacts {
@@ -28,7 +29,7 @@ export interface ReleaseFacts {
   claims: Map<string, ClaimFacts[]>;
   /** undefined: they may not be read. */
   nodes: NodeView[] | undefined;
-  /** Pods of operators that are not on their way out; undefined: they may not be read. */
+  /** Pods of operators that serve the resource's namespace and are not on their way out; undefined: they may not be read. */
   operators: V1Pod[] | undefined;
 }
 
@@ -40,8 +41,6 @@ const allowed = async <T>(asked: Promise<T>): Promise<T | undefined> => {
     throw error;
   }
 };
-
-export const operatorLabel = 'app.kubernetes.io/name=quorum-recovery-operator';
 
 async function claimsOf(session: Session, set: V1StatefulSet, ordinal: number, nodes: NodeView[] | undefined): Promise<ClaimFacts[]> {
   const {api, namespace} = session;
@@ -71,7 +70,7 @@ export async function releaseFacts(session: Session, resource: QuorumRecovery): 
   return {
     resource, set, nodes, helpers, claims: new Map(claims),
     pods: all.filter((pod) => set?.metadata?.uid !== undefined && pod.metadata?.ownerReferences?.some((owner) => owner.uid === set.metadata?.uid)),
-    operators: operators?.filter((pod) => pod.metadata?.deletionTimestamp === undefined || isReady(pod)),
+    operators: operators?.filter((pod) => serves(pod.spec, namespace) && (pod.metadata?.deletionTimestamp === undefined || isReady(pod))),
   };
 }
 

@@ -98,8 +98,6 @@ describe('The kubectl plugin', () => {
     const plugin = new Plugin(scenario);
     await scenario.addNodes(5);
     await scenario.startEtcd({stopSeconds: 20});
-    // The plugin asks for operators in the whole cluster, so it is everybody's that is scaled down.
-    await scenario.alone();
     const loss = await lose(scenario, survivor);
     await plugin.expect(0, 'recover', 'etcd', '--yes');
     await untilPhase(scenario, ['Holding'], 180);
@@ -130,7 +128,7 @@ describe('The kubectl plugin', () => {
     await plugin.expect(0, 'recover', 'etcd', '--yes', '--wait', '--timeout', '4m');
     assert.equal((await recovery(scenario)).status?.run?.identity?.members.length, 3, 'the membership that the run began with was another one');
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {alone: true, minutes: 25});
+  }, {ownOperator: true, minutes: 10});
 });
 
 async function scaleOperator(scenario: Scenario, replicas: number): Promise<void> {

@@ -115,6 +115,15 @@ describe('doctor', () => {
     assert.equal(code, 30);
   });
 
+  it('does not count an operator that serves other namespaces', async () => {
+    const api = clusterOf();
+    const template = {spec: {containers: [{name: 'operator', args: ['--namespaces=other']}]}};
+    api.seed('Deployment', {metadata: {name: 'operator', namespace: 'system', labels: operatorLabels}, spec: {selector: {}, template}, status: {readyReplicas: 2}});
+    const {bad, findings} = await examine(api);
+    assert.deepEqual(bad, ['Operator: problem']);
+    assert.match(findings.find(({area}) => area === 'Operator')?.what ?? '', /system\/operator does not serve the namespace db/);
+  });
+
   it('sees a policy that does not deny, or is that of another version', async () => {
     const api = clusterOf();
     const policy = structuredClone(holdPolicy);

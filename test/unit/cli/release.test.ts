@@ -162,6 +162,13 @@ describe('release', () => {
     assert.equal(await run(invoke([], {...yes, 'operator-is-dead': true}), new FakeWorld(api)), 0);
   });
 
+  it('does not count an operator that serves other namespaces', async () => {
+    const api = cluster();
+    const containers = [{name: 'operator', args: ['--namespaces=other']}];
+    api.seed('Pod', {metadata: {name: 'operator-1', namespace: 'system', labels: {'app.kubernetes.io/name': 'quorum-recovery-operator'}}, spec: {containers}, status: {conditions: [{type: 'Ready', status: 'True'}]}});
+    assert.equal(await run(invoke([], yes), new FakeWorld(api)), 0);
+  });
+
   it('asks for a word that --yes does not give where it may not see the operator', async () => {
     const api = cluster();
     // Only the question of all namespaces is refused.
