@@ -17,13 +17,21 @@ switch (invocation.kind) {
     break;
   case 'Run': {
     const code = await runOperator(invocation.config, (context) => {
-      const etcd = new EtcdAccess();
-      const leaders = new LeaderWatches({onEnd: (key, pod, end) => {
-        recoverer.onWatchEnd(key, pod, end);
-        context.enqueue(parseKey(key));
+      const {metrics} = context;
+      const etcd = new EtcdAccess({onProbe: ({result, cause, seconds}) => {
+        metrics.probeDuration.observe({result}, seconds);
+        if (cause !== undefined) metrics.probeFailures.inc({cause});
       }});
+      const leaders = new LeaderWatches({
+        onEnd: (key, pod, end) => {
+          recoverer.onWatchEnd(key, pod, end);
+          context.enqueue(parseKey(key));
+        },
+        onCounted: (why) => { metrics.leaderWatchEnds.inc({why}); },
+      });
+      metrics.observeWatches(() => leaders.size);
       const recoverer: Recoverer = new Recoverer({
-        client: context.client, status: context.status, etcd, leaders, reporter: new Reporter(context.log, context.events, context.metrics),
+        client: context.client, status: context.status, etcd, leaders, reporter: new Reporter(context.log, context.events, metrics),
         agentImage: context.config.agentImage, now: () => context.clock.now(), signal: AbortSignal.any([context.signal, context.stopping]),
       });
       return {

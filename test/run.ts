@@ -124,7 +124,7 @@ async function main(): Promise<number> {
   await ensurePrerequisites(say);
   const built = await buildAll(say);
   const helm = join(built.get('helm') ?? '', 'helm');
-  const environment = {...etcdBinaries(built), HELM: helm};
+  const environment = {...etcdBinaries(built), HELM: helm, PROMTOOL: join(built.get('promtool') ?? '', 'promtool')};
   // The simulation first, and alone: it takes every processor.
   const counts = [wanted('simulation') ? await mocha('simulation', 'test/simulation/**/*.test.ts', environment) : none];
   counts.push(...await Promise.all([

@@ -1,5 +1,6 @@
 import {stringify} from 'yaml';
 import {customResourceDefinition} from '../api/crd.ts';
+import {dashboard} from './dashboard.ts';
 import {holdBinding, holdPolicy} from './policy.ts';
 import {clusterRules, leaseRules, userRules} from './rbac.ts';
 
@@ -28,5 +29,6 @@ export function generatedFiles(): Map<string, string> {
     [`${chart}/files/lease-rules.yaml`, yaml(leaseRules(leaseNameInChart))],
     [`${chart}/files/view-rules.yaml`, yaml(userRules.view)],
     [`${chart}/files/edit-rules.yaml`, yaml(userRules.edit)],
+    [`${chart}/files/dashboard.json`, `${JSON.stringify(dashboard, undefined, 2)}\n`],
   ]);
 }

@@ -1,6 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {isReachable} from '../etcd/reach.ts';
 import {isEtcdError} from '../etcd/errors.ts';
+import type {EtcdErrorKind} from '../etcd/errors.ts';
 import type {Launch} from '../etcd/launch/launch.ts';
 import {probePeer} from '../etcd/peer.ts';
 import {MemberPool} from '../etcd/pool.ts';
@@ -46,7 +47,18 @@ export interface EtcdNetwork {
   connect?: ConnectMember;
   peer?: typeof probePeer;
   reach?: typeof isReachable;
+  /** Told of every question to a member after it ended, for the metrics. */
+  onProbe?: (probe: ProbeObservation) => void;
 }
+
+export interface ProbeObservation {
+  result: 'Answered' | 'PeerOnly' | 'Failed';
+  /** Why the member did not answer clients. */
+  cause?: EtcdErrorKind;
+  seconds: number;
+}
+
+const secondsSince = (begun: number): number => (performance.now() - begun) / 1000;
 
 /** Connections to members, kept and shared. */
 export class EtcdAccess {
@@ -54,8 +66,10 @@ export class EtcdAccess {
   readonly #acts: MemberPool;
   readonly #peer: typeof probePeer;
   readonly #reach: typeof isReachable;
+  readonly #onProbe: EtcdNetwork['onProbe'];
 
-  constructor({connect, peer, reach}: EtcdNetwork = {}) {
+  constructor({connect, peer, reach, onProbe}: EtcdNetwork = {}) {
+    this.#onProbe = onProbe;
     this.#probes = new MemberPool({deadlineMs: probeDeadlineMs, ...(connect && {connect})});
     this.#acts = new MemberPool({deadlineMs: actDeadlineMs, ...(connect && {connect})});
     this.#peer = peer ?? probePeer;
@@ -76,13 +90,17 @@ export class EtcdAccess {
   async #ask(view: OrdinalView, launch: Launch, credentials: Credentials): Promise<Probe> {
     const pod = view.object ?? {};
     const member = this.#probes.member(endpointOf(pod, launch, credentials));
+    const begun = performance.now();
     try {
       const [status, list] = await Promise.all([member.status(), member.memberList()]);
+      this.#onProbe?.({result: 'Answered', seconds: secondsSince(begun)});
       return {kind: 'Answered', status, clusterID: list.clusterID, members: list.members};
     } catch (error) {
       if (!isEtcdError(error)) throw error;
+      const seconds = secondsSince(begun);
       const asksPeer = ['Timeout', 'NoLeader', 'Unauthenticated', 'PermissionDenied'].includes(error.kind);
       const peer = asksPeer ? await this.#askPeer(pod, launch, credentials, error.message) : undefined;
+      this.#onProbe?.({result: peer === undefined ? 'Failed' : 'PeerOnly', cause: error.kind, seconds});
       if (peer !== undefined) return peer;
       const silent = error.kind === 'Timeout' || error.kind === 'Unreachable';
       const {address, port} = endpointOf(pod, launch, credentials);

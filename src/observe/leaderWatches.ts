@@ -16,6 +16,8 @@ export interface WatchTarget {
 export interface LeaderWatchesOptions {
   /** Told when the watch on a pod of that resource ended: time to look. */
   onEnd: (key: string, pod: string, end: WatchEnd) => void;
+  /** Told of every watch that ended by itself, for the metrics. */
+  onCounted?: (why: WatchEnd['kind']) => void;
   open?: (endpoint: EtcdEndpoint, onEnd: (end: WatchEnd) => void) => LeaderWatch;
   /** Monotonic ms. */
   now?: () => number;
@@ -50,8 +52,8 @@ export class LeaderWatches {
   readonly #options: Required<LeaderWatchesOptions>;
   readonly #entries = new Map<string, Map<string, Entry>>();
 
-  constructor({onEnd, open = watchLeader, now = () => performance.now()}: LeaderWatchesOptions) {
-    this.#options = {onEnd, open, now};
+  constructor({onEnd, onCounted = () => undefined, open = watchLeader, now = () => performance.now()}: LeaderWatchesOptions) {
+    this.#options = {onEnd, onCounted, open, now};
   }
 
   /** Number of open watches. */
@@ -75,13 +77,14 @@ export class LeaderWatches {
   }
 
   #open(key: string, entries: Map<string, Entry>, {id, pod, endpoint}: WatchTarget): void {
-    const {open, now, onEnd} = this.#options;
+    const {open, now, onEnd, onCounted} = this.#options;
     const known = entries.get(id);
     if (known?.watch !== undefined || (known !== undefined && known.notBefore > now())) return;
     const entry: Entry = {watch: undefined, notBefore: 0};
     entries.set(id, entry);
     entry.watch = open(endpoint, (end) => {
       entry.watch = undefined;
+      onCounted(end.kind);
       entry.notBefore = now() + (end.kind === 'Refused' ? refusedMs : againMs);
       if (entries.get(id) === entry && end.kind !== 'Refused') onEnd(key, pod, end);
     });

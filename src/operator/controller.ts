@@ -6,7 +6,6 @@ import {NotLeadingError} from './guard.ts';
 import {concernsNode, concernsPod, concernsSet, keyOf, keyText, nodeChanged, parseKey} from './keys.ts';
 import type {Key} from './keys.ts';
 import type {Logger} from './log.ts';
-import {removeResource} from './metrics.ts';
 import type {Metrics} from './metrics.ts';
 import {WorkQueue} from './queue.ts';
 import {ConflictError} from './status.ts';
@@ -52,8 +51,13 @@ export class Controller {
   constructor(options: ControllerOptions) {
     this.#options = options;
     const {clock, concurrency, metrics, feed} = options;
-    this.#queue = new WorkQueue({clock, concurrency, process: (key) => this.#process(key)});
-    metrics.observeQueue(() => ({depth: this.#queue.depth, running: this.#queue.running}));
+    this.#queue = new WorkQueue({
+      clock, concurrency, process: (key) => this.#process(key),
+      onTaken: (waitedMs) => {
+        metrics.queueWait.observe(waitedMs / 1000);
+      },
+    });
+    metrics.observeQueue(() => this.#queue);
     this.#unsubscribe = feed.subscribe((event) => {
       this.#onEvent(event);
     });
@@ -66,6 +70,11 @@ export class Controller {
 
   keys(): Key[] {
     return [...this.#resources.keys()].map(parseKey);
+  }
+
+  /** The resources as the feed told them last. */
+  resources(): Iterable<QuorumRecovery> {
+    return this.#resources.values();
   }
 
   start(reconciler: Reconciler): void {
@@ -109,7 +118,6 @@ export class Controller {
       this.#resources.delete(text);
       this.#queue.remove(text);
       this.#conflicts.delete(text);
-      removeResource(this.#options.metrics, key);
     } else {
       this.#resources.set(text, resource);
       if (this.#options.isOwnWrite?.(resource) === true) return;

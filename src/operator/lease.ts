@@ -31,6 +31,10 @@ export interface LeaseOptions {
   onStarted: (signal: AbortSignal) => void;
   /** Leading ended, or never began before the stop. */
   onStopped: (why: 'Lost' | 'Released') => void;
+  /** The lease was taken or renewed, and this process leads on. */
+  onRenewed?: () => void;
+  /** A try failed, or had no answer in time; that another process holds the lease, or was quicker, is no failure. */
+  onFailure?: () => void;
   random?: () => number;
 }
 
@@ -143,6 +147,7 @@ export class LeaderElector {
     this.#deadline = clock.setTimeout(() => {
       this.#leading?.abort();
     }, left);
+    this.#options.onRenewed?.();
     if (this.#leading !== undefined) return;
     this.#leading = new AbortController();
     log.info({lease: `${this.#options.namespace}/${this.#options.name}`}, 'This process leads now');
@@ -153,8 +158,11 @@ export class LeaderElector {
   async #attempt(): Promise<boolean> {
     const {clock, log, times} = this.#options;
     const late = new AbortController();
-    const over = [late.signal, this.#stopping.signal, ...(this.#leading === undefined ? [] : [this.#leading.signal])];
-    const timeout = sleep(clock, times.renewDeadlineMs / 2, AbortSignal.any(over)).then(() => false);
+    const over = AbortSignal.any([late.signal, this.#stopping.signal, ...(this.#leading === undefined ? [] : [this.#leading.signal])]);
+    const timeout = sleep(clock, times.renewDeadlineMs / 2, over).then(() => {
+      if (!over.aborted) this.#options.onFailure?.();
+      return false;
+    });
     try {
       return await Promise.race([this.#tryAcquireOrRenew(() => late.signal.aborted), timeout]);
     } catch (error) {
@@ -163,6 +171,7 @@ export class LeaderElector {
         // Whatever was known of it is outdated.
         if (this.isLeader) await this.#observe().catch(() => undefined);
       } else {
+        this.#options.onFailure?.();
         log.warn({error}, this.isLeader ? 'The lease could not be renewed; trying again' : 'The lease could not be read or taken; trying again');
       }
       return false;

@@ -6,6 +6,8 @@ export interface QueueOptions {
   concurrency: number;
   /** Works on one key; it must not reject, what goes wrong is the caller's to retry. */
   process: (key: string) => Promise<void>;
+  /** Told how long a key waited, milliseconds, when the work on it begins. */
+  onTaken?: (waitedMs: number) => void;
   /** Delay of the first retry, doubled with every further one. */
   baseDelayMs?: number;
   maxDelayMs?: number;
@@ -22,9 +24,10 @@ interface Delayed {
  */
 export class WorkQueue {
   readonly #options: QueueOptions;
-  readonly #waiting = new Set<string>();
+  /** Since when each key waits, on the monotonic clock. */
+  readonly #waiting = new Map<string, number>();
   readonly #running = new Map<string, number>();
-  readonly #dirty = new Set<string>();
+  readonly #dirty = new Map<string, number>();
   readonly #delayed = new Map<string, Delayed>();
   readonly #failures = new Map<string, number>();
   #idle: (() => void)[] = [];
@@ -42,6 +45,12 @@ export class WorkQueue {
 
   get running(): number {
     return this.#running.size;
+  }
+
+  /** For how long the key has waited that waits longest, milliseconds. */
+  get longestWaitMs(): number {
+    const now = this.#options.clock.monotonic();
+    return Math.max(0, ...[...this.#waiting.values(), ...this.#dirty.values()].map((since) => now - since));
   }
 
   /** Rate limited adds since the start. */
@@ -63,8 +72,8 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#state === 'Stopped') return;
-    if (this.#running.has(key)) this.#dirty.add(key);
-    else this.#waiting.add(key);
+    const line = this.#running.has(key) ? this.#dirty : this.#waiting;
+    if (!line.has(key)) line.set(key, this.#options.clock.monotonic());
     this.#fill();
   }
 
@@ -124,10 +133,12 @@ export class WorkQueue {
 
   #fill(): void {
     if (this.#state !== 'Running') return;
-    for (const key of this.#waiting) {
+    for (const [key, since] of this.#waiting) {
       if (this.#running.size >= this.#options.concurrency) return;
+      const now = this.#options.clock.monotonic();
       this.#waiting.delete(key);
-      this.#running.set(key, this.#options.clock.monotonic());
+      this.#running.set(key, now);
+      this.#options.onTaken?.(now - since);
       void this.#run(key);
     }
   }
@@ -137,7 +148,9 @@ export class WorkQueue {
       await this.#options.process(key);
     } finally {
       this.#running.delete(key);
-      if (this.#dirty.delete(key)) this.#waiting.add(key);
+      const since = this.#dirty.get(key);
+      this.#dirty.delete(key);
+      if (since !== undefined) this.#waiting.set(key, since);
       if (this.#running.size === 0) {
         for (const resolve of this.#idle) resolve();
         this.#idle = [];

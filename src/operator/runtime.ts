@@ -223,6 +223,8 @@ class Runtime {
       resyncMs: this.#config.resyncMs, concurrency: this.#config.concurrency,
       isOwnWrite: (resource) => this.#status.isOwnWrite(resource),
     });
+    const controller = this.#controller;
+    this.#metrics.observeResources(() => this.#leadership.active ? controller.resources() : []);
     await this.#feed.start();
     if (this.#config.leaderElect) this.#elect(reconciler);
     else this.#lead(reconciler);
@@ -248,14 +250,18 @@ class Runtime {
       identity: `${identity}_${randomBytes(4).toString('hex')}`,
       onStarted: (signal) => {
         signal.addEventListener('abort', () => {
-          this.#leadership.end();
-          this.#metrics.leader.set(0);
+          this.#endLeading();
         });
         this.#lead(reconciler);
       },
+      onRenewed: () => {
+        this.#metrics.leaseRenewed.set(this.#clock.now() / 1000);
+      },
+      onFailure: () => {
+        this.#metrics.leaseFailures.inc();
+      },
       onStopped: (why) => {
-        this.#leadership.end();
-        this.#metrics.leader.set(0);
+        this.#endLeading();
         if (why === 'Released') return;
         this.#lost = true;
         this.#stopping.abort();
@@ -269,6 +275,12 @@ class Runtime {
     this.#leadership.begin();
     this.#metrics.leader.set(1);
     this.#controller?.start(reconciler);
+  }
+
+  #endLeading(): void {
+    this.#leadership.end();
+    this.#metrics.leader.set(0);
+    this.#metrics.leaseRenewed.set(0);
   }
 
   #stopped(): Promise<void> {
@@ -285,7 +297,7 @@ class Runtime {
   async #end(): Promise<number> {
     const drained = await within(this.#clock, drainMs, this.#controller?.stop() ?? Promise.resolve());
     if (!drained) this.#log.warn('A reconcile still runs; it begins no further act');
-    this.#leadership.end();
+    this.#endLeading();
     await within(this.#clock, releaseMs, Promise.all([this.#events.drain(), this.#elector?.stop()]));
     this.#log.info(this.#lost ? 'The operator ends, because it lost the lease' : 'The operator ends');
     return this.#lost ? 1 : 0;

@@ -3,8 +3,9 @@ import type {Decision} from '../decide/decision.ts';
 import {findCondition} from '../operator/conditions.ts';
 import type {EventRecorder} from '../operator/events.ts';
 import type {Logger} from '../operator/log.ts';
-import {setPhase} from '../operator/metrics.ts';
 import type {Metrics} from '../operator/metrics.ts';
+import {kindOfStep} from '../operator/resource-metrics.ts';
+import {endedSteps, measureRun} from './measuring.ts';
 
 /** Says what was decided and what was written: one log line a decision, events and metrics after the status write that they tell of. */
 export class Reporter {
@@ -49,7 +50,7 @@ export class Reporter {
 
   written(before: QuorumRecovery, after: QuorumRecovery): void {
     if (before === after) return;
-    this.#measure(before, after);
+    measureRun(this.#metrics, before.status, after.status ?? {});
     this.#steps(before, after);
     const {status: was} = before;
     const is = after.status ?? {};
@@ -71,27 +72,11 @@ export class Reporter {
     if (was.suspicion !== undefined && is.suspicion === undefined && sameRun && is.phase !== 'Stalled') this.#event(after, 'Normal', 'QuorumServes', 'a quorum serves again: nothing was done');
   }
 
-  /** One event and one measurement for each step that ended with this write. */
+  /** One event for each step that ended with this write. */
   #steps(before: QuorumRecovery, after: QuorumRecovery): void {
-    const run = after.status?.run;
-    const known = before.status?.run?.id === run?.id ? (before.status?.run?.steps ?? []) : [];
-    for (const step of run?.steps ?? []) {
-      const ended = step.state === 'Done' || step.state === 'Deferred';
-      if (!ended || step.name === 'Plan' || known.some((old) => old.name === step.name && old.state === step.state)) continue;
-      const kind = step.name.split(' ')[0] ?? '';
-      this.#event(after, step.state === 'Done' ? 'Normal' : 'Warning', `${kind}${step.state}`, step.message ?? step.name);
-      if (step.startedAt === undefined || step.finishedAt === undefined) continue;
-      this.#metrics.stepDuration.observe({step: kind}, (Date.parse(step.finishedAt) - Date.parse(step.startedAt)) / 1000);
+    for (const {name, state, message} of endedSteps(before.status, after.status ?? {})) {
+      this.#event(after, state === 'Done' ? 'Normal' : 'Warning', `${kindOfStep(name)}${state}`, message ?? name);
     }
-  }
-
-  #measure(before: QuorumRecovery, {metadata, status}: QuorumRecovery): void {
-    const labels = {namespace: metadata.namespace ?? '', name: metadata.name ?? ''};
-    setPhase(this.#metrics, labels, status?.phase ?? 'Watching');
-    this.#metrics.quorumLost.set(labels, findCondition(status?.conditions, 'QuorumLost')?.status === 'True' ? 1 : 0);
-    const run = status?.run;
-    if (run?.finishedAt === undefined || before.status?.run?.finishedAt === run.finishedAt) return;
-    this.#metrics.runsTotal.inc({outcome: run.outcome ?? 'Failed', strategy: run.plan?.strategy ?? 'None'});
   }
 
   #event(resource: QuorumRecovery, type: 'Normal' | 'Warning', reason: string, note: string): void {

@@ -10,10 +10,13 @@ import {run} from './shell.ts';
 export const etcdVersions = ['3.5.21', '3.5.35', '3.6.16', '3.7.3'] as const;
 export type EtcdVersion = (typeof etcdVersions)[number];
 
-const plainModules = ['kubernetes', 'coredns', 'local-path-provisioner', 'helm', 'pause', 'wal-oracle'] as const;
+const plainModules = ['kubernetes', 'coredns', 'local-path-provisioner', 'helm', 'pause', 'wal-oracle', 'promtool'] as const;
 export type GoModule = (typeof plainModules)[number] | `etcd-${EtcdVersion}`;
 
 export const goModules: readonly GoModule[] = [...plainModules, ...etcdVersions.map((version): GoModule => `etcd-${version}`)];
+
+/** Build tags. promtool without Prometheus' service discoveries, which bring the clients of a dozen clouds. */
+const buildTags: Partial<Record<GoModule, string>> = {promtool: 'remove_all_sd'};
 
 /** To be raised when the flags of the build change. */
 const flagsVersion = '1';
@@ -49,7 +52,7 @@ async function buildInto(module: GoModule, target: string, say: (line: string) =
   rmSync(unfinished, {recursive: true, force: true});
   mkdirSync(unfinished, {recursive: true});
   const packages = /^tool\b/m.test(readFileSync(join(source, 'go.mod'), 'utf8')) ? 'tool' : '.';
-  const flags = ['-trimpath', `-ldflags=${linkerFlags(module)}`];
+  const flags = ['-trimpath', `-tags=${buildTags[module] ?? ''}`, `-ldflags=${linkerFlags(module)}`];
   await run('go', ['build', ...flags, '-o', `${unfinished}/`, packages], {directory: source, environment: {CGO_ENABLED: '0', GOFLAGS: ''}});
   renameSync(unfinished, target);
   say(`built ${module} in ${Math.round((Date.now() - begin) / 1000)} s`);

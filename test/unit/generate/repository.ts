@@ -1,3 +1,4 @@
+import {spawnSync} from 'node:child_process';
 import {existsSync, readFileSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {parseAllDocuments} from 'yaml';
@@ -55,6 +56,22 @@ export function requireHelm(context: Mocha.Context): string {
   if (helm !== undefined) return helm;
   console.log('      skipped: helm was not found on PATH, in HELM or in the lab\'s cache (make lab builds it)');
   return context.skip();
+}
+
+/** What promtool was to check. Skips the suite, with the reason, where PROMTOOL names none. */
+export function requirePromtool(context: Mocha.Context): string {
+  const promtool = process.env['PROMTOOL'] ?? '';
+  if (promtool !== '') return promtool;
+  console.log('      skipped: set PROMTOOL to the binary of test/lab/go/promtool (make test builds it)');
+  return context.skip();
+}
+
+/** Runs promtool and returns all that it said. Throws with that if it is not content. */
+export function runPromtool(promtool: string, args: readonly string[], input = ''): string {
+  const {status, stdout, stderr, error} = spawnSync(promtool, args, {encoding: 'utf8', input});
+  if (error) throw error;
+  if (status !== 0) throw new Error(`promtool ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+  return stdout + stderr;
 }
 
 /** What the chart makes of some values, given as `--set` takes them. Throws with what helm said. */

@@ -11,8 +11,9 @@ function fixture() {
   const closed: string[] = [];
   const told: string[] = [];
   const clock = {now: 0};
+  const counted: string[] = [];
   const watches = new LeaderWatches({
-    onEnd: (key, pod, end) => { told.push(`${key} ${pod} ${end.kind}`); }, now: () => clock.now,
+    onEnd: (key, pod, end) => { told.push(`${key} ${pod} ${end.kind}`); }, now: () => clock.now, onCounted: (why) => { counted.push(why); },
     open: ({address}, onEnd) => {
       opened.set(address, onEnd);
       return {close: () => { closed.push(address); }};
@@ -23,7 +24,7 @@ function fixture() {
     opened.delete(id);
     onEnd?.({kind, message: ''});
   };
-  return {watches, opened, closed, told, clock, end};
+  return {watches, opened, closed, told, counted, clock, end};
 }
 
 describe('watches for a leader', () => {
@@ -36,6 +37,14 @@ describe('watches for a leader', () => {
     assert.deepEqual([closed, watches.size], [['a'], 2]);
     watches.close();
     assert.deepEqual([closed, watches.size], [['a', 'b', 'c'], 0]);
+  });
+  it('count every end that came by itself, a refusal too, and not those that were closed', () => {
+    const {watches, counted, end} = fixture();
+    watches.follow('db/etcd', [target('a'), target('b'), target('c')]);
+    end('a', 'Refused');
+    end('b', 'NoLeader');
+    watches.close();
+    assert.deepEqual(counted, ['Refused', 'NoLeader']);
   });
   it('ask for a look when one ends, and are not opened again at once: what ended them may last', () => {
     const {watches, opened, told, clock, end} = fixture();

@@ -9,6 +9,7 @@ const log = createLog('silent', 'test');
 
 function candidate(client: FakeClient, clock: FakeClock, identity: string) {
   const seen: string[] = [];
+  const tries = {renewed: 0, failed: 0};
   const elector = new LeaderElector({
     client, clock, log, namespace: 'system', name: 'operator', identity, times, random: () => 0.5,
     onStarted: (signal) => {
@@ -16,8 +17,10 @@ function candidate(client: FakeClient, clock: FakeClock, identity: string) {
       signal.addEventListener('abort', () => seen.push('aborted'));
     },
     onStopped: (why) => seen.push(why),
+    onRenewed: () => { tries.renewed += 1; },
+    onFailure: () => { tries.failed += 1; },
   });
-  return {elector, seen};
+  return {elector, seen, tries};
 }
 
 async function leaseOf(client: FakeClient) {
@@ -27,6 +30,24 @@ async function leaseOf(client: FakeClient) {
 }
 
 describe('leader election', () => {
+  it('tells of every renewal, and of every try that failed or hung, but not of a lease that another holds', async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient();
+    const a = candidate(client, clock, 'a');
+    const b = candidate(client, clock, 'b');
+    a.elector.start();
+    await settle();
+    b.elector.start();
+    await clock.advance(6_000);
+    assert.deepEqual([a.tries, b.tries], [{renewed: 4, failed: 0}, {renewed: 0, failed: 0}]);
+    client.intercept = (verb, kind) => { throw unavailable(verb, kind); };
+    await clock.advance(2_000);
+    assert.deepEqual(a.tries, {renewed: 4, failed: 1});
+    client.intercept = () => new Promise<never>(() => undefined);
+    await clock.advance(2_000 + times.renewDeadlineMs / 2);
+    assert.deepEqual(a.tries, {renewed: 4, failed: 2});
+  });
+
   it('lets the first process lead and the second stand by', async () => {
     const clock = new FakeClock();
     const client = new FakeClient();

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import {sleep, systemClock} from '../../../src/operator/clock.ts';
 import {createLog} from '../../../src/operator/log.ts';
-import {createMetrics, removeResource, setPhase} from '../../../src/operator/metrics.ts';
 import {FakeClock, settle} from './fake-clock.ts';
 
 function logged(write: (log: ReturnType<typeof createLog>) => void, level: 'info' | 'warn' = 'info') {
@@ -40,27 +39,6 @@ describe('log', () => {
     }, 'warn');
     assert.equal(lines.length, 1);
     assert.match((lines[0]?.['error'] as {message: string}).message, /above.*below/);
-  });
-});
-
-describe('metrics', () => {
-  it('show one phase of a resource, and nothing of it after its removal', async () => {
-    const metrics = createMetrics('1.2.3');
-    const etcd = {namespace: 'db', name: 'etcd'};
-    setPhase(metrics, etcd, 'Holding');
-    setPhase(metrics, etcd, 'Rejoining');
-    setPhase(metrics, {...etcd, name: 'other'}, 'Watching');
-    metrics.quorumLost.set(etcd, 1);
-    const phases = async () => (await metrics.phase.get()).values.map(({labels, value}) => `${labels.name ?? ''} ${labels.phase ?? ''} ${value}`);
-    assert.deepEqual(await phases(), ['etcd Rejoining 1', 'other Watching 1']);
-    removeResource(metrics, etcd);
-    assert.deepEqual(await phases(), ['other Watching 1']);
-    assert.deepEqual((await metrics.quorumLost.get()).values, []);
-  });
-
-  it('carry the prefix of the product, and a unit where they have one', () => {
-    const own = createMetrics('1.2.3').registry.getMetricsAsArray().filter(({name}) => !/^(process|nodejs)_/.test(name));
-    for (const {name} of own) assert.match(name, /^quorumrecovery_[a-z_]+$/);
   });
 });
 

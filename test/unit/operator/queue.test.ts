@@ -11,9 +11,11 @@ function setUp(concurrency = 2) {
   const clock = new FakeClock();
   const begun: string[] = [];
   const open: Work[] = [];
+  const waited: number[] = [];
   const queue = new WorkQueue({
     clock,
     concurrency,
+    onTaken: (milliseconds) => waited.push(milliseconds),
     process: (key) => new Promise((resolve) => {
       begun.push(key);
       open.push({key, end: resolve});
@@ -25,10 +27,27 @@ function setUp(concurrency = 2) {
     open.splice(index, 1)[0]?.end();
     await settle();
   };
-  return {clock, queue, begun, open, end};
+  return {clock, queue, begun, open, end, waited};
 }
 
 describe('work queue', () => {
+  it('tells how long each key waited, from its first add on, and how long the present one has', async () => {
+    const {clock, queue, end, waited} = setUp(1);
+    queue.start();
+    queue.add('a');
+    queue.add('b');
+    await clock.advance(3_000);
+    queue.add('b');
+    queue.add('a');
+    assert.equal(queue.longestWaitMs, 3_000);
+    await clock.advance(1_000);
+    await end('a');
+    assert.deepEqual([waited, queue.longestWaitMs], [[0, 4_000], 1_000], 'what is added while it runs waits too');
+    await clock.advance(500);
+    await end('b');
+    assert.deepEqual([waited, queue.longestWaitMs], [[0, 4_000, 1_500], 0]);
+  });
+
   it('works on nothing before its start, and on each key once however often it was added', async () => {
     const {queue, begun} = setUp();
     queue.add('a');

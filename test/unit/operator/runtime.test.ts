@@ -122,6 +122,31 @@ describe('runtime', () => {
     assert.equal(client.calls.some(({verb, kind}) => verb === 'create' && kind === 'Pod'), false);
   });
 
+  it('shows the gauges of resources as soon as it leads, before any of them was reconciled, and none of them before or after', async () => {
+    const {client, clock, feed, run, get, started, reconciles} = setUp();
+    client.seed('Lease', {metadata: {namespace: 'system', name: 'quorum-recovery-operator'}, spec: {holderIdentity: 'other', leaseDurationSeconds: 15}});
+    const ended = run();
+    await started();
+    reconciles(() => new Promise(() => undefined));
+    const shown = async () => (await get('/metrics')).text.split('\n').filter((line) => /^quorumrecovery_(phase\{|voters_healthy\{|leader |lease_renewed)/.test(line));
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', object: resource('etcd', 'etcd', {status: {phase: 'Watching', quorum: {voters: 3, needed: 2, healthy: 3, summary: '3/3'}}})});
+    await settle();
+    assert.deepEqual(await shown(), ['quorumrecovery_leader 0', 'quorumrecovery_lease_renewed_timestamp_seconds 0']);
+    await clock.advance(18_000);
+    const leading = await shown();
+    assert.deepEqual(leading.slice(0, 3), ['quorumrecovery_phase{namespace="db",name="etcd",phase="Watching"} 1', 'quorumrecovery_voters_healthy{namespace="db",name="etcd"} 3', 'quorumrecovery_leader 1'].sort((a, b) => leading.indexOf(a) - leading.indexOf(b)));
+    assert.doesNotMatch(leading.join(), /lease_renewed_timestamp_seconds 0/);
+    client.intercept = (verb, kind) => {
+      if (kind === 'Lease') throw unavailable(verb, kind);
+    };
+    // Past the renew deadline, and within the time that the reconcile that hangs is waited for.
+    await clock.advance(12_500);
+    assert.deepEqual(await shown(), ['quorumrecovery_leader 0', 'quorumrecovery_lease_renewed_timestamp_seconds 0']);
+    assert.match((await get('/metrics')).text, /^quorumrecovery_lease_failures_total [1-9]/m);
+    await clock.advance(10_000);
+    assert.equal(await ended, 1);
+  });
+
   it('lets a running reconcile end its step for ten seconds, and gives the lease back only then', async () => {
     const {client, clock, feed, signals, run, started, reconciles} = setUp();
     const ended = run();
