@@ -96,6 +96,11 @@ export class Kube {
     return await this.#text('GET', `${path('pods', namespace, pod)}/log?container=${container}&tailLines=${tailLines}&previous=${previous}`);
   }
 
+  /** What a pod's own server answers through the API server. `target`: its name and port, as name:port. */
+  async proxied(namespace: string, target: string, of: string): Promise<string> {
+    return await this.#text('GET', `${path('pods', namespace, target)}/proxy/${of}`);
+  }
+
   async #call(method: string, url: string, body?: object, contentType = 'application/json'): Promise<unknown> {
     return JSON.parse(await this.#text(method, url, body, contentType)) as unknown;
   }

@@ -4,6 +4,7 @@ import {e2e} from '../case.ts';
 import {fingerprint, lossSeenBy, nothingLeft, recovered, untouched} from '../checks.ts';
 import {setName} from '../etcd.ts';
 import {deleteNodes, endNodesOf, labOf, others} from '../faults.ts';
+import {untilShown} from '../metrics.ts';
 import {applyRecovery, conditionOf, recovery, standing, untilPhase, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
@@ -35,12 +36,18 @@ describe('A standing QuorumRecovery with OnQuorumLoss', () => {
     await scenario.startEtcd();
     await watched(scenario, {gracePeriod: '5s', cooldown: '20s'});
     assert.equal((await recovery(scenario)).status?.run, undefined, 'the creation of the resource began a run');
+    const well = {'phase{phase="Watching"}': 1, voters: 3, voters_needed: 2, voters_healthy: 3, quorum_lost: 0, data_regressed: 0, suspected_since_timestamp_seconds: undefined};
+    const before = await untilShown(scenario, {...well, 'last_run_outcome{outcome="Recovered"}': undefined});
+    assert.ok(Math.abs((before.get('last_healthy_timestamp_seconds') ?? 0) - Date.now() / 1000) < 120, 'the witness that /metrics shows is not of now');
     await scenario.startWriter();
     const nodes = await endNodesOf(scenario, others(survivor));
     const ended = Date.now();
     const loss = await lossSeenBy(scenario, survivor);
     const {status: suspected} = await untilPhase(scenario, ['Suspected'], 40);
     const seconds = (Date.now() - ended) / 1000;
+    await untilShown(scenario, {
+      'phase{phase="Suspected"}': 1, 'phase{phase="Watching"}': undefined, quorum_lost: 1, suspected_since_timestamp_seconds: Date.parse(suspected?.suspicion?.since ?? '') / 1000,
+    });
     console.log(`      suspected ${seconds.toFixed(1)} s after the second member's end: ${suspected?.suspicion?.etcd ?? ''}`);
     await deleteNodes(scenario, nodes);
     const done = await until('a recovery that began by itself', async () => {
@@ -53,6 +60,11 @@ describe('A standing QuorumRecovery with OnQuorumLoss', () => {
     console.log(`      first write ${((writable - ended) / 1000).toFixed(1)} s after it, with a grace period of 5 s`);
     await recovered(scenario, await scenario.stopWriter(), loss);
     const {status: again} = await untilPhase(scenario, ['Watching'], 90);
+    const after = await untilShown(scenario, {
+      ...well, 'phase{phase="Suspected"}': undefined, 'last_run_outcome{outcome="Recovered"}': 1, run_started_timestamp_seconds: undefined, held_pods: 0,
+      last_run_first_write_seconds: (writable - Date.parse(done.run.startedAt)) / 1000,
+    });
+    assert.ok((after.get('last_healthy_timestamp_seconds') ?? 0) > (before.get('last_healthy_timestamp_seconds') ?? 0), 'the witness that /metrics shows is still the lost cluster\'s');
     assert.equal(conditionOf(again, 'Ready')?.status, 'True');
     assert.ok((again?.lastHealthy?.observedAt ?? '') > (done.run.force?.endedAt ?? ''), 'the witness is still the lost cluster\'s');
   }, {minutes: 8});
