@@ -5,8 +5,10 @@ import {blockedReasons, stalledReasons} from '../../../src/api/reasons.ts';
 import {read, root} from '../generate/repository.ts';
 
 const runbooks = 'docs/runbooks';
+/** Pages that alerts lead to, besides those of reasons. */
+const alertPages = ['QuorumLost', 'QuorumSuspected', 'WitnessStale', 'RunSlow', 'Degraded', 'OperatorDown', 'ReconcileErrors'];
 /** Pages that are of no Blocked reason. */
-const others = ['README', 'Stalled', 'AwaitingApproval', 'DataRegressed', 'operator-dead'];
+const others = ['README', 'Stalled', 'AwaitingApproval', 'DataRegressed', 'operator-dead', ...alertPages];
 /** What a page of a Blocked reason says, in this order. */
 const parts = ['What happened', 'What is held, what is untouched', 'Look', 'Do', 'What happens then'];
 
@@ -77,6 +79,39 @@ describe('runbooks', () => {
     const missing = names.filter((name) => name !== 'README' && !linked.includes(`${name}.md`));
     assert.deepEqual(missing, []);
   });
+});
+
+describe('alerts', () => {
+  const alerts = [...read('charts/quorum-recovery-operator/files/alerts.yaml').matchAll(/- alert: (\w+)$.*?runbook_url: \{\{ \.runbooks \}\}\/(.+?)$/gms)].map(([, name = '', target = '']) => ({name, target}));
+  const page = join(runbooks, 'README.md');
+
+  /** Where the alert leads, for each reason that it can have. */
+  function targetsOf(target: string): string[] {
+    if (target.includes('[[ $labels.reason ]]')) return blockedReasons.map((reason) => target.replace('[[ $labels.reason ]]', reason));
+    if (target.includes('[[ $labels.reason | toLower ]]')) return stalledReasons.map((reason) => target.replace('[[ $labels.reason | toLower ]]', reason.toLowerCase()));
+    return [target];
+  }
+
+  it('lead to a runbook that exists, whatever the reason is', () => {
+    assert.equal(alerts.length, read('charts/quorum-recovery-operator/files/alerts.yaml').split('- alert:').length - 1);
+    const targets = alerts.flatMap(({target}) => targetsOf(target));
+    assert.ok(targets.length > alerts.length && !targets.some((target) => target.includes('[')), targets.join());
+    assert.deepEqual(targets.map((target) => broken({page, target})).filter((why) => why !== undefined), []);
+  });
+
+  for (const {name} of alerts) {
+    it(`name ${name} in the index of the runbooks and among the metrics`, () => {
+      for (const path of [page, 'docs/reference/metrics.md']) assert.ok(read(path).includes(`\`${name}\``), `${path} has no ${name}`);
+    });
+  }
+
+  for (const name of alertPages) {
+    it(`have in ${name} a page that says what happened, what is held, where to look, what to do and what happens then`, () => {
+      const text = read(join(runbooks, `${name}.md`));
+      assert.equal(headings(text, '#')[0], name);
+      assert.deepEqual(headings(text, '##'), parts);
+    });
+  }
 });
 
 describe('documentation', () => {
