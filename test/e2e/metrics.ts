@@ -9,10 +9,20 @@ const port = 8080;
 /** What the leader tells of this case's resource, e.g. `phase{phase="Watching"}`: names without their prefix, labels without the resource's own. */
 export type ResourceSeries = ReadonlyMap<string, number>;
 
-/** Scrapes the leader through the API server, as Prometheus would. */
-export async function resourceSeries(scenario: Scenario): Promise<ResourceSeries> {
+/** Scrapes the leader through the API server. */
+async function scraped(scenario: Scenario): Promise<string> {
   const {metadata: {namespace = '', name = ''} = {}} = await leader(scenario);
-  const text = await scenario.kube.proxied(namespace, `${name}:${port}`, 'metrics');
+  return await scenario.kube.proxied(namespace, `${name}:${port}`, 'metrics');
+}
+
+/** What the leader tells of itself, by the whole name with its labels: the sum of all cases at its hands. */
+export async function operatorSeries(scenario: Scenario, series: string): Promise<number> {
+  const line = (await scraped(scenario)).split('\n').find((candidate) => candidate.startsWith(`quorumrecovery_${series} `));
+  return Number(line?.split(' ')[1]);
+}
+
+export async function resourceSeries(scenario: Scenario): Promise<ResourceSeries> {
+  const text = await scraped(scenario);
   const own = `namespace="${scenario.namespace}",name="${resourceName}"`;
   return new Map(text.split('\n').filter((line) => line.includes(own)).map((line): [string, number] => {
     const [, metric = '', labels = '', value = ''] = /^quorumrecovery_(\w+)\{(.*)\} (\S+)$/.exec(line) ?? [];

@@ -4,7 +4,7 @@ import {e2e} from '../case.ts';
 import {fingerprint, lossSeenBy, nothingLeft, recovered, untouched} from '../checks.ts';
 import {setName} from '../etcd.ts';
 import {deleteNodes, endNodesOf, labOf, others} from '../faults.ts';
-import {untilShown} from '../metrics.ts';
+import {operatorSeries, untilShown} from '../metrics.ts';
 import {applyRecovery, conditionOf, recovery, standing, untilPhase, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
@@ -39,6 +39,8 @@ describe('A standing QuorumRecovery with OnQuorumLoss', () => {
     const well = {'phase{phase="Watching"}': 1, voters: 3, voters_needed: 2, voters_healthy: 3, quorum_lost: 0, data_regressed: 0, suspected_since_timestamp_seconds: undefined};
     const before = await untilShown(scenario, {...well, 'last_run_outcome{outcome="Recovered"}': undefined});
     assert.ok(Math.abs((before.get('last_healthy_timestamp_seconds') ?? 0) - Date.now() / 1000) < 120, 'the witness that /metrics shows is not of now');
+    assert.ok(await operatorSeries(scenario, 'leader_watches') >= 3, 'no watch for a lost leader is counted on every member');
+    assert.ok(await operatorSeries(scenario, 'etcd_probe_duration_seconds_count{result="Answered"}') >= 3, 'no answer of a member was timed');
     await scenario.startWriter();
     const nodes = await endNodesOf(scenario, others(survivor));
     const ended = Date.now();
@@ -65,6 +67,7 @@ describe('A standing QuorumRecovery with OnQuorumLoss', () => {
       last_run_first_write_seconds: (writable - Date.parse(done.run.startedAt)) / 1000,
     });
     assert.ok((after.get('last_healthy_timestamp_seconds') ?? 0) > (before.get('last_healthy_timestamp_seconds') ?? 0), 'the witness that /metrics shows is still the lost cluster\'s');
+    assert.ok(await operatorSeries(scenario, 'leader_watch_ends_total{why="NoLeader"}') >= 1, 'etcd\'s push of the lost leader is not counted');
     assert.equal(conditionOf(again, 'Ready')?.status, 'True');
     assert.ok((again?.lastHealthy?.observedAt ?? '') > (done.run.force?.endedAt ?? ''), 'the witness is still the lost cluster\'s');
   }, {minutes: 8});
