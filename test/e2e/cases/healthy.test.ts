@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import {e2e} from '../case.ts';
 import {dataThere, fingerprint, nothingLeft, untouched} from '../checks.ts';
-import {applyRecovery, conditionOf, recovery, untilComplete} from '../recovery.ts';
+import {applyRecovery, changeRecovery, conditionOf, recovery, untilComplete, untilReady} from '../recovery.ts';
+import {changePassword, createUserSecret, enableAuth, secretWords} from '../users.ts';
 import {Missing, until} from '../wait.ts';
 
 describe('A healthy cluster', () => {
@@ -26,4 +27,22 @@ describe('A healthy cluster', () => {
     await nothingLeft(scenario);
     await dataThere(scenario, report.acks);
   }, {needsLab: false});
+
+  e2e('with users is told apart from a lost one: AuthRequired without a user, CredentialsRejected with a wrong one, NotNeeded with the right one', async (scenario) => {
+    await scenario.addNodes(3);
+    await scenario.startEtcd({}, 0);
+    await enableAuth(scenario, 'etcd-0', 'right');
+    const before = await fingerprint(scenario);
+    await applyRecovery(scenario);
+    await untilReady(scenario, 'AuthRequired');
+    const target = await createUserSecret(scenario, 'wrong');
+    await changeRecovery(scenario, {target});
+    const {status: refused} = await untilReady(scenario, 'CredentialsRejected');
+    assert.match(conditionOf(refused, 'Ready')?.message ?? '', secretWords(scenario));
+    await changePassword(scenario, 'right');
+    const {status} = await untilComplete(scenario, 'NotNeeded', {seconds: 60, mayBlock: true});
+    assert.equal(status?.lastHealthy?.members.length, 3, 'no witness was taken');
+    await untouched(scenario, before);
+    await nothingLeft(scenario);
+  });
 });

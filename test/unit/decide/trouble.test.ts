@@ -86,7 +86,7 @@ describe('credentials that go bad in the middle of a run', () => {
   });
   for (const [what, probe, field] of [
     ['a wrong password', {kind: 'Failed', error: 'Unauthenticated', message: 'authentication failed, invalid user ID or password', reached: true}, 'the user and password of Secret db/root \\(spec.target.auth\\)'],
-    ['a wrong password of which only the peer port is silent', {kind: 'PeerOnly', clusterID, members: members(1), message: 'authentication failed, invalid user ID or password'}, 'spec.target.auth'],
+    ['a wrong password of which only the peer port is silent', {kind: 'PeerOnly', clusterID, members: members(1), error: 'Unauthenticated', message: 'authentication failed, invalid user ID or password'}, 'spec.target.auth'],
     ['a refused certificate', {kind: 'Failed', error: 'Certificate', message: 'unknown CA', reached: true}, 'the certificates, as there are none \\(spec.target.tls\\)'],
   ] as [string, Probe, string][]) {
     it(`${what} is said with its field and its Secret when a member answers so`, () => {
@@ -123,7 +123,7 @@ describe('the operator suspects itself', () => {
   });
   it('not when one of them answers, on whatever port', () => {
     assert.notEqual(verdict([{...well(0), probe: answers(0, 3)}, well(1), well(2)]), 'OperatorCutOff');
-    assert.notEqual(verdict([{...well(0), probe: {kind: 'PeerOnly', clusterID, members: members(3), message: ''}}, well(1), well(2)]), 'OperatorCutOff');
+    assert.notEqual(verdict([{...well(0), probe: {kind: 'PeerOnly', clusterID, members: members(3), error: 'Timeout', message: ''}}, well(1), well(2)]), 'OperatorCutOff');
   });
   it('not when it is let through, and etcd itself is silent', () => { assert.notEqual(verdict([0, 1, 2].map((index) => ({...well(index), probe: silent(true)}))), 'OperatorCutOff'); });
   it('not when the kubelet says too that they are not well, or does not say anything', () => {
