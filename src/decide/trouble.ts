@@ -12,6 +12,9 @@ import {runIn, survivorOf} from './steps/common.ts';
 /** From here on the survivor's own pod is the cluster. */
 const serving = (step: string) => ['StartSurvivor', 'Decommission', 'RestartProof', 'Verify', 'Release'].includes(step) || podOfJoinStep(step) !== undefined;
 
+/** From here on nothing but the survivor's disk can go on, and once it may have been forced nothing is let go either. */
+const needsSurvivor = (step: string) => serving(step) || step === 'Force' || step === 'EndForce';
+
 const throughEtcd: readonly Action['type'][] = ['CheckForced', 'ProveWrite', 'AddLearner', 'RemoveMember', 'PromoteLearner', 'VerifyMembers', 'RemoveProbeKey'];
 
 /** Waits, or would ask an etcd: what is not in the way of anything else is not said. */
@@ -75,5 +78,5 @@ export function troubled(observation: Observation, step: string, decision: Decis
   if (!standsStill(decision)) return decision;
   const asksEtcd = serving(step) || decision.kind === 'act';
   const secret = asksEtcd ? secretGone(observation) : undefined;
-  return (serving(step) ? survivorGone(observation) ?? quorumGone(observation) : undefined) ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
+  return (needsSurvivor(step) ? survivorGone(observation) : undefined) ?? (serving(step) ? quorumGone(observation) : undefined) ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
 }

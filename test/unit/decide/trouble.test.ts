@@ -44,6 +44,19 @@ describe('the survivor that serves alone', () => {
     assert.match(told(of(run, {ordinals: joined(''), nodes})), /^blocked SurvivorNotServing: etcd-1 of the 2 members of the new cluster \(etcd-0, etcd-1\) have no Ready node/);
     assert.doesNotMatch(told(of(run, {ordinals: joined('node-1'), nodes})), /SurvivorNotServing/);
   });
+  it('is waited for, and that is said, when the node of its disk goes before or while it is forced', () => {
+    for (const step of ['Force', 'EndForce']) {
+      const run = at(step, {force: {attempt: 1, pod: 'f', podUID: 'f', turnGiven: true}});
+      const helper = ownPodOf(0, {uid: 'f', deleting: step === 'EndForce', annotations: {...mark, 'quorumrecovery.io/pod': 'etcd-0', 'quorumrecovery.io/step': 'Force', 'quorumrecovery.io/turn': '1'}});
+      helper.metadata = {...helper.metadata, name: 'f', labels: {'quorumrecovery.io/helper': 'Force'}};
+      const options = (at: 'NotReadyNode' | 'Node'): ObservationOptions => of(run, {
+        ordinals: [{...held(0), place: {at, nodes: ['node-0']}}, held(1), held(2)], nodes: [node('node-0', {ready: at === 'Node'})], more: {helpers: [helper]},
+        status: {run, members: [recordOf(0, {fenced: {by: 'KubeletConfirmed', podUID: 'pod-uid-0', at: long}}), recordOf(1), recordOf(2)], heldPods: ['etcd-0', 'etcd-1', 'etcd-2']},
+      });
+      assert.match(told(options('NotReadyNode')), /^blocked SurvivorNotServing: the volume of etcd-0 is on node node-0, which is NotReady. No member serves/, step);
+      assert.doesNotMatch(told(options('Node')), /SurvivorNotServing/, step);
+    }
+  });
   it('is waited for when its pod has no node and its volume\'s is gone', () => {
     const ordinals = [{object: ownPodOf(0, {node: '', statuses: []}), place: {at: 'NotReadyNode' as const, nodes: ['node-0']}}, held(1), held(2)];
     assert.match(told(of(at('StartSurvivor'), {ordinals, nodes: []})), /the volume of etcd-0 is on node node-0, which is NotReady/);
