@@ -5,7 +5,7 @@ import type {Loss} from '../checks.ts';
 import {lossSeenBy, nothingLeft, recovered, whole} from '../checks.ts';
 import {etcdSet, setName} from '../etcd.ts';
 import type {EtcdOptions} from '../etcd.ts';
-import {loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
 import {applyRecovery, conditionOf, recovery, resourceName, untilComplete, untilPhase, untilReady, standing} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
@@ -88,6 +88,8 @@ describe('The StatefulSet changes in the middle of a run', () => {
     assert.equal(status.run.joins?.find(({pod}) => pod === 'etcd-3')?.added, true);
     await scenario.stopWriter();
     if (status.run.outcome === 'Recovered') {
+      // With the last fence gone the controller rolls the changed template out.
+      await labOf(scenario).kubectl(['-n', scenario.namespace, 'rollout', 'status', 'statefulset/etcd', '--timeout=120s']);
       await whole(scenario, 4);
       await nothingLeft(scenario);
     } else {
