@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import {setTimeout as delay} from 'node:timers/promises';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
-import {lossSeenBy, recovered} from '../checks.ts';
-import {forcedStart, labOf, loseNodesOf, others, signalPod, untilNoLeader} from '../faults.ts';
+import {recovered} from '../checks.ts';
+import {forcedStart, labOf, signalPod} from '../faults.ts';
+import {quorumLost} from '../loss.ts';
 import {killOperator, leader} from '../operator.ts';
 import {ownNamespaces} from '../own-operator.ts';
 import {applyRecovery, recovery, untilComplete, untilPhase} from '../recovery.ts';
@@ -13,13 +14,7 @@ import {until} from '../wait.ts';
 const survivor = 'etcd-0';
 
 async function lost(scenario: Scenario): Promise<Loss> {
-  await scenario.addNodes(4);
-  await scenario.startEtcd();
-  await scenario.startWriter();
-  await loseNodesOf(scenario, others(survivor));
-  const loss = await lossSeenBy(scenario, survivor);
-  await untilNoLeader(scenario, survivor);
-  return loss;
+  return await quorumLost(scenario, {survivor});
 }
 
 /** Numbers between 0 and 1 that are the same in each test run. */

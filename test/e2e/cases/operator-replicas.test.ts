@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict';
 import {e2e} from '../case.ts';
-import {lossSeenBy, recovered} from '../checks.ts';
-import {loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {recovered} from '../checks.ts';
+import {quorumLost} from '../loss.ts';
 import {killOperator, leader} from '../operator.ts';
 import {applyRecovery, recovery, untilComplete} from '../recovery.ts';
 import {Missing, until} from '../wait.ts';
 
 describe('Two replicas of the operator', () => {
   e2e('the leader is killed while a member joins, and the other one ends the run', async (scenario) => {
-    await scenario.addNodes(4);
-    await scenario.startEtcd();
-    await scenario.startWriter();
-    await loseNodesOf(scenario, others('etcd-2'));
-    const loss = await lossSeenBy(scenario, 'etcd-2');
-    await untilNoLeader(scenario, 'etcd-2');
+    const loss = await quorumLost(scenario, {survivor: 'etcd-2'});
     const first = await leader(scenario);
     await applyRecovery(scenario);
     await until('the phase Rejoining', async () => {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import {holdBinding, policyName} from '../../../src/generate/policy.ts';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
-import {fingerprint, lossSeenBy, recovered, untouched} from '../checks.ts';
-import {labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {fingerprint, recovered, untouched} from '../checks.ts';
+import {labOf} from '../faults.ts';
+import {quorumLost} from '../loss.ts';
 import {installOwnOperator, uninstallOwnOperator} from '../own-operator.ts';
 import {applyRecovery, recovery, untilComplete, untilPhase, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
@@ -12,13 +13,7 @@ import {Missing, holds, until} from '../wait.ts';
 const survivor = 'etcd-0';
 
 async function lost(scenario: Scenario): Promise<Loss> {
-  await scenario.addNodes(4);
-  await scenario.startEtcd({stopSeconds: 5});
-  await scenario.startWriter();
-  await loseNodesOf(scenario, others(survivor));
-  const loss = await lossSeenBy(scenario, survivor);
-  await untilNoLeader(scenario, survivor);
-  return loss;
+  return await quorumLost(scenario, {survivor, etcd: {stopSeconds: 5}});
 }
 
 /** The policy's binding leaves this namespace out, as if it had been deleted; other cases keep it. */
