@@ -1,4 +1,5 @@
 import {appendFileSync} from 'node:fs';
+import {setTimeout as delay} from 'node:timers/promises';
 import {diagnose} from './diagnose.ts';
 import {environment} from './environment.ts';
 import {installOwnOperator, removeOwnOperator} from './own-operator.ts';
@@ -32,11 +33,17 @@ function namespaceOf(): string {
   return process.env['E2E_NAMESPACE'] ?? `case-${next}-${process.pid}`;
 }
 
+const tooLong = async (minutes: number): Promise<never> => {
+  await delay(minutes * 60_000, undefined, {ref: false});
+  throw new Error(`it was not over after ${minutes} minutes`);
+};
+
 /** A case of the end-to-end suite: a sentence, and what has to happen in a namespace of its own. What it made is taken away at its end. */
 export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, options: CaseOptions = {}): void {
   const {needsLab = true, minutes = 6, ownOperator = false, alone = false} = options;
   const test = it(title, async function () {
-    this.timeout(minutes * 60_000);
+    // Its own end comes first: mocha's would leave it without a diagnosis, and what it made where it is.
+    this.timeout((minutes + 2) * 60_000);
     const around = environment();
     if (needsLab && around.lab === undefined) {
       console.log(`      skipped: needs the lab, because it ends nodes or processes`);
@@ -47,7 +54,7 @@ export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, o
     const scenario = new Scenario({...around, operatorNamespace}, namespace);
     try {
       await Promise.all([scenario.begin(), ownOperator && installOwnOperator(scenario)]);
-      await act(scenario);
+      await Promise.race([act(scenario), tooLong(minutes)]);
     } catch (error) {
       await diagnose(scenario, title, error).catch((problem: unknown) => { console.log('the diagnosis failed:', problem); });
       if (process.env['KEEP'] === '1') throw error;

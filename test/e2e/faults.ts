@@ -78,11 +78,12 @@ export async function stoppedAgent(scenario: Scenario, step: string): Promise<V1
     return found.length > 0 ? found : undefined;
   }, {seconds: 180, every: 5});
   // An agent can be done a quarter of a second after its start: until then only this machine is asked, since the API server may take that long.
-  return await until(`an agent of the step ${step}`, () => Promise.resolve(made.find((pod) => {
+  const stopped = await until(`an agent of the step ${step}`, () => Promise.resolve(made.find((pod) => {
     const pids = processesOf(pod, 'agent/main.js');
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
     return pids.length > 0;
   })), {seconds: 60, every: 5});
+  return await scenario.pod(stopped.metadata?.name ?? '') ?? stopped;
 }
 
 /** A claim's directory on its node, by its name there. */
