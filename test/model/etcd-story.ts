@@ -188,4 +188,16 @@ export const partition = story({name: 'partition', about: 'etcd on both sides of
     await cluster.until('the end of partition-2', async () => await isGone(cluster, 'partition-2'));
     await together(cluster, ['partition-0', 'partition-1']);
   },
+  'an etcd runs on when the Node of its machine is deleted, until its pod is collected': async (cluster) => {
+    await start(cluster, {name: 'partition-2', members: trio('partition'), node: 'other'});
+    await together(cluster, trio('partition'));
+    const etcd = await cluster.etcd('partition-2');
+    await cluster.deleteNode('other');
+    await cluster.holds('a voter without a Node', 15, async () => {
+      await etcd.status();
+      assert.equal((await podOf(cluster, 'partition-2')).metadata?.deletionTimestamp, undefined);
+    });
+    await cluster.until('the end of partition-2', async () => await isGone(cluster, 'partition-2'), 120);
+    await cluster.until('the end of its etcd', async () => await etcd.status().then(() => undefined, () => true));
+  },
 });

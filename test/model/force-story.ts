@@ -173,6 +173,7 @@ export const force = story({name: 'force', about: 'A forced start, and members t
     await cluster.kill(survivor);
     await cluster.until('it serves again', async () => ((await podOf(cluster, survivor)).status?.containerStatuses?.[0]?.restartCount === 1 ? (await statusOf(cluster, survivor)).leader || undefined : undefined), 120);
     assert.ok(await untilAdded(cluster, survivor, peerURLs(cluster, old)[0] ?? '') > 0, 'it added at once');
+    assert.equal(await read(cluster, survivor, 'joined'), 'x', 'what was acknowledged before');
     await (await cluster.etcd(survivor)).removeMember((await membersOf(cluster, survivor)).find(({isLearner}) => isLearner)?.id ?? '');
   },
   'a member that is removed ends, and ends again when it is started on its disk': async (cluster) => {
