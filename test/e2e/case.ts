@@ -12,6 +12,8 @@ export interface CaseOptions {
   minutes?: number;
   /** The case kills the operator: it gets one of its own, which serves its namespaces alone. */
   ownOperator?: boolean;
+  /** No operator serves the case's namespace. */
+  unserved?: boolean;
   /** The case does something that everybody would feel, and waits for its turn before it (`scenario.alone`). */
   alone?: boolean;
 }
@@ -22,6 +24,7 @@ export interface ListedCase {
   title: string;
   minutes: number;
   ownOperator: boolean;
+  unserved: boolean;
   alone: boolean;
 }
 
@@ -40,7 +43,7 @@ const tooLong = async (minutes: number): Promise<never> => {
 
 /** A case of the end-to-end suite: a sentence, and what has to happen in a namespace of its own. What it made is taken away at its end. */
 export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, options: CaseOptions = {}): void {
-  const {needsLab = true, minutes = 6, ownOperator = false, alone = false} = options;
+  const {needsLab = true, minutes = 6, ownOperator = false, unserved = false, alone = false} = options;
   const test = it(title, async function () {
     // Its own end comes first: mocha's would leave it without a diagnosis, and what it made where it is.
     this.timeout((minutes + 2) * 60_000);
@@ -67,5 +70,5 @@ export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, o
     if (ownOperator) await removeOwnOperator(scenario);
   });
   const list = process.env['E2E_LIST'];
-  if (list !== undefined) appendFileSync(list, `${JSON.stringify({file: test.file ?? '', title: test.fullTitle(), minutes, ownOperator, alone} satisfies ListedCase)}\n`);
+  if (list !== undefined) appendFileSync(list, `${JSON.stringify({file: test.file ?? '', title: test.fullTitle(), minutes, ownOperator, unserved, alone} satisfies ListedCase)}\n`);
 }

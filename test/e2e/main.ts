@@ -46,9 +46,9 @@ async function ownLab(cases: readonly Case[]): Promise<Cluster> {
   }
 }
 
-/** Namespaces of the cases that have an operator of their own, which the common one must not serve. */
+/** Namespaces of the cases that have an operator of their own, or none, which the common one must not serve. */
 function leftOut(cases: readonly Case[]): string[] {
-  return cases.filter((one) => one.ownOperator).flatMap((one) => [one.namespace, namespaceAgain(one)].flatMap(ownNamespaces));
+  return cases.filter((one) => one.ownOperator || one.unserved).flatMap((one) => [one.namespace, namespaceAgain(one)].flatMap(ownNamespaces));
 }
 
 async function givenCluster(kubeconfig: string): Promise<Cluster> {
