@@ -1,5 +1,5 @@
 import type {BlockedReason, StalledReason} from '../api/reasons.ts';
-import {isLaunch} from '../observe/observation.ts';
+import {isLaunch, isRefused} from '../observe/observation.ts';
 import type {Observation} from '../observe/observation.ts';
 import {causesOf} from './causes.ts';
 import {takenByItsPod} from './beside.ts';
@@ -10,6 +10,7 @@ import type {DataVerdict} from './intact.ts';
 import {judgeData} from './intact.ts';
 import type {Membership} from './membership.ts';
 import {clusterIDs, knownMemberships, quorumOf} from './membership.ts';
+import {authWords, rejectedWords} from './refusals.ts';
 import type {Candidate} from './survivor.ts';
 import {rankCandidates} from './survivor.ts';
 
@@ -63,6 +64,17 @@ function served(observation: Observation): Assessment | undefined {
   return {kind: 'not-needed', message: `the quorum holds (${answered.length} of ${observation.ordinals.length} members answer and have a leader), so nothing is forced. Not answering: ${causesOf(missing)}`};
 }
 
+/**
+ * Etcd asks for a user, and does not take what it is shown: without one nothing tells whether a quorum serves. A user that is refused was
+ * looked at by a quorum (etcdserver/v3_server.go, Authenticate, reads linearizably first).
+ */
+function userRefused(observation: Observation): Assessment | undefined {
+  const view = observation.ordinals.find(({probe}) => isRefused(probe));
+  if (view === undefined || !('message' in view.probe)) return undefined;
+  if (observation.spec.target.auth === undefined) return {kind: 'blocked', reason: 'AuthRequired', message: authWords(view.pod)};
+  return {kind: 'blocked', reason: 'CredentialsRejected', message: rejectedWords(observation, `${view.pod}: ${view.probe.message}`, false)};
+}
+
 function dataOf(observation: Observation, memberships: readonly Membership[]): DataVerdict[] {
   const voters = new Map(memberships.flatMap((membership) => membership.voters).map((voter) => [voter.memberID, voter]));
   return [...voters.values()].map((voter) => judgeData(observation, voter));
@@ -99,7 +111,7 @@ const lostHint = (fencing: FencingVerdict) => fencing.processes.filter((verdict)
 
 /** Assesses a cluster. Pure: facts in, one verdict out; the order of the questions is the order of their weight. */
 export function assess(observation: Observation): Assessment {
-  const early = stalledBy(observation) ?? served(observation);
+  const early = stalledBy(observation) ?? served(observation) ?? userRefused(observation);
   if (early) return early;
   const unreached = cutOff(observation);
   if (unreached.length > 0) return {kind: 'blocked', reason: 'OperatorCutOff', message: cutOffWords(observation, unreached)};

@@ -6,6 +6,7 @@ import {isLaunch} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {statefulSetPod} from '../kubernetes/ownPods.ts';
 import {agentPod, forcePod} from '../kubernetes/helperPods.ts';
+import {authWords} from './refusals.ts';
 import {snapshotRefusal} from './snapshots.ts';
 import {sourceOf} from './steps/common.ts';
 
@@ -56,7 +57,7 @@ function namesRefusal(observation: Observation): Refusal | undefined {
 
 function authRefusal(observation: Observation, survivor: OrdinalView): Refusal | undefined {
   if (observation.authEnabled !== true || observation.spec.target.auth !== undefined) return undefined;
-  return {reason: 'AuthRequired', message: `etcd has authentication enabled (${survivor.pod} says so): set spec.target.auth to a Secret with a user of the root role, so that members can be added after the force`};
+  return {reason: 'AuthRequired', message: authWords(survivor.pod)};
 }
 
 /** What would stop the run half-way, asked while nothing has been touched. */

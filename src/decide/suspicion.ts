@@ -1,4 +1,5 @@
 import type {QuorumRecoveryStatus, Suspicion} from '../api/types.ts';
+import {isRefused} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {causesOf} from './causes.ts';
 import {durationMs} from './durations.ts';
@@ -34,10 +35,12 @@ export function etcdView(observation: Observation): View {
   if (linearizable) return {says: 'Serves', words: 'a linearizable read succeeds'};
   const leading = ordinals.filter(({probe}) => probe.kind === 'Answered' && probe.status.leader !== '');
   const leaderless = ordinals.filter(({probe}) => probe.kind === 'Answered' && probe.status.leader === '');
-  const unable = ordinals.filter(({probe}) => probe.kind === 'PeerOnly');
+  const unable = ordinals.filter(({probe}) => probe.kind === 'PeerOnly' && !isRefused(probe));
   if (leaderless.length > 0) return {says: 'Lost', words: `${names(leaderless)} answers and has no leader`};
   if (unable.length > 0) return {says: 'Lost', words: `${names(unable)} runs and cannot serve: it found no leader since it started`};
   if (leading.length > 0) return {says: 'Lost', words: `${names(leading)} still names a leader, and no linearizable read succeeds`};
+  const refusing = ordinals.filter(({probe}) => isRefused(probe));
+  if (refusing.length > 0) return {says: 'Silent', words: `${names(refusing)} does not answer to the user that the operator shows (spec.target.auth): ${causesOf(refusing)}`};
   return {says: 'Silent', words: `no member answers the operator: ${causesOf(ordinals) || 'their cause is not known'}`};
 }
 

@@ -1,3 +1,4 @@
+import {isRefused} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import type {Action, Decision} from './decision.ts';
 import {blocked, stalled} from './decision.ts';
@@ -5,10 +6,14 @@ import {causesOf} from './causes.ts';
 import {durationMs} from './durations.ts';
 import {quorumOf} from './membership.ts';
 import {podOfJoinStep} from './plan.ts';
+import {rejectedWords} from './refusals.ts';
 import {runIn, survivorOf} from './steps/common.ts';
 
 /** From here on the survivor's own pod is the cluster. */
 const serving = (step: string) => ['StartSurvivor', 'Decommission', 'RestartProof', 'Verify', 'Release'].includes(step) || podOfJoinStep(step) !== undefined;
+
+/** From here on nothing but the survivor's disk can go on, and once it may have been forced nothing is let go either. */
+const needsSurvivor = (step: string) => serving(step) || step === 'Force' || step === 'EndForce';
 
 const throughEtcd: readonly Action['type'][] = ['CheckForced', 'ProveWrite', 'AddLearner', 'RemoveMember', 'PromoteLearner', 'VerifyMembers', 'RemoveProbeKey'];
 
@@ -55,24 +60,13 @@ function quorumGone(observation: Observation): Decision | undefined {
   return blocked('SurvivorNotServing', `${down.map(({pod}) => pod).join(', ')} of the ${voters.length} members of the new cluster (${voters.join(', ')}) have no Ready node, so that it has no quorum: ${causesOf(down)}. Give each of them a node that it can run on (its volume may be on one), and the run goes on by itself. Nothing is let go, and every disk is kept`);
 }
 
-const rejection = /user name is empty|authentication failed|invalid auth token|Unauthenticated|permission denied/i;
-
 /** The etcd of the run's members refuses what the operator shows. */
 function refusedBy(observation: Observation): Decision | undefined {
   for (const {pod, probe} of observation.ordinals) {
-    if (probe.kind === 'Failed' && ['Certificate', 'Unauthenticated', 'PermissionDenied'].includes(probe.error)) return blocked('CredentialsRejected', rejectedWords(observation, `${pod}: ${probe.message}`, probe.error === 'Certificate'));
-    if (probe.kind === 'PeerOnly' && rejection.test(probe.message)) return blocked('CredentialsRejected', rejectedWords(observation, `${pod}: ${probe.message}`, false));
+    const certificate = probe.kind === 'Failed' && probe.error === 'Certificate';
+    if ((certificate || isRefused(probe)) && 'message' in probe) return blocked('CredentialsRejected', rejectedWords(observation, `${pod}: ${probe.message}`, certificate));
   }
   return undefined;
-}
-
-/** What etcd refused, by field and Secret, and what to do. */
-export function rejectedWords({spec: {target}, resource: {metadata: {namespace = 'default'}}}: Observation, what: string, tls: boolean): string {
-  const given = tls ? target.tls : target.auth;
-  const field = tls ? 'spec.target.tls' : 'spec.target.auth';
-  const kind = tls ? 'the certificates' : 'the user and password';
-  const correct = given === undefined ? `set ${field} to a Secret with ${tls ? 'a client certificate' : 'a user of the root role'}` : `correct Secret ${namespace}/${given.secretName}`;
-  return `etcd does not take ${kind}${given === undefined ? ', as there are none' : ` of Secret ${namespace}/${given.secretName}`} (${field}): ${what}. Nothing is let go; ${correct}, and the run goes on by itself`;
 }
 
 /** A Secret that the spec names cannot be read any more, in the middle of a run. */
@@ -84,5 +78,5 @@ export function troubled(observation: Observation, step: string, decision: Decis
   if (!standsStill(decision)) return decision;
   const asksEtcd = serving(step) || decision.kind === 'act';
   const secret = asksEtcd ? secretGone(observation) : undefined;
-  return (serving(step) ? survivorGone(observation) ?? quorumGone(observation) : undefined) ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
+  return (needsSurvivor(step) ? survivorGone(observation) : undefined) ?? (serving(step) ? quorumGone(observation) : undefined) ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
 }

@@ -1,7 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {isReachable} from '../etcd/reach.ts';
 import {isEtcdError} from '../etcd/errors.ts';
-import type {EtcdErrorKind} from '../etcd/errors.ts';
+import type {EtcdError, EtcdErrorKind} from '../etcd/errors.ts';
 import type {Launch} from '../etcd/launch/launch.ts';
 import {probePeer} from '../etcd/peer.ts';
 import {MemberPool} from '../etcd/pool.ts';
@@ -40,6 +40,12 @@ function silent(observation: Observation, view: OrdinalView): string | undefined
   const {container} = view.launch;
   const running = object.status?.containerStatuses?.some((status) => status.name === container && status.state?.running !== undefined);
   return running && object.status?.podIP ? undefined : 'its etcd does not run';
+}
+
+/** What a member said, and whether it says nothing to one without a user. */
+interface Asked {
+  probe: Probe;
+  wantsUser: boolean;
 }
 
 /** How members are reached; the simulation puts its own in the place of the network. */
@@ -87,34 +93,53 @@ export class EtcdAccess {
     return this.#acts.member(endpointOf(pod, launch, credentials));
   }
 
-  async #ask(view: OrdinalView, launch: Launch, credentials: Credentials): Promise<Probe> {
+  /**
+   * Asked without a user first: with one, a member without quorum would only hang. Where authentication is on etcd answers nothing without
+   * (3.5.35, 3.6.16 and 3.7.3 refuse even Status), and only a quorum lets the user in.
+   */
+  async #ask(view: OrdinalView, launch: Launch, given: Credentials): Promise<Asked> {
     const pod = view.object ?? {};
-    const member = this.#probes.member(endpointOf(pod, launch, credentials));
     const begun = performance.now();
+    const anonymous = await this.#answer(pod, launch, {...given, auth: undefined});
+    const wantsUser = isEtcdError(anonymous, 'Unauthenticated', 'PermissionDenied');
+    const answer = wantsUser && given.auth !== undefined ? await this.#answer(pod, launch, given) : anonymous;
+    const seconds = secondsSince(begun);
+    if (!isEtcdError(answer)) {
+      this.#onProbe?.({result: 'Answered', seconds});
+      return {wantsUser, probe: answer};
+    }
+    const probe = await this.#silent(pod, launch, given, answer);
+    this.#onProbe?.({result: probe.kind === 'PeerOnly' ? 'PeerOnly' : 'Failed', cause: answer.kind, seconds});
+    return {wantsUser, probe};
+  }
+
+  async #answer(pod: V1Pod, launch: Launch, credentials: Credentials): Promise<Probe | EtcdError> {
+    const member = this.#probes.member(endpointOf(pod, launch, credentials));
     try {
       const [status, list] = await Promise.all([member.status(), member.memberList()]);
-      this.#onProbe?.({result: 'Answered', seconds: secondsSince(begun)});
       return {kind: 'Answered', status, clusterID: list.clusterID, members: list.members};
     } catch (error) {
-      if (!isEtcdError(error)) throw error;
-      const seconds = secondsSince(begun);
-      const asksPeer = ['Timeout', 'NoLeader', 'Unauthenticated', 'PermissionDenied'].includes(error.kind);
-      const peer = asksPeer ? await this.#askPeer(pod, launch, credentials, error.message) : undefined;
-      this.#onProbe?.({result: peer === undefined ? 'Failed' : 'PeerOnly', cause: error.kind, seconds});
-      if (peer !== undefined) return peer;
-      const silent = error.kind === 'Timeout' || error.kind === 'Unreachable';
-      const {address, port} = endpointOf(pod, launch, credentials);
-      return {kind: 'Failed', error: error.kind, message: error.message, reached: !silent || await this.#reach(address, port)};
+      if (isEtcdError(error)) return error;
+      throw error;
     }
   }
 
+  async #silent(pod: V1Pod, launch: Launch, credentials: Credentials, error: EtcdError): Promise<Probe> {
+    const asksPeer = ['Timeout', 'NoLeader', 'Unauthenticated', 'PermissionDenied'].includes(error.kind);
+    const peer = asksPeer ? await this.#askPeer(pod, launch, credentials, error) : undefined;
+    if (peer !== undefined) return peer;
+    const silent = error.kind === 'Timeout' || error.kind === 'Unreachable';
+    const {address, port} = endpointOf(pod, launch, credentials);
+    return {kind: 'Failed', error: error.kind, message: error.message, reached: !silent || await this.#reach(address, port)};
+  }
+
   /** A member that was restarted without quorum serves no client; its peer port still names the membership. */
-  async #askPeer(pod: V1Pod, launch: Launch, credentials: Credentials, message: string): Promise<Probe | undefined> {
+  async #askPeer(pod: V1Pod, launch: Launch, credentials: Credentials, {kind, message}: EtcdError): Promise<Probe | undefined> {
     const url = urlOf(launch.listenPeerURLs);
     const tls = launch.peerTLS && {...credentials.tls, serverName: urlOf(launch.initialAdvertisePeerURLs)?.hostname ?? ''};
     try {
       const {clusterID, members} = await this.#peer(pod.status?.podIP ?? '', Number(url?.port || 2380), tls, {timeoutMs: probeDeadlineMs});
-      return {kind: 'PeerOnly', clusterID, members, message};
+      return {kind: 'PeerOnly', clusterID, members, error: kind, message};
     } catch (error) {
       if (isEtcdError(error)) return undefined;
       throw error;
@@ -123,22 +148,22 @@ export class EtcdAccess {
 
   /** Asks every member of the set that may answer, side by side, and whether a quorum serves. */
   async probe(observation: Observation, given: Credentials, only?: readonly string[]): Promise<Observation> {
-    // User and password can only be checked by a quorum: before the force, asking with them would only hang.
-    const quorum = observation.status.run?.force?.endedAt !== undefined;
-    const credentials = quorum ? given : {...given, auth: undefined};
-    const ordinals = await Promise.all(observation.ordinals.map(async (view): Promise<OrdinalView> => {
+    const asked = await Promise.all(observation.ordinals.map(async (view): Promise<{view: OrdinalView; wantsUser: boolean}> => {
       const why = only?.includes(view.pod) === false ? 'not asked in this step' : silent(observation, view);
-      if (why !== undefined || !isLaunch(view.launch)) return {...view, probe: {kind: 'NotAsked', why: why ?? ''}};
-      return {...view, probe: await this.#ask(view, view.launch, credentials)};
+      if (why !== undefined || !isLaunch(view.launch)) return {wantsUser: false, view: {...view, probe: {kind: 'NotAsked', why: why ?? ''}}};
+      const {wantsUser, probe} = await this.#ask(view, view.launch, given);
+      return {wantsUser, view: {...view, probe}};
     }));
+    const ordinals = asked.map(({view}) => view);
+    const wantsUser = asked.some((one) => one.wantsUser);
+    const credentials = wantsUser ? given : {...given, auth: undefined};
     const leading = ordinals.find((view) => view.probe.kind === 'Answered' && view.probe.status.leader !== '' && !view.probe.status.isLearner);
     const first = leading ?? ordinals.find((view) => view.probe.kind === 'Answered');
     const [linearizable, authEnabled] = await Promise.all([
       leading ? this.#linearizable(leading, credentials) : false,
-      first ? this.#authEnabled(first, credentials) : undefined,
+      first && !wantsUser ? this.#authEnabled(first, credentials) : undefined,
     ]);
-    const refused = ordinals.some((view) => view.probe.kind !== 'NotAsked' && 'message' in view.probe && /user name is empty|Unauthenticated/i.test(view.probe.message));
-    return {...observation, ordinals, linearizable, authEnabled: authEnabled ?? (refused ? true : undefined)};
+    return {...observation, ordinals, linearizable, authEnabled: wantsUser ? true : authEnabled};
   }
 
   async #linearizable(view: OrdinalView, credentials: Credentials): Promise<boolean> {

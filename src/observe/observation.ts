@@ -42,7 +42,7 @@ export interface ClaimView {
 export type Probe =
   | {kind: 'NotAsked'; why: string}
   | {kind: 'Answered'; status: MemberStatus; clusterID: string; members: ListedMember[]}
-  | {kind: 'PeerOnly'; clusterID: string; members: ListedMember[]; message: string}
+  | {kind: 'PeerOnly'; clusterID: string; members: ListedMember[]; error: EtcdErrorKind; message: string}
   /** `reached`: something at the pod's address took or refused the connection, so that the silence is etcd's own. */
   | {kind: 'Failed'; error: EtcdErrorKind; message: string; reached: boolean};
 
@@ -99,3 +99,6 @@ export interface Observation {
 }
 
 export const isLaunch = (launch: Launch | LaunchProblem): launch is Launch => !('ok' in launch);
+
+/** Etcd answers, and not to who shows what the operator shows: nothing is told of its quorum, neither that it is lost nor that it serves. */
+export const isRefused = (probe: Probe): boolean => (probe.kind === 'Failed' || probe.kind === 'PeerOnly') && (probe.error === 'Unauthenticated' || probe.error === 'PermissionDenied');

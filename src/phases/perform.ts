@@ -1,5 +1,5 @@
 import type {Action, Outcome} from '../decide/decision.ts';
-import {rejectedWords} from '../decide/trouble.ts';
+import {rejectedWords} from '../decide/refusals.ts';
 import {isEtcdError} from '../etcd/errors.ts';
 import type {Acting} from './context.ts';
 import {again, refused} from './context.ts';

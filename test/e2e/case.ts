@@ -1,4 +1,5 @@
 import {appendFileSync} from 'node:fs';
+import {setTimeout as delay} from 'node:timers/promises';
 import {diagnose} from './diagnose.ts';
 import {environment} from './environment.ts';
 import {installOwnOperator, removeOwnOperator} from './own-operator.ts';
@@ -11,6 +12,8 @@ export interface CaseOptions {
   minutes?: number;
   /** The case kills the operator: it gets one of its own, which serves its namespaces alone. */
   ownOperator?: boolean;
+  /** No operator serves the case's namespace. */
+  unserved?: boolean;
   /** The case does something that everybody would feel, and waits for its turn before it (`scenario.alone`). */
   alone?: boolean;
 }
@@ -21,6 +24,7 @@ export interface ListedCase {
   title: string;
   minutes: number;
   ownOperator: boolean;
+  unserved: boolean;
   alone: boolean;
 }
 
@@ -32,11 +36,17 @@ function namespaceOf(): string {
   return process.env['E2E_NAMESPACE'] ?? `case-${next}-${process.pid}`;
 }
 
+const tooLong = async (minutes: number): Promise<never> => {
+  await delay(minutes * 60_000, undefined, {ref: false});
+  throw new Error(`it was not over after ${minutes} minutes`);
+};
+
 /** A case of the end-to-end suite: a sentence, and what has to happen in a namespace of its own. What it made is taken away at its end. */
 export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, options: CaseOptions = {}): void {
-  const {needsLab = true, minutes = 6, ownOperator = false, alone = false} = options;
+  const {needsLab = true, minutes = 6, ownOperator = false, unserved = false, alone = false} = options;
   const test = it(title, async function () {
-    this.timeout(minutes * 60_000);
+    // Its own end comes first: mocha's would leave it without a diagnosis, and what it made where it is.
+    this.timeout((minutes + 2) * 60_000);
     const around = environment();
     if (needsLab && around.lab === undefined) {
       console.log(`      skipped: needs the lab, because it ends nodes or processes`);
@@ -47,7 +57,7 @@ export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, o
     const scenario = new Scenario({...around, operatorNamespace}, namespace);
     try {
       await Promise.all([scenario.begin(), ownOperator && installOwnOperator(scenario)]);
-      await act(scenario);
+      await Promise.race([act(scenario), tooLong(minutes)]);
     } catch (error) {
       await diagnose(scenario, title, error).catch((problem: unknown) => { console.log('the diagnosis failed:', problem); });
       if (process.env['KEEP'] === '1') throw error;
@@ -60,5 +70,5 @@ export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, o
     if (ownOperator) await removeOwnOperator(scenario);
   });
   const list = process.env['E2E_LIST'];
-  if (list !== undefined) appendFileSync(list, `${JSON.stringify({file: test.file ?? '', title: test.fullTitle(), minutes, ownOperator, alone} satisfies ListedCase)}\n`);
+  if (list !== undefined) appendFileSync(list, `${JSON.stringify({file: test.file ?? '', title: test.fullTitle(), minutes, ownOperator, unserved, alone} satisfies ListedCase)}\n`);
 }

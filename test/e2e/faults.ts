@@ -72,14 +72,18 @@ export async function forcedStart(scenario: Scenario): Promise<V1Pod> {
 
 /** The first agent of this step, stopped where it is before it has done its work. */
 export async function stoppedAgent(scenario: Scenario, step: string): Promise<V1Pod> {
-  return await until(`an agent of the step ${step}`, async () => {
+  const made = await until(`a pod for an agent of the step ${step}`, async () => {
     const pods = await scenario.kube.list('pods', scenario.namespace, `${marks.helper}=Agent`);
-    return pods.find((pod) => {
-      const pids = pod.metadata?.annotations?.[marks.step] === step ? processesOf(pod, 'agent/main.js') : [];
-      for (const pid of pids) process.kill(pid, 'SIGSTOP');
-      return pids.length > 0;
-    });
+    const found = pods.filter((pod) => pod.metadata?.annotations?.[marks.step] === step);
+    return found.length > 0 ? found : undefined;
   }, {seconds: 180, every: 5});
+  // An agent can be done a quarter of a second after its start: until then only this machine is asked, since the API server may take that long.
+  const stopped = await until(`an agent of the step ${step}`, () => Promise.resolve(made.find((pod) => {
+    const pids = processesOf(pod, 'agent/main.js');
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    return pids.length > 0;
+  })), {seconds: 60, every: 5});
+  return await scenario.pod(stopped.metadata?.name ?? '') ?? stopped;
 }
 
 /** A claim's directory on its node, by its name there. */

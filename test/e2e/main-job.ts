@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import {lossSeenBy, recovered} from './checks.ts';
+import {recovered} from './checks.ts';
 import type {EtcdOptions} from './etcd.ts';
-import {loseNodesOf, others, untilNoLeader} from './faults.ts';
+import {quorumLost} from './loss.ts';
 import {applyRecovery, conditionOf, untilComplete} from './recovery.ts';
 import type {SpecInput} from './recovery.ts';
 import {seedCount} from './scenario.ts';
@@ -21,12 +21,7 @@ export interface MainJob {
 
 /** Two of three nodes are gone for good, with a writer running through it all: the cluster comes back whole. */
 export async function twoNodesGone(scenario: Scenario, {survivor, etcd = {}, spec = {}, keys = seedCount, nodes = 4, meanwhile}: MainJob): Promise<void> {
-  await scenario.addNodes(nodes);
-  await scenario.startEtcd(etcd, keys);
-  await scenario.startWriter();
-  await loseNodesOf(scenario, others(survivor));
-  const loss = await lossSeenBy(scenario, survivor);
-  await untilNoLeader(scenario, survivor);
+  const loss = await quorumLost(scenario, {survivor, nodes, etcd, keys});
   await applyRecovery(scenario, spec);
   const [{status}] = await Promise.all([untilComplete(scenario, 'Recovered'), meanwhile?.()]);
   const report = await scenario.stopWriter();

@@ -1,5 +1,5 @@
 import {mkdtempSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {availableParallelism, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {Lab, endLab} from '../lab/lab.ts';
 import {operatorImage} from '../lab/operator-image.ts';
@@ -11,7 +11,7 @@ import type {Case, CaseResult, PoolOptions} from './run-cases.ts';
 /*
  * `make e2e`: the cases of test/e2e/cases in a lab of their own, or in the cluster that KUBECONFIG names.
  *   CASES=pattern   only the cases whose name (healthy-1) has this regular expression in it
- *   WIDTH=3         how many cases run at the same time
+ *   WIDTH=4         how many cases run at the same time; default: twice the processors, at most 8
  *   KEEP=1          leave the lab, and what a failed case made, as they are
  *   OPERATOR_IMAGE  with KUBECONFIG: an image that the cluster can pull (default: the chart's)
  *   ETCD_IMAGE      with KUBECONFIG: etcd 3.6 with its version as tag, which the cluster can pull
@@ -46,9 +46,9 @@ async function ownLab(cases: readonly Case[]): Promise<Cluster> {
   }
 }
 
-/** Namespaces of the cases that have an operator of their own, which the common one must not serve. */
+/** Namespaces of the cases that have an operator of their own, or none, which the common one must not serve. */
 function leftOut(cases: readonly Case[]): string[] {
-  return cases.filter((one) => one.ownOperator).flatMap((one) => [one.namespace, namespaceAgain(one)].flatMap(ownNamespaces));
+  return cases.filter((one) => one.ownOperator || one.unserved).flatMap((one) => [one.namespace, namespaceAgain(one)].flatMap(ownNamespaces));
 }
 
 async function givenCluster(kubeconfig: string): Promise<Cluster> {
@@ -87,7 +87,7 @@ async function main(): Promise<number> {
   const output = text('E2E_OUTPUT') ?? mkdtempSync(join(tmpdir(), 'quorum-recovery-e2e-'));
   try {
     const options: PoolOptions = {
-      width: Number(text('WIDTH') ?? '3'), output, environment: cluster.environment,
+      width: Number(text('WIDTH') ?? Math.min(2 * availableParallelism(), 8)), output, environment: cluster.environment,
       onEnd: (ended, seconds) => {
         for (const result of ended) {
           say(`${states[result.state]} (${seconds.toFixed(0)} s): ${result.ran.name}: ${result.title}`);

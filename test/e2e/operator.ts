@@ -23,3 +23,11 @@ export async function leader(scenario: Scenario): Promise<V1Pod> {
 export function killOperator(pod: V1Pod): void {
   signalPod(pod, 'main.js', 'SIGKILL');
 }
+
+/** Ends the leader in this way, and waits until another one has the Lease. @returns seconds from the one to the other */
+export async function handOver(scenario: Scenario, first: V1Pod, end: () => Promise<void> | void): Promise<number> {
+  const begin = Date.now();
+  await end();
+  await until('another leader', async () => ((await leader(scenario)).metadata?.uid === first.metadata?.uid ? undefined : true), {seconds: 60, every: 50});
+  return (Date.now() - begin) / 1000;
+}

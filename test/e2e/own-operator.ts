@@ -31,6 +31,10 @@ export async function installOwnOperator(scenario: Scenario): Promise<void> {
   await installOperator(installationOf(scenario));
 }
 
+export async function uninstallOwnOperator(scenario: Scenario): Promise<void> {
+  await uninstallOperator(installationOf(scenario));
+}
+
 export async function removeOwnOperator(scenario: Scenario): Promise<void> {
   const installation = installationOf(scenario);
   await uninstallOperator(installation);

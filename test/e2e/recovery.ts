@@ -71,3 +71,12 @@ export async function untilComplete(scenario: Scenario, outcome: string, options
     },
   });
 }
+
+/** Waits for a witness of the whole cluster: a member that is slow to answer once does not count until it is asked again. */
+export async function untilWitness(scenario: Scenario, members = 3): Promise<void> {
+  await until(`quorum ${members}/${members} and a witness of ${members} members`, async () => {
+    const {status} = await recovery(scenario);
+    const seen = `${status?.quorum?.summary ?? 'no quorum'}, a witness of ${status?.lastHealthy?.members.length ?? 0}`;
+    return seen === `${members}/${members}, a witness of ${members}` ? true : new Missing(seen);
+  }, {seconds: 90});
+}

@@ -3,7 +3,9 @@ import type {ChildProcessByStdio} from 'node:child_process';
 import type {Readable, Writable} from 'node:stream';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
-import type {MemberStatus, ListedMember} from '../../src/etcd/member.ts';
+import {EtcdError} from '../../src/etcd/errors.ts';
+import type {EtcdErrorKind} from '../../src/etcd/errors.ts';
+import type {EtcdMember, ListedMember, MemberStatus} from '../../src/etcd/types.ts';
 import type {Acknowledged, Member, Request, WriterReport} from './tool-protocol.ts';
 
 interface Waiting {
@@ -57,6 +59,31 @@ export class Tool {
     return await this.#ask({do: 'compare', member, count, acks, serializable}) as string[];
   }
 
+  /** The operator's own adapter for this member, every call of which is made in the child process. */
+  member(member: Member): EtcdMember {
+    const call = async <T>(method: keyof EtcdMember, ...args: unknown[]): Promise<T> => await this.#ask({do: 'call', member, method, args}) as T;
+    return {
+      status: async () => await call('status'),
+      memberList: async (options) => await call('memberList', options ?? {}),
+      get: async (key, options) => {
+        const {value, revision} = await this.get(member, key, options);
+        return {value: value === undefined ? undefined : Buffer.from(value), revision};
+      },
+      put: async (key, value) => await call('put', key, value),
+      deleteKey: async (key) => { await call('deleteKey', key); },
+      hashKV: async (revision) => await call('hashKV', revision),
+      addLearner: async (peerURLs) => await call('addLearner', peerURLs),
+      promote: async (id) => { await call('promote', id); },
+      removeMember: async (id) => { await call('removeMember', id); },
+      alarms: async () => await call('alarms'),
+      disarm: async (alarm) => { await call('disarm', alarm); },
+      compact: async (revision) => { await call('compact', revision); },
+      defragment: async () => { await call('defragment'); },
+      authEnabled: async () => await call('authEnabled'),
+      close: () => undefined,
+    };
+  }
+
   async write(name: string, members: Member[]): Promise<void> {
     await this.#ask({do: 'write', name, members});
   }
@@ -88,10 +115,10 @@ export class Tool {
   }
 
   #answered(line: string): void {
-    const {id, result, error} = JSON.parse(line) as {id: number; result?: unknown; error?: string};
+    const {id, result, error, kind} = JSON.parse(line) as {id: number; result?: unknown; error?: string; kind?: EtcdErrorKind};
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (error === undefined) waiting?.resolve(result);
-    else waiting?.reject(new Error(error));
+    else waiting?.reject(kind === undefined ? new Error(error) : new EtcdError(kind, error));
   }
 }

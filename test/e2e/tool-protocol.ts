@@ -1,4 +1,4 @@
-import type {EndpointTLS} from '../../src/etcd/member.ts';
+import type {EndpointTLS, EtcdMember} from '../../src/etcd/member.ts';
 
 /** An etcd member, by where it is reached. */
 export interface Member {
@@ -35,4 +35,6 @@ export type Request =
   | {do: 'write'; name: string; members: Member[]}
   | {do: 'target'; name: string; members: Member[]}
   | {do: 'report'; name: string}
-  | {do: 'stop'; name: string};
+  | {do: 'stop'; name: string}
+  /** Any call of the operator's own adapter, as it is. */
+  | {do: 'call'; member: Member; method: keyof EtcdMember; args: readonly unknown[]};

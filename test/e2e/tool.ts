@@ -2,6 +2,7 @@ import {createInterface} from 'node:readline';
 import {Etcd3} from 'etcd3';
 import {noop} from 'cockatiel';
 import {connectMember} from '../../src/etcd/member.ts';
+import {isEtcdError} from '../../src/etcd/member.ts';
 import type {EtcdMember} from '../../src/etcd/member.ts';
 import type {Member, ReadResult, Request, WriterReport} from './tool-protocol.ts';
 import {Writer} from './writer.ts';
@@ -101,6 +102,10 @@ async function answer(request: Request): Promise<unknown> {
       const {value, revision} = await memberAt(request.member).get(request.key, {serializable: request.serializable});
       return {value: value?.toString(), revision};
     }
+    case 'call': {
+      const member = memberAt(request.member);
+      return await (member[request.method] as (...args: readonly unknown[]) => Promise<unknown>).apply(member, request.args as unknown[]);
+    }
     case 'compare': return await compare(request.member, request.count, request.acks, request.serializable);
     case 'write': {
       const writer = new Writer(request.name);
@@ -124,7 +129,9 @@ lines.on('line', (line) => {
   const request = JSON.parse(line) as Request & {id: number};
   answer(request).then(
     (result) => process.stdout.write(`${JSON.stringify({id: request.id, result: result ?? null})}\n`),
-    (error: unknown) => process.stdout.write(`${JSON.stringify({id: request.id, error: error instanceof Error ? error.message : String(error)})}\n`),
+    (error: unknown) => process.stdout.write(`${JSON.stringify({
+      id: request.id, error: error instanceof Error ? error.message : String(error), ...(isEtcdError(error) && {kind: error.kind}),
+    })}\n`),
   );
 });
 lines.on('close', () => process.exit(0));

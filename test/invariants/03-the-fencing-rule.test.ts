@@ -58,7 +58,7 @@ describe('3. The fencing rule holds before any new cluster starts (force, restor
     assert.equal(holds(status({identity: {...identity, members: strangers}})), false, 'the run\'s');
     assert.equal(holds(status({offline: [facts(0, {members: strangers})]})), false, 'a disk\'s');
     assert.equal(holds(status({}, {lastHealthy: witness})), false, 'the witness\'s');
-    assert.equal(holds({ordinals: [{...heldHere(0), probe: {kind: 'PeerOnly', clusterID, members: strangers.map((one) => ({...one, clientURLs: [], isLearner: false})), message: ''}}, held(1), held(2)]}), false, 'a member list');
+    assert.equal(holds({ordinals: [{...heldHere(0), probe: {kind: 'PeerOnly', clusterID, members: strangers.map((one) => ({...one, clientURLs: [], isLearner: false})), error: 'Timeout', message: ''}}, held(1), held(2)]}), false, 'a member list');
     const alone = identity.members.slice(0, 1);
     assert.equal(holds({...status({identity: {...identity, members: alone}, offline: [facts(0, {members: alone})]}), nodes: [0, 1, 2].map((index) => node(`node-${index}`, {ready: index === 0}))}), false, 'the set\'s ordinals');
   });

@@ -27,7 +27,7 @@ const present = (more: object): InspectFacts => ({
 
 /** What can be read in two ways, or not at all. */
 const ambiguous: [string, ObservationOptions, string][] = [
-  ['members of two clusters', {ordinals: [{probe: answers(0, 3)}, {...held(1), probe: {kind: 'PeerOnly', clusterID: 'c2', members: members(3), message: ''}}, held(2)]}, 'TwoLineages'],
+  ['members of two clusters', {ordinals: [{probe: answers(0, 3)}, {...held(1), probe: {kind: 'PeerOnly', clusterID: 'c2', members: members(3), error: 'Timeout', message: ''}}, held(2)]}, 'TwoLineages'],
   ['a voter that no pod of the set runs', {ordinals: [{probe: answers(0, 5)}, ...others]}, 'ForeignMember'],
   ['nobody who answers, and no disk within reach', {ordinals: [held(0), ...others], nodes: []}, 'NoSurvivor'],
   ['data that nothing can start from', {ordinals: [heldHere(0), ...others], ...runWith([facts(0, {unfit: 'its database cannot be read'})])}, 'NoSurvivor'],

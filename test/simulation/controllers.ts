@@ -30,28 +30,58 @@ export function controllersPod(set: V1StatefulSet, ordinal: number): V1Pod {
 
 const isReady = (pod: V1Pod) => pod.status?.phase === 'Running' && pod.status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
 
-/** One sync of the StatefulSet controller. It counts every pod that it owns, and waits for a terminating one to be gone. */
+/** When the controller looks at a set again. */
+export interface SetSync {
+  /** The set or a pod of it has changed. */
+  changed: boolean;
+  /** Refusals since the last sync that went well, and when the next try is due: 5 ms, and twice as long after each, up to 1000 s (client-go, workqueue's default). */
+  refusals: number;
+  retryAt: number;
+}
+
+export const newSetSync = (): SetSync => ({changed: true, refusals: 0, retryAt: Infinity});
+
+/** The StatefulSet controller: it looks at a set when that or one of its pods changes, or when it was refused. Claims do not wake it. */
 export function syncStatefulSet(world: World): void {
-  const {store, namespace} = world;
-  for (const set of store.list('StatefulSet', namespace)) {
-    const ordered = set.spec?.podManagementPolicy !== 'Parallel';
-    for (let ordinal = 0; ordinal < (set.spec?.replicas ?? 0); ordinal += 1) {
-      const name = `${set.metadata?.name ?? ''}-${ordinal}`;
-      const pod = store.get('Pod', namespace, name);
-      if (pod !== undefined) {
-        const owned = pod.metadata?.ownerReferences?.some((owner) => owner.uid === set.metadata?.uid);
-        if (!owned || (ordered && !isReady(pod))) break;
-        continue;
-      }
-      if (!makeClaims(world, set, ordinal)) break;
-      try {
-        world.admit(controllersPod(set, ordinal));
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        break;
-      }
-      if (ordered) break;
-    }
+  for (const set of world.store.list('StatefulSet', world.namespace)) {
+    const sync = world.setSyncs.get(set.metadata?.uid ?? '');
+    if (sync === undefined || (!sync.changed && world.now < sync.retryAt)) continue;
+    sync.changed = false;
+    const refused = !syncSet(world, set);
+    sync.refusals = refused ? sync.refusals + 1 : 0;
+    sync.retryAt = refused ? world.now + Math.min(1_000_000, 5 * 2 ** (sync.refusals - 1)) : Infinity;
+  }
+}
+
+/** One sync. It counts every pod that the set owns, and waits for a terminating one to be gone. False: something was refused. */
+function syncSet(world: World, set: V1StatefulSet): boolean {
+  const replicas = set.spec?.replicas ?? 0;
+  const ordered = set.spec?.podManagementPolicy !== 'Parallel';
+  // slowStartBatch: one ordinal, two more, four more; a refusal ends it after its batch.
+  for (let first = 0, size = 1; first < replicas; first += size, size *= ordered ? 1 : 2) {
+    const batch = Array.from({length: Math.min(size, replicas - first)}, (_, index) => syncReplica(world, set, first + index));
+    if (batch.includes('refused')) return false;
+    if (ordered && batch.includes('not ready')) break;
+  }
+  return true;
+}
+
+/** processReplica of stateful_set_control.go, for one ordinal. */
+function syncReplica(world: World, set: V1StatefulSet, ordinal: number): 'ready' | 'not ready' | 'refused' {
+  const pod = world.store.get('Pod', world.namespace, `${set.metadata?.name ?? ''}-${ordinal}`);
+  if (pod !== undefined) {
+    if (!pod.metadata?.ownerReferences?.some((owner) => owner.uid === set.metadata?.uid)) return 'refused';
+    // createMissingPersistentVolumeClaims
+    if (pod.status?.phase === 'Pending' && !makeClaims(world, set, ordinal)) return 'refused';
+    return isReady(pod) ? 'ready' : 'not ready';
+  }
+  if (!makeClaims(world, set, ordinal)) return 'refused';
+  try {
+    world.admit(controllersPod(set, ordinal));
+    return 'not ready';
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return 'refused';
   }
 }
 
@@ -123,12 +153,12 @@ function bind(world: World, claim: V1PersistentVolumeClaim, node: string): void 
   });
 }
 
-/** kubernetes.io/pvc-protection: only pods that are scheduled and not over count (pkg/controller/volume/pvcprotection). */
+/** kubernetes.io/pvc-protection: every pod that has a node counts for as long as its object is there, also one that is over (pkg/controller/volume/pvcprotection). */
 export function protectClaims({store, namespace, disks}: World): void {
   for (const claim of store.list('PersistentVolumeClaim', namespace)) {
     if (claim.metadata?.deletionTimestamp === undefined) continue;
     const name = claim.metadata.name ?? '';
-    const used = store.list('Pod', namespace).some((pod) => pod.spec?.nodeName !== undefined && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
+    const used = store.list('Pod', namespace).some((pod) => pod.spec?.nodeName !== undefined
       && pod.spec.volumes?.some((volume) => volume.persistentVolumeClaim?.claimName === name));
     if (used) continue;
     const volume = claim.spec?.volumeName;
@@ -160,7 +190,13 @@ export function collectPods(world: World): void {
   }
 }
 
-/** Nodes whose kubelet is silent become NotReady; those that are heard again, Ready. Taint eviction deletes their pods after 300 s. */
+/** How long a pod stays on a node that does not answer, ms: what it tolerates, or what the API server writes into every pod. */
+function toleratedMs(pod: V1Pod): number {
+  const tolerated = pod.spec?.tolerations?.find((toleration) => toleration.key === 'node.kubernetes.io/unreachable' && toleration.effect === 'NoExecute');
+  return 1_000 * (tolerated?.tolerationSeconds ?? (tolerated ? Infinity : 300));
+}
+
+/** Nodes whose kubelet is silent become NotReady; those that are heard again, Ready. Taint eviction deletes their pods after a while. */
 export function watchNodes(world: World): void {
   const {store, namespace} = world;
   for (const node of store.list('Node')) {
@@ -174,9 +210,10 @@ export function watchNodes(world: World): void {
       });
       world.notReadySince.set(name, world.now);
     }
-    if (heard || world.now - (world.notReadySince.get(name) ?? world.now) < 300_000) continue;
+    if (heard) continue;
+    const silentMs = world.now - (world.notReadySince.get(name) ?? world.now);
     for (const pod of store.list('Pod', namespace)) {
-      if (pod.spec?.nodeName === name && pod.metadata?.deletionTimestamp === undefined) store.delete('Pod', namespace, pod.metadata?.name ?? '');
+      if (pod.spec?.nodeName === name && pod.metadata?.deletionTimestamp === undefined && silentMs >= toleratedMs(pod)) store.delete('Pod', namespace, pod.metadata?.name ?? '');
     }
   }
 }

@@ -168,6 +168,19 @@ export class Etcd {
       if (this.leads(process)) this.replicate(process, this.#random.chance(0.7));
     }
     for (const process of this.processes) this.#publish(process);
+    for (const process of [...this.processes]) if (this.#isRemoved(process) && this.#random.chance(0.5)) this.#end(process);
+  }
+
+  /** Some member that it calls says so: "the member has been permanently removed from the cluster" (etcd server/etcdserver/api/rafthttp/http.go). */
+  #isRemoved(process: Process): boolean {
+    const {memberID, members} = process.data;
+    return this.peersOf(process).some(({data}) => data.removed.includes(memberID) && members.some((member) => member.id === data.memberID));
+  }
+
+  /** It ends by itself. */
+  #end(process: Process): void {
+    this.stop(process);
+    this.onPanic(process);
   }
 
   #campaign(process: Process): void {
@@ -220,8 +233,7 @@ export class Etcd {
     while (common < Math.min(from.log.length, to.log.length) && sameEntry(from.log[common], to.log[common])) common += 1;
     if (common < to.commit) {
       // "tocommit is out of range", "conflict with committed entry": raft panics, the process ends.
-      this.stop(follower);
-      this.onPanic(follower);
+      this.#end(follower);
       return;
     }
     if (common < to.log.length || to.log.length < from.log.length) to.log = [...from.log];
@@ -255,13 +267,12 @@ export class Etcd {
     return this.#votersReached(leader).length >= quorumOf(votersOf(leader.data).length) ? leader : undefined;
   }
 
-  /** Each voter runs and has been connected for etcd's health interval. */
-  healthy(leader: Process): boolean {
-    const voters = votersOf(leader.data);
-    const reached = this.#votersReached(leader);
-    return voters.every((voter) => {
-      const process = reached.find((other) => other.data.memberID === voter.id);
-      return process !== undefined && (process === leader || this.#now() - process.startedAt >= 5_000);
+  /** Each other voter has been connected with this member for etcd's health interval. How long a cut between them is over does not count here. */
+  healthy(process: Process): boolean {
+    const reached = this.#votersReached(process);
+    return votersOf(process.data).filter((voter) => voter.id !== process.data.memberID).every((voter) => {
+      const other = reached.find((candidate) => candidate.data.memberID === voter.id);
+      return other !== undefined && this.#now() - Math.max(other.startedAt, process.startedAt) >= 5_000;
     });
   }
 }

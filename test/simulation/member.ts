@@ -18,6 +18,9 @@ const listed = (member: SimMember): ListedMember => ({
   id: member.id, name: member.name, peerURLs: [...member.peerURLs], clientURLs: [], isLearner: member.isLearner,
 });
 
+/** What every member answers, a learner too (isRPCSupportedForLearner, etcd server/etcdserver/api/v3rpc/interceptor.go). Of reads only the serializable ones. */
+const learnerServes: readonly (keyof EtcdMember)[] = ['status', 'get', 'authEnabled'];
+
 /** etcd's client port as the operator sees it: one member of the model behind the adapter's interface. */
 export class SimMemberClient implements EtcdMember {
   readonly #etcd: Etcd;
@@ -46,7 +49,6 @@ export class SimMemberClient implements EtcdMember {
 
   async memberList(options: {linearizable?: boolean} = {}): Promise<{clusterID: string; members: ListedMember[]}> {
     return await this.#ask('memberList', false, (process) => {
-      this.#refuseLearner(process);
       const source = options.linearizable === true ? this.#confirmed(process) : process;
       return {clusterID: source.data.clusterID, members: source.data.members.map(listed)};
     });
@@ -71,7 +73,6 @@ export class SimMemberClient implements EtcdMember {
 
   async hashKV(revision: number): Promise<{hash: number; compactRevision: number}> {
     return await this.#ask('hashKV', false, (process) => {
-      this.#refuseLearner(process);
       if (revision > process.data.revision) throw this.#error('NotReady', 'etcdserver: mvcc: required revision is a future revision');
       return {hash: hashOf(process.data), compactRevision: 0};
     });
@@ -79,11 +80,12 @@ export class SimMemberClient implements EtcdMember {
 
   async addLearner(peerURLs: string[]): Promise<ListedMember> {
     return await this.#ask('addLearner', true, (process) => {
+      // The member that is asked looks at its own connections first; the rest is decided where the entry is applied.
+      if (!this.#etcd.healthy(process)) throw this.#error('Unhealthy', 'etcdserver: unhealthy cluster');
       const leader = this.#confirmed(process);
       const {members} = leader.data;
-      if (members.some((member) => member.isLearner)) throw this.#error('TooManyLearners', 'etcdserver: too many learner members in cluster');
       if (members.some((member) => member.peerURLs.some((url) => peerURLs.includes(url)))) throw this.#error('MemberExists', 'etcdserver: Peer URLs already exists');
-      if (!this.#etcd.healthy(leader)) throw this.#error('Unhealthy', 'etcdserver: unhealthy cluster');
+      if (members.some((member) => member.isLearner)) throw this.#error('TooManyLearners', 'etcdserver: too many learner members in cluster');
       const member: SimMember = {id: idOf(`${peerURLs.join()}${leader.data.log.length}${leader.data.lineage}`), name: '', peerURLs, isLearner: true};
       this.#propose(process, {add: member});
       return listed(member);
@@ -132,7 +134,7 @@ export class SimMemberClient implements EtcdMember {
   }
 
   async authEnabled(): Promise<boolean | undefined> {
-    return await this.#ask('authEnabled', false, (process) => (this.#etcd.confirmed(process) === undefined ? undefined : false));
+    return await this.#ask('authEnabled', false, () => false);
   }
 
   close(): void {
@@ -148,6 +150,7 @@ export class SimMemberClient implements EtcdMember {
       const process = this.#find();
       if (process === undefined) throw this.#error('Unreachable', 'connection refused');
       if (!process.serving) throw this.#error('Timeout', 'context deadline exceeded');
+      if (!learnerServes.includes(method)) this.#refuseLearner(process);
       return answer(process);
     });
   }

@@ -2,13 +2,16 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {Arguments} from '../../src/agent/arguments.ts';
 import {marks} from '../../src/api/types.ts';
 import type {QuorumRecovery} from '../../src/api/types.ts';
-import {collectOrphans, collectPods, protectClaims, schedule, syncStatefulSet, watchNodes} from './controllers.ts';
+import {collectOrphans, collectPods, newSetSync, protectClaims, schedule, syncStatefulSet, watchNodes} from './controllers.ts';
+import type {SetSync} from './controllers.ts';
 import {Etcd} from './etcd.ts';
 import type {Process} from './etcd.ts';
 import type {Disk} from './etcd-data.ts';
 import {Kubelet} from './kubelet.ts';
 import {Random} from './random.ts';
+import type {Kind} from '../../src/kubernetes/kinds.ts';
 import {refuse, Store} from './store.ts';
+import type {Stored} from './store.ts';
 
 export interface Machine {
   alive: boolean;
@@ -35,6 +38,8 @@ export class World {
   readonly machines = new Map<string, Machine>();
   readonly nodeGoneAt = new Map<string, number>();
   readonly notReadySince = new Map<string, number>();
+  /** By the UID of the StatefulSet. */
+  readonly setSyncs = new Map<string, SetSync>();
   readonly liveness: boolean;
   canProvision = true;
   /** UIDs of pods that a person deleted by force: what Kubernetes promises of at most one is gone with them, and only etcd's own lock is left. */
@@ -55,8 +60,17 @@ export class World {
     this.etcd = new Etcd(this.random, () => this.now, (node) => this.machines.get(node)?.connected === false);
     this.etcd.onPanic = (process) => { this.machines.get(process.node)?.kubelet.panicked(process); };
     this.store.onChange(({kind, object}) => {
+      this.#wakeController(kind, object);
       if (kind === 'QuorumRecovery') this.#policyView.push({since: this.now, resource: object as QuorumRecovery});
     });
+  }
+
+  #wakeController(kind: Kind, {metadata}: Stored): void {
+    if (kind !== 'Pod' && kind !== 'StatefulSet') return;
+    const uid = kind === 'StatefulSet' ? metadata?.uid : metadata?.ownerReferences?.find((owner) => owner.controller === true)?.uid;
+    const sync = this.setSyncs.get(uid ?? '');
+    if (sync) sync.changed = true;
+    else if (kind === 'StatefulSet') this.setSyncs.set(uid ?? '', newSetSync());
   }
 
   addNode(name: string): void {

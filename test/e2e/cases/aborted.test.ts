@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import {marks} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
-import {dataThere, fingerprint, lossSeenBy, nothingLeft, required, setUnchanged, whole} from '../checks.ts';
-import {loseNodesOf, stoppedAgent, untilNoLeader, untilRunsAgain} from '../faults.ts';
+import {dataThere, fingerprint, nothingLeft, required, setUnchanged, whole} from '../checks.ts';
+import {stoppedAgent, untilRunsAgain} from '../faults.ts';
+import {quorumLost} from '../loss.ts';
 import {applyRecovery, changeRecovery, conditionOf, recovery, resourceName, untilComplete, untilPhase, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
@@ -32,12 +33,7 @@ async function noHelpers(scenario: Scenario): Promise<void> {
 
 describe('A run is given up in each of its phases', () => {
   e2e('while it plans, asks and reads the disks everything is put back; while it verifies it is finished', async (scenario) => {
-    await scenario.addNodes(7);
-    await scenario.startEtcd({replicas: 5});
-    await scenario.startWriter();
-    await loseNodesOf(scenario, ['etcd-1', 'etcd-2', 'etcd-4']);
-    const loss = await lossSeenBy(scenario, 'etcd-0');
-    await untilNoLeader(scenario, 'etcd-0');
+    const loss = await quorumLost(scenario, {survivor: 'etcd-0', lost: ['etcd-1', 'etcd-2', 'etcd-4'], nodes: 7, etcd: {replicas: 5}});
     const before = await asItIs(scenario);
 
     await applyRecovery(scenario, {approval: 'Required'});

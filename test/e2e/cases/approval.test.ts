@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import {marks} from '../../../src/api/types.ts';
 import type {QuorumRecovery} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
-import {fingerprint, lossSeenBy, recovered, untouched} from '../checks.ts';
-import {loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {fingerprint, recovered, untouched} from '../checks.ts';
+import {quorumLost} from '../loss.ts';
 import {applyRecovery, changeRecovery, conditionOf, untilComplete, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {holds, Missing, until} from '../wait.ts';
@@ -25,12 +25,7 @@ async function waitsFor(scenario: Scenario, otherThan = ''): Promise<QuorumRecov
 describe('A plan that needs approval', () => {
   e2e('waits untouched, asks again when it changes, and is carried out under its own hash only', async (scenario) => {
     const survivor = 'etcd-1';
-    await scenario.addNodes(4);
-    await scenario.startEtcd();
-    await scenario.startWriter();
-    await loseNodesOf(scenario, others(survivor));
-    const loss = await lossSeenBy(scenario, survivor);
-    await untilNoLeader(scenario, survivor);
+    const loss = await quorumLost(scenario, {survivor});
     const before = await fingerprint(scenario);
     await applyRecovery(scenario, {approval: 'Required'});
     const first = await waitsFor(scenario);

@@ -3,7 +3,7 @@ import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
 import {lossSeenBy, recovered} from '../checks.ts';
 import {untilNoLeader} from '../faults.ts';
-import {applyRecovery, changeRecovery, untilComplete, untilReady} from '../recovery.ts';
+import {applyRecovery, changeRecovery, untilComplete, untilReady, untilWitness} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
 
@@ -29,6 +29,7 @@ describe('Two of three claims are lost while the survivor still runs', () => {
     await scenario.startEtcd();
     await applyRecovery(scenario);
     await untilComplete(scenario, 'NotNeeded');
+    await untilWitness(scenario);
     await scenario.startWriter();
     const loss = await loseClaims(scenario);
     await changeRecovery(scenario, {trigger: {request: 'two claims are gone'}});

@@ -6,8 +6,9 @@ import type {Finding} from '../../../src/cli/doctor/finding.ts';
 import type {Report} from '../../../src/cli/report/model.ts';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
-import {fingerprint, lossSeenBy, nothingLeft, recovered, untouched} from '../checks.ts';
-import {labOf, loseNodesOf, others, untilNoLeader, untilRunsAgain} from '../faults.ts';
+import {fingerprint, nothingLeft, recovered, untouched} from '../checks.ts';
+import {labOf, untilRunsAgain} from '../faults.ts';
+import {loseQuorum} from '../loss.ts';
 import {Plugin} from '../plugin.ts';
 import {recovery, resourceName, untilPhase, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
@@ -18,10 +19,7 @@ const problemsIn = (json: string): string[] => (JSON.parse(json) as {findings: F
 
 async function lose(scenario: Scenario, survivor: string): Promise<Loss> {
   await scenario.startWriter();
-  await loseNodesOf(scenario, others(survivor));
-  const loss = await lossSeenBy(scenario, survivor);
-  await untilNoLeader(scenario, survivor);
-  return loss;
+  return await loseQuorum(scenario, survivor);
 }
 
 /** A script reads the plan, approves it by its hash, and waits. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import {randomBytes} from 'node:crypto';
 import {e2e} from '../case.ts';
-import {lossSeenBy, recovered} from '../checks.ts';
-import {directoryOf, labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {recovered} from '../checks.ts';
+import {directoryOf, labOf} from '../faults.ts';
+import {loseQuorum} from '../loss.ts';
 import {applyRecovery, conditionOf, untilComplete, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {holds} from '../wait.ts';
@@ -57,9 +58,7 @@ describe('The survivor\'s volume has no room for a copy', () => {
     await onSmallDisks(scenario);
     await scenario.startWriter();
     const node = await scenario.nodeOf(survivor);
-    await loseNodesOf(scenario, others(survivor));
-    const loss = await lossSeenBy(scenario, survivor);
-    await untilNoLeader(scenario, survivor);
+    const loss = await loseQuorum(scenario, survivor);
     await labOf(scenario).onNode(node, fill(1 << 20));
     await applyRecovery(scenario);
     await blockedUntilThereIsRoom(scenario, node, /NoSpace.*\d+ (MB|MiB|bytes)/);
@@ -70,9 +69,7 @@ describe('The survivor\'s volume has no room for a copy', () => {
     await onSmallDisks(scenario);
     await scenario.startWriter();
     const node = await scenario.nodeOf(survivor);
-    await loseNodesOf(scenario, others(survivor));
-    const loss = await lossSeenBy(scenario, survivor);
-    await untilNoLeader(scenario, survivor);
+    const loss = await loseQuorum(scenario, survivor);
     const filled = fillDuringCopy(scenario, node);
     await applyRecovery(scenario);
     await filled;

@@ -1,38 +1,24 @@
 import assert from 'node:assert/strict';
-import {run} from '../../lab/shell.ts';
 import {e2e} from '../case.ts';
 import {nothingLeft, whole} from '../checks.ts';
 import {labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
 import {applyRecovery, conditionOf, untilComplete, untilPhase, untilReady} from '../recovery.ts';
-import type {Scenario} from '../scenario.ts';
+import {changePassword, createUserSecret, enableAuth, secretWords} from '../users.ts';
 
 const survivor = 'etcd-0';
-const secretName = 'etcd-root';
-
-const secretOf = (namespace: string, password: string) => ({metadata: {name: secretName, namespace}, stringData: {username: 'root', password}});
-
-/** A user of the role root, and authentication enabled. */
-async function enableAuth(scenario: Scenario, password: string): Promise<void> {
-  const lab = labOf(scenario);
-  const {address} = await scenario.member(survivor);
-  for (const words of [['user', 'add', `root:${password}`], ['user', 'grant-role', 'root', 'root'], ['auth', 'enable']]) {
-    const [program = '', ...args] = lab.command([`${lab.bin}/etcdctl`, `--endpoints=http://${address}:2379`, ...words]);
-    await run(program, args);
-  }
-}
 
 describe('What a run needs goes wrong in the middle of it', () => {
   e2e('a wrong password is said, with its field and its Secret, and the run goes on once it is right', async (scenario) => {
     await scenario.addNodes(5);
     await scenario.startEtcd({}, 1_000);
-    await enableAuth(scenario, 'right');
-    await scenario.kube.create('secrets', secretOf(scenario.namespace, 'wrong'));
+    await enableAuth(scenario, survivor, 'right');
+    const target = await createUserSecret(scenario, 'wrong');
     await loseNodesOf(scenario, others(survivor));
-    await applyRecovery(scenario, {target: {auth: {secretName} as never}});
+    await applyRecovery(scenario, {target});
     const {status} = await untilReady(scenario, 'CredentialsRejected', 180);
-    assert.match(conditionOf(status, 'Ready')?.message ?? '', new RegExp(`${scenario.namespace}/${secretName} \\(spec.target.auth\\)`));
+    assert.match(conditionOf(status, 'Ready')?.message ?? '', secretWords(scenario));
     assert.equal(status?.run?.force?.turnGiven, true);
-    await scenario.kube.patch('secrets', scenario.namespace, secretName, {stringData: {password: 'right'}});
+    await changePassword(scenario, 'right');
     const ended = await untilComplete(scenario, 'Recovered', {mayBlock: true});
     assert.notEqual(ended.status?.run?.redundantAt, undefined);
     await nothingLeft(scenario);

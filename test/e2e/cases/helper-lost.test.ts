@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import {setTimeout as delay} from 'node:timers/promises';
 import {e2e} from '../case.ts';
-import {dataThere, lossSeenBy, nothingLeft, recovered, required, setUnchanged, whole} from '../checks.ts';
-import {forcedStart, labOf, loseNodesOf, others, processesOf, signalPod, stoppedAgent, untilNoLeader} from '../faults.ts';
+import {dataThere, nothingLeft, recovered, required, setUnchanged, whole} from '../checks.ts';
+import {forcedStart, labOf, processesOf, signalPod, stoppedAgent} from '../faults.ts';
+import {quorumLost} from '../loss.ts';
 import {starve} from '../memory.ts';
 import {applyRecovery, untilComplete} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
@@ -22,12 +23,7 @@ async function endNodeOfAgent(scenario: Scenario, step: string): Promise<void> {
 describe('A helper pod is lost in the middle of a run', () => {
   e2e('the kernel kills the forced etcd for want of memory: it is forced once more, and nothing is lost', async (scenario) => {
     const survivor = 'etcd-0';
-    await scenario.addNodes(4);
-    await scenario.startEtcd();
-    await scenario.startWriter();
-    await loseNodesOf(scenario, others(survivor));
-    const loss = await lossSeenBy(scenario, survivor);
-    await untilNoLeader(scenario, survivor);
+    const loss = await quorumLost(scenario, {survivor});
     await applyRecovery(scenario);
     const pod = await forcedStart(scenario);
     signalPod(pod, forced, 'SIGSTOP');
@@ -47,12 +43,7 @@ describe('A helper pod is lost in the middle of a run', () => {
   });
 
   e2e('the nodes of agents that inspect and set aside end and come back: the run goes on', async (scenario) => {
-    await scenario.addNodes(7);
-    await scenario.startEtcd({replicas: 5});
-    await scenario.startWriter();
-    await loseNodesOf(scenario, ['etcd-1', 'etcd-2', 'etcd-4']);
-    const loss = await lossSeenBy(scenario, 'etcd-0');
-    await untilNoLeader(scenario, 'etcd-0');
+    const loss = await quorumLost(scenario, {survivor: 'etcd-0', lost: ['etcd-1', 'etcd-2', 'etcd-4'], nodes: 7, etcd: {replicas: 5}});
     await applyRecovery(scenario);
     await endNodeOfAgent(scenario, 'InspectHeld');
     await endNodeOfAgent(scenario, 'Decommission');

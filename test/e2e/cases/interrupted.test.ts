@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
-import {lossSeenBy, nothingLeft, recovered} from '../checks.ts';
-import {loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {nothingLeft, recovered} from '../checks.ts';
+import {quorumLost} from '../loss.ts';
 import {applyRecovery, changeRecovery, conditionOf, recovery, resourceName, untilComplete, untilPhase, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
@@ -11,13 +11,7 @@ const survivor = 'etcd-0';
 
 /** Its pods take some seconds to stop: the hold can be interrupted. */
 async function lost(scenario: Scenario): Promise<Loss> {
-  await scenario.addNodes(4);
-  await scenario.startEtcd({stopSeconds: 6});
-  await scenario.startWriter();
-  await loseNodesOf(scenario, others(survivor));
-  const loss = await lossSeenBy(scenario, survivor);
-  await untilNoLeader(scenario, survivor);
-  return loss;
+  return await quorumLost(scenario, {survivor, etcd: {stopSeconds: 6}});
 }
 
 /** Everything is as it was: the survivor runs on its own data again, without a quorum, and its last write is there. */

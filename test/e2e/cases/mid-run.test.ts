@@ -2,24 +2,19 @@ import assert from 'node:assert/strict';
 import {setTimeout as delay} from 'node:timers/promises';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
-import {lossSeenBy, recovered} from '../checks.ts';
-import {forcedStart, labOf, loseNodesOf, others, signalPod, untilNoLeader} from '../faults.ts';
+import {recovered} from '../checks.ts';
+import {forcedStart, labOf, signalPod} from '../faults.ts';
+import {quorumLost} from '../loss.ts';
 import {killOperator, leader} from '../operator.ts';
 import {ownNamespaces} from '../own-operator.ts';
-import {applyRecovery, recovery, untilComplete, untilPhase} from '../recovery.ts';
+import {applyRecovery, recovery, standing, untilComplete, untilPhase} from '../recovery.ts';
 import {Scenario} from '../scenario.ts';
 import {until} from '../wait.ts';
 
 const survivor = 'etcd-0';
 
 async function lost(scenario: Scenario): Promise<Loss> {
-  await scenario.addNodes(4);
-  await scenario.startEtcd();
-  await scenario.startWriter();
-  await loseNodesOf(scenario, others(survivor));
-  const loss = await lossSeenBy(scenario, survivor);
-  await untilNoLeader(scenario, survivor);
-  return loss;
+  return await quorumLost(scenario, {survivor});
 }
 
 /** Numbers between 0 and 1 that are the same in each test run. */
@@ -32,18 +27,24 @@ function* numbers(seed: number): Generator<number> {
 
 const inFlight = async (scenario: Scenario): Promise<boolean> => (await recovery(scenario)).status?.run?.finishedAt === undefined;
 
+/** Kills after which the runs would have been over many times. */
+const mostKills = 120;
+
 /** Kills whoever leads, again and again, until every run has ended. @returns at how many moments of runs it was killed */
 async function killAtRandom(runs: readonly Scenario[]): Promise<number> {
   const [first] = runs;
   assert.ok(first);
   let moments = 0;
+  let kills = 0;
   for (const random of numbers(20_261_122)) {
     await delay(300 + random * 2_500);
+    if (kills >= mostKills) throw new Error(`after ${kills} kills: ${(await Promise.all(runs.map(async (one) => `${one.namespace}: ${standing((await recovery(one)).status)}`))).join('\n')}`);
     const busy = (await Promise.all(runs.map(inFlight))).filter((yes) => yes).length;
     if (busy === 0) break;
     const pod = await leader(first);
     killOperator(pod);
     moments += busy;
+    kills += 1;
     // A new pod in its place: the kubelet would wait longer and longer before it starts the killed one again.
     await first.kube.delete('pods', pod.metadata?.namespace ?? '', pod.metadata?.name ?? '', 0);
     await until('another leader', async () => ((await leader(first)).metadata?.uid === pod.metadata?.uid ? undefined : true), {seconds: 120});

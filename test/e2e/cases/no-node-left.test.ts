@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
 import {e2e} from '../case.ts';
-import {dataThere, lossSeenBy, recovered, required} from '../checks.ts';
-import {loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {dataThere, recovered, required} from '../checks.ts';
+import {quorumLost} from '../loss.ts';
 import {applyRecovery, conditionOf, untilComplete} from '../recovery.ts';
 
 describe('There is no node left for one member', () => {
   e2e('the cluster is Degraded and verified, and the member joins by itself when a node is added', async (scenario) => {
-    await scenario.addNodes(4);
-    await scenario.startEtcd({antiAffinity: true});
-    await scenario.startWriter();
-    await loseNodesOf(scenario, others('etcd-0'));
-    const loss = await lossSeenBy(scenario, 'etcd-0');
-    await untilNoLeader(scenario, 'etcd-0');
+    const loss = await quorumLost(scenario, {survivor: 'etcd-0', etcd: {antiAffinity: true}});
     await applyRecovery(scenario);
     const {status} = await untilComplete(scenario, 'Degraded');
     assert.equal(conditionOf(status, 'Degraded')?.status, 'True');

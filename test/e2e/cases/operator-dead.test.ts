@@ -5,8 +5,9 @@ import {projectDirectory} from '../../lab/paths.ts';
 import {run} from '../../lab/shell.ts';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
-import {lossSeenBy, recovered} from '../checks.ts';
-import {labOf, loseNodesOf, others, untilNoLeader, untilRunsAgain} from '../faults.ts';
+import {recovered} from '../checks.ts';
+import {labOf, untilRunsAgain} from '../faults.ts';
+import {quorumLost} from '../loss.ts';
 import {applyRecovery, recovery, resourceName, untilComplete, untilPhase} from '../recovery.ts';
 import {ownRelease} from '../own-operator.ts';
 import type {Scenario} from '../scenario.ts';
@@ -42,13 +43,7 @@ async function operators(scenario: Scenario, replicas: number): Promise<void> {
 }
 
 async function lost(scenario: Scenario): Promise<Loss> {
-  await scenario.addNodes(5);
-  await scenario.startEtcd({stopSeconds: 15});
-  await scenario.startWriter();
-  await loseNodesOf(scenario, others(survivor));
-  const loss = await lossSeenBy(scenario, survivor);
-  await untilNoLeader(scenario, survivor);
-  return loss;
+  return await quorumLost(scenario, {survivor, nodes: 5, etcd: {stopSeconds: 15}});
 }
 
 describe('The operator is dead for good', () => {

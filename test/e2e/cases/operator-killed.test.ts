@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import {e2e} from '../case.ts';
-import {dataThere, lossSeenBy, nothingLeft, required, setUnchanged, whole} from '../checks.ts';
-import {loseNodesOf, untilNoLeader} from '../faults.ts';
+import {dataThere, nothingLeft, required, setUnchanged, whole} from '../checks.ts';
+import {loseQuorum} from '../loss.ts';
 import {killOperator, leader} from '../operator.ts';
 import {applyRecovery, changeRecovery, conditionOf, recovery, standing} from '../recovery.ts';
 import {Missing, until} from '../wait.ts';
@@ -15,9 +15,7 @@ describe('The operator is killed with SIGKILL once in each phase', () => {
     await scenario.startEtcd({replicas: 5});
     await scenario.startWriter();
     let current = await leader(scenario);
-    await loseNodesOf(scenario, ['etcd-1', 'etcd-3', 'etcd-4']);
-    const loss = await lossSeenBy(scenario, 'etcd-0');
-    await untilNoLeader(scenario, 'etcd-0');
+    const loss = await loseQuorum(scenario, 'etcd-0', ['etcd-1', 'etcd-3', 'etcd-4']);
     // With a question, whose disks are read for it, planning takes long enough to be seen.
     await applyRecovery(scenario, {approval: 'Required'});
     const killed: string[] = [];

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import {marks} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
-import {lossSeenBy, nothingLeft, recovered, whole} from '../checks.ts';
+import {nothingLeft, recovered, whole} from '../checks.ts';
 import {etcdSet, setName} from '../etcd.ts';
 import type {EtcdOptions} from '../etcd.ts';
-import {loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {quorumLost} from '../loss.ts';
 import {applyRecovery, conditionOf, recovery, resourceName, untilComplete, untilPhase, untilReady, standing} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
@@ -15,13 +16,7 @@ const survivor = 'etcd-0';
 const options: EtcdOptions = {stopSeconds: 6};
 
 async function lost(scenario: Scenario, nodes = 5): Promise<Loss> {
-  await scenario.addNodes(nodes);
-  await scenario.startEtcd(options);
-  await scenario.startWriter();
-  await loseNodesOf(scenario, others(survivor));
-  const loss = await lossSeenBy(scenario, survivor);
-  await untilNoLeader(scenario, survivor);
-  return loss;
+  return await quorumLost(scenario, {survivor, nodes, etcd: options});
 }
 
 async function whileHolding(scenario: Scenario): Promise<void> {
@@ -88,6 +83,8 @@ describe('The StatefulSet changes in the middle of a run', () => {
     assert.equal(status.run.joins?.find(({pod}) => pod === 'etcd-3')?.added, true);
     await scenario.stopWriter();
     if (status.run.outcome === 'Recovered') {
+      // With the last fence gone the controller rolls the changed template out.
+      await labOf(scenario).kubectl(['-n', scenario.namespace, 'rollout', 'status', 'statefulset/etcd', '--timeout=120s']);
       await whole(scenario, 4);
       await nothingLeft(scenario);
     } else {

@@ -5,9 +5,10 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {run} from '../../lab/shell.ts';
 import {e2e} from '../case.ts';
-import {lossSeenBy, recovered} from '../checks.ts';
+import {recovered} from '../checks.ts';
 import type {EtcdOptions} from '../etcd.ts';
-import {directoryOf, labOf, loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {directoryOf, labOf} from '../faults.ts';
+import {quorumLost} from '../loss.ts';
 import {applyRecovery, untilComplete} from '../recovery.ts';
 import type {SpecInput} from '../recovery.ts';
 import {seedCount} from '../scenario.ts';
@@ -19,12 +20,7 @@ async function status(scenario: Scenario, file: string): Promise<{revision: numb
 }
 
 async function snapshotted(scenario: Scenario, survivor: string, {etcd = {}, spec = {}}: {etcd?: EtcdOptions; spec?: SpecInput} = {}): Promise<void> {
-  await scenario.addNodes(5);
-  await scenario.startEtcd(etcd);
-  await scenario.startWriter();
-  await loseNodesOf(scenario, others(survivor));
-  const loss = await lossSeenBy(scenario, survivor);
-  await untilNoLeader(scenario, survivor);
+  const loss = await quorumLost(scenario, {survivor, nodes: 5, etcd});
   const {revision} = await scenario.etcdStatus(survivor);
   await applyRecovery(scenario, spec);
   const ended = await untilComplete(scenario, 'Recovered');

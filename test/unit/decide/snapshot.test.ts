@@ -59,7 +59,7 @@ describe('which members are to be snapshotted', () => {
     assert.deepEqual(of({ordinals: [{probe: answers(0, 3)}], spec: {preserve: {mode: 'Skip'}}}), []);
   });
   it('one that runs and serves no client is told with the reason', () => {
-    const [one] = of({ordinals: [{probe: {kind: 'PeerOnly', clusterID, members: members(3), message: 'deadline exceeded'}}]});
+    const [one] = of({ordinals: [{probe: {kind: 'PeerOnly', clusterID, members: members(3), error: 'Timeout', message: 'deadline exceeded'}}]});
     assert.match(one?.skipped ?? '', /serves no client: deadline exceeded/);
   });
   it('one whose volume lets no second pod in as well', () => {

@@ -62,7 +62,7 @@ describe('what Kubernetes and etcd say of a quorum', () => {
     assert.equal(etcdView(serving()).says, 'Serves');
   });
   it('is lost to etcd when a member that was started anew finds no leader, or its leader confirms no read', () => {
-    const peerOnly = {kind: 'PeerOnly' as const, clusterID: 'c1', members: [], message: ''};
+    const peerOnly = {kind: 'PeerOnly' as const, clusterID: 'c1', members: [], error: 'Timeout' as const, message: ''};
     assert.match(etcdView(observationOf({ordinals: [{probe: peerOnly}, {}, {}]})).words, /^etcd-0 runs and cannot serve/);
     assert.match(etcdView({...serving(), linearizable: false}).words, /still names a leader, and no linearizable read succeeds/);
   });

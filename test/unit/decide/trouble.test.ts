@@ -44,6 +44,19 @@ describe('the survivor that serves alone', () => {
     assert.match(told(of(run, {ordinals: joined(''), nodes})), /^blocked SurvivorNotServing: etcd-1 of the 2 members of the new cluster \(etcd-0, etcd-1\) have no Ready node/);
     assert.doesNotMatch(told(of(run, {ordinals: joined('node-1'), nodes})), /SurvivorNotServing/);
   });
+  it('is waited for, and that is said, when the node of its disk goes before or while it is forced', () => {
+    for (const step of ['Force', 'EndForce']) {
+      const run = at(step, {force: {attempt: 1, pod: 'f', podUID: 'f', turnGiven: true}});
+      const helper = ownPodOf(0, {uid: 'f', deleting: step === 'EndForce', annotations: {...mark, 'quorumrecovery.io/pod': 'etcd-0', 'quorumrecovery.io/step': 'Force', 'quorumrecovery.io/turn': '1'}});
+      helper.metadata = {...helper.metadata, name: 'f', labels: {'quorumrecovery.io/helper': 'Force'}};
+      const options = (at: 'NotReadyNode' | 'Node'): ObservationOptions => of(run, {
+        ordinals: [{...held(0), place: {at, nodes: ['node-0']}}, held(1), held(2)], nodes: [node('node-0', {ready: at === 'Node'})], more: {helpers: [helper]},
+        status: {run, members: [recordOf(0, {fenced: {by: 'KubeletConfirmed', podUID: 'pod-uid-0', at: long}}), recordOf(1), recordOf(2)], heldPods: ['etcd-0', 'etcd-1', 'etcd-2']},
+      });
+      assert.match(told(options('NotReadyNode')), /^blocked SurvivorNotServing: the volume of etcd-0 is on node node-0, which is NotReady. No member serves/, step);
+      assert.doesNotMatch(told(options('Node')), /SurvivorNotServing/, step);
+    }
+  });
   it('is waited for when its pod has no node and its volume\'s is gone', () => {
     const ordinals = [{object: ownPodOf(0, {node: '', statuses: []}), place: {at: 'NotReadyNode' as const, nodes: ['node-0']}}, held(1), held(2)];
     assert.match(told(of(at('StartSurvivor'), {ordinals, nodes: []})), /the volume of etcd-0 is on node node-0, which is NotReady/);
@@ -86,7 +99,7 @@ describe('credentials that go bad in the middle of a run', () => {
   });
   for (const [what, probe, field] of [
     ['a wrong password', {kind: 'Failed', error: 'Unauthenticated', message: 'authentication failed, invalid user ID or password', reached: true}, 'the user and password of Secret db/root \\(spec.target.auth\\)'],
-    ['a wrong password of which only the peer port is silent', {kind: 'PeerOnly', clusterID, members: members(1), message: 'authentication failed, invalid user ID or password'}, 'spec.target.auth'],
+    ['a wrong password of which only the peer port is silent', {kind: 'PeerOnly', clusterID, members: members(1), error: 'Unauthenticated', message: 'authentication failed, invalid user ID or password'}, 'spec.target.auth'],
     ['a refused certificate', {kind: 'Failed', error: 'Certificate', message: 'unknown CA', reached: true}, 'the certificates, as there are none \\(spec.target.tls\\)'],
   ] as [string, Probe, string][]) {
     it(`${what} is said with its field and its Secret when a member answers so`, () => {
@@ -123,7 +136,7 @@ describe('the operator suspects itself', () => {
   });
   it('not when one of them answers, on whatever port', () => {
     assert.notEqual(verdict([{...well(0), probe: answers(0, 3)}, well(1), well(2)]), 'OperatorCutOff');
-    assert.notEqual(verdict([{...well(0), probe: {kind: 'PeerOnly', clusterID, members: members(3), message: ''}}, well(1), well(2)]), 'OperatorCutOff');
+    assert.notEqual(verdict([{...well(0), probe: {kind: 'PeerOnly', clusterID, members: members(3), error: 'Timeout', message: ''}}, well(1), well(2)]), 'OperatorCutOff');
   });
   it('not when it is let through, and etcd itself is silent', () => { assert.notEqual(verdict([0, 1, 2].map((index) => ({...well(index), probe: silent(true)}))), 'OperatorCutOff'); });
   it('not when the kubelet says too that they are not well, or does not say anything', () => {

@@ -1,32 +1,95 @@
 import assert from 'node:assert/strict';
+import {assess} from '../../../src/decide/assess.ts';
+import {etcdView} from '../../../src/decide/suspicion.ts';
 import {EtcdError} from '../../../src/etcd/errors.ts';
-import type {EtcdMember} from '../../../src/etcd/types.ts';
+import type {EtcdEndpoint, EtcdMember} from '../../../src/etcd/types.ts';
 import {EtcdAccess} from '../../../src/observe/access.ts';
-import type {ProbeObservation} from '../../../src/observe/access.ts';
-import {answers, members, observationOf, ownPodOf} from '../decide/observations.ts';
+import type {Observation} from '../../../src/observe/observation.ts';
+import {answers, clusterID, members, observationOf} from '../decide/observations.ts';
 
-/** Of three members the first answers, the second serves only its peers, the third is gone. */
-const connect = (({address}: {address: string}): Partial<EtcdMember> => {
-  const probe = answers(0, 3);
-  const fail = (kind: 'Timeout' | 'Unreachable') => Promise.reject(new EtcdError(kind, kind));
-  return {
-    status: () => (address === '10.0.0.1' ? fail('Timeout') : address === '10.0.0.2' ? fail('Unreachable') : Promise.resolve(probe.kind === 'Answered' ? probe.status : assert.fail())),
-    memberList: () => Promise.resolve({clusterID: 'c1', members: members(3)}), authEnabled: () => Promise.resolve(false), close: () => undefined,
+const auth = {username: 'root', password: 'right'};
+const empty = new EtcdError('Unauthenticated', 'Status failed: etcdserver: user name is empty');
+
+/** Three members with authentication on, as 3.5, 3.6 and 3.7 answer: nothing without a user, and without a quorum no user is let in. */
+function members3({quorum}: {quorum: boolean}): {access: EtcdAccess; asked: string[]} {
+  const asked: string[] = [];
+  const connect = ({address, auth: shown}: EtcdEndpoint): EtcdMember => {
+    const refusal = (): EtcdError | undefined => {
+      asked.push(`${address} ${shown?.username ?? 'nobody'}`);
+      if (shown === undefined) return empty;
+      if (!quorum) return new EtcdError('Timeout', 'Authenticate failed: deadline exceeded');
+      return shown.password === auth.password ? undefined : new EtcdError('Unauthenticated', 'Authenticate failed: authentication failed, invalid user ID or password');
+    };
+    const say = <T>(answer: T): Promise<T> => {
+      const refused = refusal();
+      return refused === undefined ? Promise.resolve(answer) : Promise.reject(refused);
+    };
+    const probe = answers(Number(address.at(-1)), 3, {leader: 'a0'});
+    assert.ok(probe.kind === 'Answered');
+    return {
+      status: () => say(probe.status), memberList: () => say({clusterID, members: members(3)}), authEnabled: () => Promise.resolve(true), close: () => undefined,
+    } as unknown as EtcdMember;
   };
-}) as never;
+  const access = new EtcdAccess({connect, peer: () => Promise.resolve({clusterID, members: members(3)})});
+  return {access, asked};
+}
 
-describe('questions to members', () => {
-  it('are each told of once with what came of them: an answer, an answer of the peer port alone, or none, and why', async () => {
-    const told: ProbeObservation[] = [];
-    const access = new EtcdAccess({connect, peer: () => Promise.resolve({clusterID: 'c1', members: members(3)}), onProbe: (probe) => { told.push(probe); }});
-    const ordinals = [0, 1, 2].map((index) => {
-      const pod = ownPodOf(index);
-      return {object: {...pod, status: {...pod.status, podIP: `10.0.0.${index}`}}};
-    });
-    const {ordinals: seen} = await access.probe(observationOf({ordinals}), {tls: undefined, auth: undefined, problem: undefined});
-    assert.deepEqual(seen.map(({probe}) => probe.kind), ['Answered', 'PeerOnly', 'Failed']);
-    assert.deepEqual(told.map(({result, cause}) => [result, cause]).sort(), [['Answered', undefined], ['Failed', 'Unreachable'], ['PeerOnly', 'Timeout']]);
-    assert.ok(told.every(({seconds}) => seconds >= 0 && seconds < 30));
+async function observed(quorum: boolean, shown: typeof auth | undefined): Promise<{observation: Observation; asked: string[]}> {
+  const {access, asked} = members3({quorum});
+  const spec = shown === undefined ? {} : {target: {statefulSet: 'etcd', auth: {secretName: 'root'}}};
+  try {
+    return {asked, observation: await access.probe(observationOf({spec}), {tls: undefined, auth: shown, problem: undefined})};
+  } finally {
     access.close();
+  }
+}
+
+const verdict = (observation: Observation): string => {
+  const assessed = assess(observation);
+  return 'reason' in assessed ? `${assessed.kind} ${assessed.reason}: ${assessed.message}` : assessed.kind;
+};
+
+describe('members that want a user', () => {
+  it('are asked with the one that the spec names, and are seen to be whole', async () => {
+    const {observation, asked} = await observed(true, auth);
+    assert.deepEqual(observation.ordinals.map(({probe}) => probe.kind), ['Answered', 'Answered', 'Answered']);
+    assert.equal(observation.linearizable, true);
+    assert.equal(observation.authEnabled, true);
+    assert.equal(etcdView(observation).says, 'Serves');
+    assert.equal(verdict(observation), 'not-needed');
+    assert.ok(asked.includes('10.0.0.0 nobody'), 'the user was shown to a member that may want none');
+  });
+
+  it('tell nothing without one: neither that a quorum is lost nor that it serves', async () => {
+    const {observation} = await observed(true, undefined);
+    assert.equal(observation.authEnabled, true);
+    assert.equal(etcdView(observation).says, 'Silent');
+    assert.match(verdict(observation), /^blocked AuthRequired: etcd has authentication enabled \(etcd-0 says so\): set spec.target.auth/);
+  });
+
+  it('tell nothing to a wrong one either, which only a quorum refuses', async () => {
+    const {observation} = await observed(true, {...auth, password: 'wrong'});
+    assert.equal(etcdView(observation).says, 'Silent');
+    assert.match(verdict(observation), /^blocked CredentialsRejected: etcd does not take the user and password of Secret db\/root \(spec.target.auth\): etcd-0: Authenticate failed/);
+  });
+
+  it('let nobody in without a quorum, and that is one that is lost', async () => {
+    const {observation} = await observed(false, auth);
+    assert.deepEqual(observation.ordinals.map(({probe}) => probe.kind), ['PeerOnly', 'PeerOnly', 'PeerOnly']);
+    assert.equal(observation.authEnabled, true);
+    assert.equal(etcdView(observation).says, 'Lost');
+    assert.equal(verdict(observation), 'inspect');
+  });
+
+  it('are not asked with a user where they answer without one', async () => {
+    const access = new EtcdAccess({connect: ({address, auth: shown}) => {
+      assert.equal(shown, undefined);
+      const probe = answers(Number(address.at(-1)), 3, {leader: 'a0'});
+      return {status: () => Promise.resolve(probe.kind === 'Answered' && probe.status), memberList: () => Promise.resolve({clusterID, members: members(3)}), authEnabled: () => Promise.resolve(false), close: () => undefined} as unknown as EtcdMember;
+    }});
+    const observation = await access.probe(observationOf({}), {tls: undefined, auth, problem: undefined});
+    access.close();
+    assert.equal(observation.linearizable, true);
+    assert.equal(observation.authEnabled, false);
   });
 });
