@@ -98,6 +98,11 @@ state = "${state}"
 disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
   address = "${socket}"
+# What it has no use for goes at its start, and not later: an import names the new image before it has unpacked it, and a collection in
+# between takes the layers that it shares with the one before ("parent snapshot ... does not exist").
+[plugins."io.containerd.gc.v1.scheduler"]
+  startup_delay = "0s"
+  mutation_threshold = 1000000000
 `;
   writeFileSync(join(state, 'config.toml'), config);
   // In mount and PID namespaces of its own, which end with this process: nothing of it stays, however this ends.
