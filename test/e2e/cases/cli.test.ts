@@ -95,7 +95,7 @@ describe('The kubectl plugin', () => {
     const survivor = 'etcd-0';
     const plugin = new Plugin(scenario);
     await scenario.addNodes(5);
-    await scenario.startEtcd({stopSeconds: 20});
+    await scenario.startEtcd({stopSeconds: 30});
     const loss = await lose(scenario, survivor);
     await plugin.expect(0, 'recover', 'etcd', '--yes');
     await untilPhase(scenario, ['Holding'], 180);
@@ -132,6 +132,8 @@ describe('The kubectl plugin', () => {
 async function scaleOperator(scenario: Scenario, replicas: number): Promise<void> {
   const namespace = scenario.environment.operatorNamespace ?? '';
   await labOf(scenario).kubectl(['-n', namespace, 'scale', 'deployment', '-l', 'app.kubernetes.io/name=quorum-recovery-operator', `--replicas=${replicas}`]);
+  // Dead, and not ended in order: the hold does not wait for it.
+  if (replicas === 0) for (const pod of await scenario.kube.list('pods', namespace)) await scenario.kube.delete('pods', namespace, pod.metadata?.name ?? '', 0);
   await until(`${replicas} operators`, async () => {
     const pods = await scenario.kube.list('pods', namespace);
     return pods.length === replicas && pods.every((pod) => pod.status?.conditions?.some(({type, status}) => type === 'Ready' && status === 'True')) ? true : new Missing(`${pods.length} pods`);
