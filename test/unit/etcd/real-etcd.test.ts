@@ -207,6 +207,8 @@ describe('a real etcd', function () {
     await root.memberList();
     await root.put('a', 'b');
     await early.put('a', 'c');
+    const {revision} = await root.status();
+    assert.deepEqual(await connect(local(client, {auth: {username: 'root', password: 'secret'}})).advance('a', 500), {revision: revision + 500});
     assert.ok((await root.hashKV(0)).hash > 0);
     await failsAs('Unauthenticated', connect(local(client, {auth: {username: 'root', password: 'wrong'}})).put('a', 'b'));
     await failsAs('PermissionDenied', connect(local(client, {auth: {username: 'guest', password: 'secret'}})).put('a', 'b'));
