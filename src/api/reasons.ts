@@ -17,7 +17,7 @@ export const blockedReasons = [
   'TwoLineages', 'ClusterUnknown', 'VersionNotForceable', 'HoldNotEnforced', 'PodRefused', 'AuthRequired',
   'CanaryMissing', 'ForceFailed', 'AgentFailed', 'NamesNotPublished', 'PlanChanged', 'VerificationFailed', 'TemplateForces',
   'AgentImageMissing', 'AlarmRaised', 'OperatorCutOff', 'CredentialsRejected', 'SurvivorNotServing', 'SnapshotUnavailable',
-  'SnapshotFailed',
+  'SnapshotFailed', 'RevisionOutOfReach',
 ] as const;
 export type BlockedReason = (typeof blockedReasons)[number];
 

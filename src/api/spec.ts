@@ -75,6 +75,8 @@ export const specSchema = z.object({
   lostMembers: z.array(lostMember).max(16)
     .refine((members) => new Set(members.map((member) => member.pod)).size === members.length, {error: 'names a pod twice'}).optional()
     .meta({'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['pod']}),
+  minRevision: z.int().min(0).optional()
+    .describe('For this run: clients may have seen revisions up to this one. The new cluster goes on beyond it. Default: what this resource saw of the cluster, and a margin.'),
   preserve: z.object({
     mode: z.enum(['Copy', 'VolumeSnapshot', 'Skip']).default('Copy')
       .describe('Before the survivor\'s data is changed: Copy: it is copied on its own volume; VolumeSnapshot: a VolumeSnapshot of its claim is taken; Skip: neither.'),

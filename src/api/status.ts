@@ -53,6 +53,12 @@ const witnessSchema = z.object({
   observedAt: time,
 }).describe('What was seen when every voter was healthy the last time: the witness of a later recovery.');
 
+const servedSchema = z.object({
+  revision: count.describe('Highest revision that a member answered with.'),
+  perSecond: z.number().min(0).optional().describe('The most revisions a second that were seen between two looks; half of it after ten minutes.'),
+  at: time,
+}).describe('When a quorum was last seen to serve, whole or not: how far clients had seen at least.');
+
 const suspicionSchema = z.object({
   since: time.describe('When the loss of the quorum was first suspected.'),
   kubernetes: text.describe('What Kubernetes says of pods and nodes.'),
@@ -151,6 +157,7 @@ export const runSchema = z.object({
     attempt: count, pod: text, podUID: text.optional(), revision: count.optional(), discardedEntries: count.optional(), copy: text.optional(),
     refused: z.array(count).optional().describe('Attempts whose agent had spent the marker and then failed: no etcd started in them.'),
     tail: text.optional().describe('What became of the log entries beyond the commit index.'),
+    move: z.object({from: count, target: count, proven: z.boolean(), why: text}).optional().describe('How far the revision is to be moved in the forced start, past what clients may have seen.'),
     dataBytes: count.optional().describe('Size of the survivor\'s database on its disk.'), turnGiven: z.boolean().optional().describe('The forced start may have begun: from here on the run is finished, whatever comes.'), endedAt: time.optional(),
   }).optional(),
   volumeSnapshots: z.array(z.object({claim: text, pod: text, claimUID: text, name: text, uid: text, cutAt: time})).optional()
@@ -170,6 +177,8 @@ const dataLossSchema = z.object({
   longerLogs: z.array(text).optional().describe('Disks whose logs go further than the survivor\'s, and why they were not it.'),
   recoveredTailEntries: count.optional().describe('WAL entries beyond the survivor\'s commit index that were kept: acknowledged writes may be among them.'),
   discardedEntries: count.optional().describe('WAL entries beyond the commit index that etcd says it dropped in the forced start.'),
+  revisions: z.object({from: count, to: count, proven: z.boolean(), why: text}).optional()
+    .describe('The revision was moved past what clients may have seen, and whether it is proven that none of them sees one twice with other content.'),
 });
 
 const keptSchema = z.object({
@@ -185,6 +194,7 @@ export const statusSchema = z.object({
   quorum: z.object({voters: count, needed: count, healthy: count, summary: text}).optional(),
   members: z.array(memberSchema).optional(),
   lastHealthy: witnessSchema.optional(),
+  lastServed: servedSchema.optional(),
   suspicion: suspicionSchema.optional(),
   regression: z.object({since: time, message: text}).optional().describe('A quorum serves data that is older than what was seen before.'),
   automatic: z.object({attempts: count, endedAt: time.optional()}).optional()
@@ -205,6 +215,7 @@ export type Condition = z.infer<typeof conditionSchema>;
 export type MemberRecord = z.infer<typeof memberSchema>;
 export type Fenced = z.infer<typeof fencedSchema>;
 export type NamedMember = z.infer<typeof namedMemberSchema>;
+export type Served = z.infer<typeof servedSchema>;
 export type Witness = z.infer<typeof witnessSchema>;
 export type Suspicion = z.infer<typeof suspicionSchema>;
 export type Run = z.infer<typeof runSchema>;

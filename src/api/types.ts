@@ -4,7 +4,7 @@ import type {QuorumRecoveryStatus} from './status.ts';
 
 export type {QuorumRecoverySpec} from './spec.ts';
 export type {
-  Condition, DataLoss, Fenced, JoinRecord, Kept, MemberRecord, NamedMember, OfflineFacts, Plan, QuorumRecoveryStatus, Run, SnapshotRecord, StepRecord, Suspicion, Witness,
+  Condition, DataLoss, Fenced, JoinRecord, Kept, MemberRecord, NamedMember, OfflineFacts, Plan, QuorumRecoveryStatus, Run, Served, SnapshotRecord, StepRecord, Suspicion, Witness,
 } from './status.ts';
 
 export const group = 'quorumrecovery.io';

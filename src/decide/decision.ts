@@ -31,6 +31,8 @@ export type Action =
   | {type: 'CreateVolumeSnapshot'; snapshot: VolumeSnapshot}
   | {type: 'DeleteVolumeSnapshot'; name: string; uid: string}
   | {type: 'CheckForced'; pod: V1Pod}
+  /** In the forced etcd: its revision is moved on to the target, and the history before it compacted. */
+  | {type: 'MoveRevision'; pod: V1Pod; target: number}
   | {type: 'ProveWrite'; pod: V1Pod}
   | {type: 'AddLearner'; via: string; pod: string; peerURLs: string[]}
   | {type: 'RemoveMember'; via: string; memberID: string; pod: string}

@@ -2,8 +2,8 @@ import type {DataLoss, QuorumRecoveryStatus} from '../api/types.ts';
 import {endsBefore} from '../etcd/wal/log-end.ts';
 
 /** The highest revision that was seen anywhere: by the witness, in a member's own answer, on a disk. */
-export function highestRevision({lastHealthy, members, run}: QuorumRecoveryStatus): number {
-  return Math.max(0, lastHealthy?.revision ?? 0, ...(members ?? []).map(({revision = 0}) => revision), ...(run?.offline ?? []).map(({revision = 0}) => revision));
+export function highestRevision({lastHealthy, lastServed, members, run}: QuorumRecoveryStatus): number {
+  return Math.max(0, lastHealthy?.revision ?? 0, lastServed?.revision ?? 0, ...(members ?? []).map(({revision = 0}) => revision), ...(run?.offline ?? []).map(({revision = 0}) => revision));
 }
 
 /** What is known before anything is done. */
@@ -21,6 +21,3 @@ export function longerLogs({run}: QuorumRecoveryStatus, survivor: string, end: {
     return [`the log of ${pod} ends at term ${term}, index ${index}${unfit === undefined ? '' : `, and no cluster can start from it: ${unfit}`}`];
   });
 }
-
-/** No revision is moved forward, and no witness is of the very last moment: so this is said of every force. */
-export const revisionsMayRepeat = 'Revisions go on from the survivor\'s: it is not proven that no client saw a later one, so numbers may come again with other content. Restart clients that cache by revision (Kubernetes API servers, anything with a long-lived watch)';

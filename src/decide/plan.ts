@@ -76,8 +76,8 @@ function expectedLoss(observation: Observation, survivor: Candidate): string {
 }
 
 /** Fingerprint of what a plan is made for, of the things that a person can change in the spec. */
-export const plannedSpecHash = ({survivor, strategy, preserve, target}: Observation['spec']) =>
-  sha256({survivor, strategy, preserve: preserve.mode, volumeSnapshotClassName: preserve.volumeSnapshotClassName, container: target.container, launch: target.launch});
+export const plannedSpecHash = ({survivor, strategy, minRevision, preserve, target}: Observation['spec']) =>
+  sha256({survivor, strategy, minRevision, preserve: preserve.mode, volumeSnapshotClassName: preserve.volumeSnapshotClassName, container: target.container, launch: target.launch});
 
 /** Where the survivor's log ends at least. An etcd that answers tells its commit index, which every honest disk of it reaches. */
 export const lowestOf = ({from, term, index}: Candidate): Plan['lowest'] => ({term: from === 'disk' ? term : 0, index});

@@ -4,9 +4,9 @@ import type {Assessment} from './assess.ts';
 import {besideNotes} from './beside.ts';
 import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
-import {revisionsMayRepeat} from './loss.ts';
 import {makePlan} from './plan.ts';
 import {alarmNotes, hookNotes, preflight, storageNotes, versionOf} from './preflight.ts';
+import {revisionNote, revisionRefusal} from './revisions.ts';
 import {snapshotNotes} from './snapshots.ts';
 import {viewOf} from './steps/common.ts';
 import {unfitMembers} from './survivor.ts';
@@ -47,11 +47,11 @@ export function propose(observation: Observation, lost: Lost, before?: Plan): {p
   const unsafe = unstoppable(lost);
   if (unsafe) return {refusal: unsafe};
   const view = viewOf(observation, survivor.pod);
-  const refusal = preflight(observation, view);
+  const refusal = preflight(observation, view) ?? revisionRefusal(observation, survivor);
   if (refusal) return {refusal: blocked(refusal.reason, refusal.message)};
   const identity = identityOf(observation, survivor.pod);
   if (identity === undefined) return {refusal: blocked('ClusterUnknown', `the membership cannot be read from the data of ${survivor.pod}`)};
-  const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod), ...besideNotes(observation.ordinals, lost.candidates.map(({pod}) => pod)), ...snapshotNotes(observation, view), revisionsMayRepeat];
+  const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, survivor.pod), ...besideNotes(observation.ordinals, lost.candidates.map(({pod}) => pod)), ...snapshotNotes(observation, view), revisionNote(observation, survivor)];
   return {proposal: {plan: makePlan(observation, lost, survivor, {notes, before}), identity}};
 }
 

@@ -4,7 +4,7 @@ import {isGated} from '../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {knownMemberships, quorumOf} from './membership.ts';
 import {endedByKubelet} from './processes.ts';
-import {isSuperseded, isWhole, regression} from './witness.ts';
+import {isServedSuperseded, isSuperseded, isWhole, regression} from './witness.ts';
 
 /**
  * Ends of processes as the operator's own watch saw them, by pod UID. A pod that somebody deletes is gone before a reconcile looks;
@@ -93,7 +93,25 @@ export function refreshRecords(draft: QuorumRecoveryStatus, observation: Observa
   const voters = Math.max(0, ...knownMemberships(observation).map((membership) => membership.voters.length)) || observation.ordinals.length;
   const healthy = observation.ordinals.filter((view) => view.probe.kind === 'Answered' && !view.probe.status.isLearner).length;
   countVoters(draft, healthy, voters);
+  refreshServed(draft, observation, fresh);
   refreshWitness(draft, observation, fresh);
+}
+
+/** What was the most revisions a second is half of that after this time, ms. */
+const rateHalvedMs = 600_000;
+
+function refreshServed(draft: QuorumRecoveryStatus, observation: Observation, fresh: boolean): void {
+  const statuses = observation.ordinals.map((view) => (view.probe.kind === 'Answered' ? view.probe.status : undefined)).filter((s) => s !== undefined && s.leader !== '');
+  if (!observation.linearizable || statuses.length === 0 || regression(observation) !== undefined) return;
+  const before = isServedSuperseded(draft) ? undefined : draft.lastServed;
+  const age = observation.now - Date.parse(before?.at ?? new Date(0).toISOString());
+  // While the cluster is whole numbers are written once a minute; while it is not, each look is written anyway.
+  if (before !== undefined && age < (fresh ? witnessAgeMs : 1_000)) return;
+  const revision = Math.max(...statuses.map((s) => s?.revision ?? 0));
+  // A follower that is behind, or data that went back: what clients have seen they have seen.
+  if (before !== undefined && revision < before.revision) return;
+  const measured = before && Math.max((revision - before.revision) / (age / 1_000), (before.perSecond ?? 0) * 2 ** (-age / rateHalvedMs));
+  draft.lastServed = {revision, ...(measured !== undefined && {perSecond: Math.ceil(measured * 10) / 10}), at: new Date(observation.now).toISOString()};
 }
 
 function refreshWitness(draft: QuorumRecoveryStatus, observation: Observation, fresh: boolean): void {

@@ -1,10 +1,10 @@
 import {approveStep} from '../api/progress.ts';
 import type {ConditionType, Phase} from '../api/reasons.ts';
-import type {Condition, QuorumRecoveryStatus, Run} from '../api/types.ts';
+import type {Condition, DataLoss, QuorumRecoveryStatus, Run} from '../api/types.ts';
 import {removeCondition, setCondition} from '../operator/conditions.ts';
 import type {Decision} from './decision.ts';
 import {leftOpen} from './interrupt.ts';
-import {revisionsMayRepeat} from './loss.ts';
+import {revisionsMayRepeat} from './revisions.ts';
 
 /** Where a resource stands, for people and for `kubectl wait`; everything here is derived. */
 export type Standing =
@@ -144,6 +144,12 @@ function quorumCondition(draft: QuorumRecoveryStatus, set: Set): void {
   else set('QuorumLost', 'False', 'QuorumHolds', `${quorum.summary} voters healthy, ${quorum.needed} needed`);
 }
 
+function revisionsInWords(revisions: DataLoss['revisions']): string {
+  if (revisions === undefined) return `Revisions go on from the survivor's. ${revisionsMayRepeat}`;
+  const {from, to, proven, why} = revisions;
+  return `The revision was moved from ${from} to ${to}, past what clients may have seen (${why}), and every watch from before was ended${proven ? '' : `. ${revisionsMayRepeat}`}`;
+}
+
 /** Honest about what cannot be known: without a witness nobody can tell that the survivor had everything. */
 function lossCondition(draft: QuorumRecoveryStatus, set: Set, drop: Drop): void {
   const {dataLoss, run} = draft;
@@ -151,9 +157,9 @@ function lossCondition(draft: QuorumRecoveryStatus, set: Set, drop: Drop): void 
     if (run === undefined || run.plan === undefined) drop('DataLossPossible');
     return;
   }
-  const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0, recoveredTailEntries = 0, witnessed = false, longerLogs = []} = dataLoss ?? {};
+  const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0, recoveredTailEntries = 0, witnessed = false, longerLogs = [], revisions} = dataLoss ?? {};
   const kept = recoveredTailEntries > 0 ? `; ${recoveredTailEntries} log entries beyond its commit index were kept` : '';
-  const say = (status: Condition['status'], reason: string, message: string) => { set('DataLossPossible', status, reason, `${message}. ${revisionsMayRepeat}`); };
+  const say = (status: Condition['status'], reason: string, message: string) => { set('DataLossPossible', status, reason, `${message}. ${revisionsInWords(revisions)}`); };
   if (longerLogs.length > 0) {
     say('True', 'LongerLogElsewhere', `the survivor is at revision ${survivorRevision}${kept}; ${longerLogs.join('; ')}${discardedEntries > 0 ? `; etcd dropped ${discardedEntries} entries of the survivor's own log (${run.force.tail ?? ''})` : ''}`);
   } else if (discardedEntries > 0) {

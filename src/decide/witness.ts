@@ -6,6 +6,10 @@ import type {MemberStatus} from '../etcd/types.ts';
 export const isSuperseded = ({lastHealthy, run}: QuorumRecoveryStatus): boolean =>
   lastHealthy !== undefined && run?.force?.endedAt !== undefined && run.force.endedAt > lastHealthy.observedAt;
 
+/** The same of what served last. */
+export const isServedSuperseded = ({lastServed, run}: QuorumRecoveryStatus): boolean =>
+  lastServed !== undefined && run?.force?.endedAt !== undefined && run.force.endedAt > lastServed.at;
+
 const statusesOf = ({ordinals}: Observation): MemberStatus[] =>
   ordinals.map(({probe}) => (probe.kind === 'Answered' ? probe.status : undefined)).filter((status) => status !== undefined);
 

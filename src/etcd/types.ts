@@ -60,6 +60,11 @@ export interface EtcdMember {
   /** Linearizable unless `serializable`. `revision` is the store's at the time of the read. */
   get(key: string, options?: {serializable?: boolean}): Promise<{value: Buffer | undefined; revision: number}>;
   put(key: string, value: string): Promise<{revision: number}>;
+  /**
+   * Moves the revision on by so many, and no further if it fails: by puts of this key, as each write makes one revision, however much is in
+   * it. Many are under way at once, which share the syncs of etcd's log. Returns the revision of the last one.
+   */
+  advance(key: string, by: number): Promise<{revision: number}>;
   deleteKey(key: string): Promise<void>;
   /** Comparable between members only at the same revision and the same `compactRevision`. 0 = the newest revision. */
   hashKV(revision: number): Promise<{hash: number; compactRevision: number}>;
@@ -69,8 +74,11 @@ export interface EtcdMember {
   /** Needs quorum, as even listing alarms goes through raft. */
   alarms(): Promise<MemberAlarm[]>;
   disarm(alarm: MemberAlarm): Promise<void>;
-  /** Forgets the history before this revision, and returns when that is on disk. `Compacted` where it is forgotten already. */
-  compact(revision: number): Promise<void>;
+  /**
+   * Forgets the history before this revision, and returns when that is on disk; `inBackground`: once nobody can read or watch it any more,
+   * while the disk follows, after a restart too. `Compacted` where it is forgotten already.
+   */
+  compact(revision: number, options?: {inBackground?: boolean}): Promise<void>;
   /** Writes this member's database anew without its holes. It serves nothing meanwhile; deadline five minutes. */
   defragment(): Promise<void>;
   /** undefined: cannot be known here (no quorum, no right to ask, too old a server). */

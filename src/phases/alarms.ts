@@ -15,7 +15,7 @@ export async function settleAlarms(survivor: string, member: EtcdMember, {member
   }
   // Whoever was the first to say so: all members hold the same, and this one would raise it with its next write.
   if (alarms.some((alarm) => alarm.alarm === 'NOSPACE')) {
-    await compact(member, revision);
+    await compactBefore(member, revision);
     await member.defragment();
   }
   for (const alarm of alarms) await member.disarm(alarm);
@@ -23,9 +23,9 @@ export async function settleAlarms(survivor: string, member: EtcdMember, {member
 }
 
 /** A repeat finds the revision compacted. */
-async function compact(member: EtcdMember, revision: number): Promise<void> {
+export async function compactBefore(member: EtcdMember, revision: number, options: {inBackground?: boolean} = {}): Promise<void> {
   try {
-    await member.compact(revision);
+    await member.compact(revision, options);
   } catch (error) {
     if (!isEtcdError(error, 'Compacted')) throw error;
   }

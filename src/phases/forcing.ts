@@ -24,7 +24,7 @@ async function missingCanary(member: EtcdMember, keys: readonly string[]): Promi
 }
 
 /** Exactly one member, which leads itself; what a force left in the list beside it (learners, etcd before 3.5.25 and 3.6.6) is removed. */
-async function aloneAndLeading(member: EtcdMember): Promise<string | undefined> {
+export async function aloneAndLeading(member: EtcdMember): Promise<string | undefined> {
   const status = await member.status();
   if (status.leader !== status.memberID) return 'it does not lead itself yet';
   const {members} = await member.memberList({linearizable: true});
@@ -66,7 +66,9 @@ export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> 
     return finished(`one member, its own leader, revision ${revision}`, (draft) => {
       if (draft.run?.force) draft.run.force = {...draft.run.force, revision, discardedEntries: discarded};
       // Not what the backend said before: a member that was killed has more in its log.
-      draft.dataLoss = {...draft.dataLoss, survivorRevision: status.revision, discardedEntries: discarded};
+      // An attempt before this one may have moved it already.
+      const survivorRevision = draft.run?.force?.move === undefined ? status.revision : draft.dataLoss?.survivorRevision;
+      draft.dataLoss = {...draft.dataLoss, ...(survivorRevision !== undefined && {survivorRevision}), discardedEntries: discarded};
     });
   });
 }

@@ -8,6 +8,7 @@ import {giveTurn, proveHold, releasePod, replacePod, stopPod, ungatePod} from '.
 import {createClaim, createPod, deleteClaim, deletePod, dryRunPods, retainVolume} from './objects.ts';
 import {offerReader, readEtcdutl} from './reading.ts';
 import {addLearner, promoteLearner, removeMember, removeProbeKey} from './rejoining.ts';
+import {moveRevision} from './revisions.ts';
 import {takeSnapshot} from './snapshotting.ts';
 import {verifyMembers} from './verifying.ts';
 import {createVolumeSnapshot, deleteVolumeSnapshot} from './volumeSnapshots.ts';
@@ -43,6 +44,7 @@ async function begin(acting: Acting, action: Action): Promise<Outcome> {
     case 'CreateVolumeSnapshot': return await createVolumeSnapshot(acting, action.snapshot);
     case 'DeleteVolumeSnapshot': return await deleteVolumeSnapshot(acting, action);
     case 'CheckForced': return await checkForced(acting, action.pod);
+    case 'MoveRevision': return await moveRevision(acting, action.pod, action.target);
     case 'ProveWrite': return await proveWrite(acting, action.pod);
     case 'AddLearner': return await addLearner(acting, action.via, action.pod, action.peerURLs);
     case 'RemoveMember': return await removeMember(acting, action.via, action.memberID, action.pod);

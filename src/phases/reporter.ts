@@ -1,5 +1,6 @@
 import type {QuorumRecovery} from '../api/types.ts';
 import type {Decision} from '../decide/decision.ts';
+import {revisionsMayRepeat} from '../decide/revisions.ts';
 import {findCondition} from '../operator/conditions.ts';
 import type {EventRecorder} from '../operator/events.ts';
 import type {Logger} from '../operator/log.ts';
@@ -56,12 +57,20 @@ export class Reporter {
     const is = after.status ?? {};
     if (was?.run?.plan === undefined && is.run?.plan !== undefined) this.#event(after, 'Normal', 'Planned', `run ${is.run.id}: start from ${is.run.plan.survivor} (${is.run.plan.why})`);
     this.#watched(before, after);
+    this.#revisions(before, after);
     const ready = findCondition(is.conditions, 'Ready');
     const same = ready?.reason === findCondition(was?.conditions, 'Ready')?.reason && is.phase === was?.phase;
     if (ready === undefined || same) return;
     if (is.phase === 'Suspected' || is.phase === 'Blocked' || is.phase === 'Stalled' || is.phase === 'Failed') this.#event(after, 'Warning', ready.reason, ready.message);
     else if (is.phase === 'AwaitingApproval') this.#event(after, 'Normal', ready.reason, ready.message);
     else if (is.phase === 'Complete') this.#event(after, ready.status === 'True' ? 'Normal' : 'Warning', ready.reason, ready.message);
+  }
+
+  /** Whether clients have to do something is known from the forced start on. */
+  #revisions({status: was}: QuorumRecovery, after: QuorumRecovery): void {
+    const revisions = after.status?.dataLoss?.revisions;
+    if (revisions === undefined || revisions.proven || was?.dataLoss?.revisions !== undefined) return;
+    this.#event(after, 'Warning', 'RevisionsMayRepeat', `the revision was moved from ${revisions.from} to ${revisions.to} (${revisions.why}). ${revisionsMayRepeat}`);
   }
 
   /** What was seen without a run. */

@@ -70,6 +70,7 @@ export class Tool {
         return {value: value === undefined ? undefined : Buffer.from(value), revision};
       },
       put: async (key, value) => await call('put', key, value),
+      advance: async (key, by) => await call('advance', key, by),
       deleteKey: async (key) => { await call('deleteKey', key); },
       hashKV: async (revision) => await call('hashKV', revision),
       addLearner: async (peerURLs) => await call('addLearner', peerURLs),

@@ -112,6 +112,10 @@ describe('13. Every acknowledged write that the survivor\'s disk holds, and that
     const draft = structuredClone(options.status ?? {});
     outcome.record?.(draft);
     assert.deepEqual([draft.dataLoss?.survivorRevision, draft.dataLoss?.discardedEntries], [50, 3]);
+    // An attempt before this one had begun to move the revision on.
+    const moved: QuorumRecoveryStatus = {run: planned({force: {attempt: 2, pod: 'f', move: {from: 21, target: 1_021, proven: false, why: ''}}}), dataLoss: {survivorRevision: 20}};
+    outcome.record?.(moved);
+    assert.equal(moved.dataLoss?.survivorRevision, 20);
   });
 
   it('each loss that is known is named, the worst first, and what cannot be known is not called nothing', () => {

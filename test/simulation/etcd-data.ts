@@ -9,7 +9,8 @@ export interface SimMember {
 
 export interface LogEntry {
   term: number;
-  put?: {key: string; value: string};
+  /** `times`: so many puts in a row. */
+  put?: {key: string; value: string; times?: number};
   remove?: {key: string};
   add?: SimMember;
   promote?: string;
@@ -42,7 +43,7 @@ export const quorumOf = (count: number) => Math.floor(count / 2) + 1;
 function applyOne(data: Data, entry: LogEntry): void {
   if (entry.put) {
     data.keys.set(entry.put.key, entry.put.value);
-    data.revision += 1;
+    data.revision += entry.put.times ?? 1;
   }
   if (entry.remove && data.keys.delete(entry.remove.key)) data.revision += 1;
   if (entry.add) data.members = [...data.members.filter((member) => member.id !== entry.add?.id), {...entry.add}];

@@ -35,6 +35,8 @@ export class Invariants {
   /** What the log on the survivor's disk holds of writes that were acknowledged, or may have been. */
   #acknowledged = new Map<string, string>();
   #tailLeft = false;
+  /** The highest revision that a client of the old cluster can have seen. */
+  #seen = 0;
   /** Clusters that a join has begun in: what follows, also in another run, is theirs. */
   readonly #joined = new Set<string>();
   #checkedStatus: QuorumRecoveryStatus | undefined;
@@ -82,9 +84,21 @@ export class Invariants {
     const held = run !== undefined && run.finishedAt === undefined && run.steps.some((step) => step.name === 'Hold' && step.state === 'Done') && run.aborted === undefined;
     if (process.how === 'new' && held) this.#fail(`invariant 7: ${process.podName} starts with the template's own "new" on an empty directory while ${run.id} is in flight`);
     if (process.force) this.#forced(process);
+    else if (run?.force?.endedAt !== undefined && run.writableAt === undefined && process.ordinal === run.plan?.survivor) this.#moved(process);
+  }
+
+  /** Clients reach the new cluster from here on: none of them may have seen its revision, if the status says that none has. */
+  #moved(process: Process): void {
+    const {revisions} = this.status.dataLoss ?? {};
+    if (revisions === undefined) this.#fail(`invariant 14: ${process.podName} starts, and its revision was not moved past what clients may have seen`);
+    const {revision} = process.data;
+    if (revision < revisions.to) this.#fail(`invariant 14: ${process.podName} starts at revision ${revision}, and was said to be moved to ${revisions.to}`);
+    if (revisions.proven && revision <= this.#seen) this.#fail(`invariant 14: ${process.podName} starts at revision ${revision}, and clients have seen ${this.#seen}`);
   }
 
   #forced(process: Process): void {
+    // All that the old cluster ever had, also on disks that are gone.
+    if (this.forces === 0) this.#seen = Math.max(...[...this.#world.disks.values()].map((disk) => dataOf(disk)?.revision ?? 0), ...[...this.#world.etcd.processes].map(({data}) => data.revision));
     this.forces += 1;
     if (!process.helper) this.#fail(`invariant 6: pod ${process.podName} carries the force flag and is no helper`);
     const {run} = this.status;

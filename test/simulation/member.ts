@@ -67,6 +67,10 @@ export class SimMemberClient implements EtcdMember {
     return await this.#ask('put', true, (process) => this.#propose(process, {put: {key, value}}));
   }
 
+  async advance(key: string, by: number): Promise<{revision: number}> {
+    return await this.#ask('advance', true, (process) => this.#propose(process, {put: {key, value: '', times: by}}));
+  }
+
   async deleteKey(key: string): Promise<void> {
     await this.#ask('deleteKey', true, (process) => this.#propose(process, {remove: {key}}));
   }

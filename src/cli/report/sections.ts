@@ -1,3 +1,4 @@
+import type {DataLoss} from '../../api/types.ts';
 import type {Report} from './model.ts';
 
 /** A part of a report, the same in Markdown and HTML. */
@@ -28,12 +29,17 @@ export function keyFacts(report: Report): [string, string][] {
   ];
 }
 
+const revisionRows = (revisions: DataLoss['revisions']): string[][] => (revisions === undefined ? [] : [
+  ['Revision moved past what clients may have seen', `from ${revisions.from} to ${revisions.to}`],
+  ['No client sees a revision twice with other content', `${revisions.proven ? 'proven' : 'not proven: restart clients that cache by revision'} (${revisions.why})`],
+]);
+
 function lossSection({loss}: Report): Section {
   const {facts} = loss;
   const rows = facts === undefined ? [] : [
     ['Revision that the new cluster started from', dash(facts.survivorRevision)], ['Highest revision that was seen anywhere', dash(facts.lastKnownRevision)],
     ['Entries beyond the commit index that were kept', dash(facts.recoveredTailEntries)], ['Entries that etcd dropped', dash(facts.discardedEntries)],
-    ['The resource saw the cluster whole before', facts.witnessed === true ? 'yes' : 'no'], ...(facts.longerLogs ?? []).map((log) => ['A longer log elsewhere', log]),
+    ...revisionRows(facts.revisions), ['The resource saw the cluster whole before', facts.witnessed === true ? 'yes' : 'no'], ...(facts.longerLogs ?? []).map((log) => ['A longer log elsewhere', log]),
   ];
   return {title: 'What was lost', text: [`${verdicts[loss.verdict]}: ${loss.text}`], ...(rows.length > 0 && {table: {head: ['Fact', 'Value'], rows}})};
 }

@@ -7,6 +7,7 @@ import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
 import {longerLogs} from '../loss.ts';
+import {moveFor} from '../revisions.ts';
 import {secretGone} from '../trouble.ts';
 import {endedByKubelet} from '../processes.ts';
 import {keptWhere, untilSnapshot} from '../snapshots.ts';
@@ -64,9 +65,23 @@ export function force(observation: Observation): Decision {
   if (endedByKubelet(helper)) return retry(observation, attempt, helper);
   // The agent has ended well, so etcd is starting: the kubelet tells of it up to a second later than its port does.
   if (helper.status?.podIP && run.force?.podUID === helper.metadata?.uid && !cannotStart(helper)) {
-    return {kind: 'act', actions: [{type: 'CheckForced', pod: helper}], why: 'checking the forced etcd: one member, its own leader, canary keys, a write', completes: true};
+    return checkAndMove(observation, helper);
   }
   return replaceOldPod(observation, helper) ?? wait(`the forced start of ${survivor.pod} is coming up${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
+}
+
+/** The check, then the last of the forced start: nothing can reach it yet. How far is settled once, and an attempt after this one goes on to the same. */
+function checkAndMove(observation: Observation, helper: V1Pod): Decision {
+  const {force: forced} = runIn(observation);
+  const revision = forced?.revision;
+  if (revision === undefined) return act('checking the forced etcd: one member, its own leader, canary keys, a write', {type: 'CheckForced', pod: helper});
+  const move = forced?.move ?? moveFor(observation, survivorOf(observation).pod, revision);
+  return {
+    kind: 'act', actions: [{type: 'MoveRevision', pod: helper, target: move.target}], why: `moving the revision from ${revision} to ${move.target}, past what clients may have seen (${move.why})`, completes: true,
+    record: (draft) => {
+      if (draft.run?.force) draft.run.force = {...draft.run.force, move};
+    },
+  };
 }
 
 /** E.g. an image that cannot be pulled: the kubelet's words say more than a port that refuses. */
@@ -107,7 +122,7 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
       if (!draft.run) return;
       draft.run.force = {...(draft.run.force ?? {attempt, pod: ''}), podUID: uid, ...('dataBytes' in report.inspect && {dataBytes: report.inspect.dataBytes}), ...(report.copy && {copy: report.copy.path}), ...(tail && {tail: tailInWords(tail)})};
       const longer = longerLogs(draft, survivor.pod, {term: report.inspect.lastEntryTerm, index: report.inspect.index});
-      draft.dataLoss = {...draft.dataLoss, ...(longer.length > 0 && {longerLogs: longer}), ...(facts.revision !== undefined && {survivorRevision: facts.revision}), ...(tail && {recoveredTailEntries: tail.entries})};
+      draft.dataLoss = {...draft.dataLoss, ...(longer.length > 0 && {longerLogs: longer}), ...(facts.revision !== undefined && forced?.move === undefined && {survivorRevision: facts.revision}), ...(tail && {recoveredTailEntries: tail.entries})};
     },
   };
 }

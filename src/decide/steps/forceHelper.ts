@@ -42,7 +42,7 @@ export const refusedUntouched = (report: AgentReport | undefined, forced: Run['f
 export const turnOf = (helper: V1Pod) => helper.metadata?.annotations?.[marks.turn];
 
 /** What stays from one attempt to the next. */
-const pick = (forced: Run['force']): Partial<NonNullable<Run['force']>> => ({...(forced?.turnGiven && {turnGiven: true}), ...(forced?.refused && {refused: forced.refused})});
+const pick = (forced: Run['force']): Partial<NonNullable<Run['force']>> => ({...(forced?.turnGiven && {turnGiven: true}), ...(forced?.refused && {refused: forced.refused}), ...(forced?.move && {move: forced.move})});
 
 const startAttempt = (attempt: number, pod: string) => (draft: {run?: Run | undefined}) => {
   if (draft.run) draft.run.force = {attempt, pod, ...pick(draft.run.force)};

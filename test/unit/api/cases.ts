@@ -72,6 +72,10 @@ export const specCases: readonly SpecCase[] = [
   {title: 'a survivor of a set whose name ends in a number', spec: {target: {statefulSet: 'etcd-1'}, survivor: {pod: 'etcd-1-0'}}},
   {title: 'a survivor without pod', spec: {target, survivor: {}}, refused: /pod/},
 
+  {title: 'a revision that clients may have seen', spec: {target, minRevision: 123_456}},
+  {title: 'a revision below zero', spec: {target, minRevision: -1}, refused: /minRevision/},
+  {title: 'a revision that is no whole number', spec: {target, minRevision: 1.5}, refused: /minRevision/},
+  {title: 'a revision as text', spec: {target, minRevision: '100'}, refused: /minRevision/},
   {title: 'two lost members', spec: {target, lostMembers: [lost('etcd-0'), lost('etcd-1', '1')]}},
   {title: 'no lost members at all', spec: {target, lostMembers: []}},
   {title: 'a lost member without member ID', spec: {target, lostMembers: [{pod: 'etcd-0'}]}, refused: /memberID/},

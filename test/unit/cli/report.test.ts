@@ -75,6 +75,15 @@ describe('the report of a run', () => {
     }
   });
 
+  it('tells whether any client can see a revision twice, and who has to be restarted', () => {
+    const rowsOf = (proven: boolean) => {
+      const text = renderMarkdown(reportFor(resource({dataLoss: {survivorRevision: 90, revisions: {from: 92, to: 1_400, proven, why: 'a quorum was seen'}}})));
+      return text.split('\n').filter((line) => /moved past|sees a revision twice/.test(line)).join('\n');
+    };
+    assert.match(rowsOf(true), /from 92 to 1400[^]*\| proven \(a quorum was seen\)/);
+    assert.match(rowsOf(false), /not proven: restart clients that cache by revision/);
+  });
+
   it('knows earlier runs by their line of the history, and says that this is all', () => {
     const report = reportFor(resource(), 'run-0');
     assert.equal(report.outcome, 'NotNeeded');

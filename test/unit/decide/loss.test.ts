@@ -8,6 +8,7 @@ const witness = (revision: number) => ({clusterID: 'c', revision, raftIndex: 1, 
 describe('what is known to be missing', () => {
   it('is measured by the highest revision that was seen anywhere', () => {
     assert.equal(highestRevision({lastHealthy: witness(40)}), 40);
+    assert.equal(highestRevision({lastHealthy: witness(40), lastServed: {revision: 44, at: '2026-01-01T00:00:00.000Z'}}), 44);
     assert.equal(highestRevision({lastHealthy: witness(40), members: [recordOf(0, {revision: 45})]}), 45);
     assert.equal(highestRevision({members: [recordOf(0, {revision: 45})], run: runOf({offline: [disk('etcd-1', 3, 60)]})}), 50);
   });

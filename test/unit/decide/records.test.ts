@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type {QuorumRecoveryStatus} from '../../../src/api/types.ts';
 import {canonical, setSpecHash, sha256} from '../../../src/decide/plan.ts';
 import {ProcessLedger, refreshRecords} from '../../../src/decide/records.ts';
-import {answers, ended, newSet, now, observationOf, ownPodOf, recordOf, running, silent} from './observations.ts';
+import {answers, ended, newSet, now, observationOf, ownPodOf, recordOf, runOf, running, silent} from './observations.ts';
 
 const leader = {leader: 'a0'};
 const healthy = () => observationOf({ordinals: [0, 1, 2].map((index) => ({probe: answers(index, 3, leader)})), more: {linearizable: true}});
@@ -67,6 +67,42 @@ describe('the records of members', () => {
     assert.deepEqual(refreshed(later, before), before);
     const muchLater = refreshed({...later, now: now + 120_000}, before);
     assert.deepEqual([muchLater.members?.[0]?.revision, muchLater.lastHealthy?.revision], [99, 99]);
+  });
+});
+
+describe('what served last', () => {
+  const served = (observation: ReturnType<typeof healthy>, status: QuorumRecoveryStatus = {}) => {
+    const draft = structuredClone(status);
+    refreshRecords(draft, observation);
+    return draft.lastServed;
+  };
+  const serves = (revision: number, seconds: number, ordinals = [0, 1, 2]) => ({
+    ...observationOf({ordinals: [0, 1, 2].map((index) => ({probe: ordinals.includes(index) ? answers(index, 3, {...leader, revision}) : silent})), more: {linearizable: true}}), now: now + seconds * 1_000,
+  });
+  const at = (seconds: number) => new Date(now + seconds * 1_000).toISOString();
+  it('is the highest revision of a quorum, whole or not, and none without one', () => {
+    assert.deepEqual(served(serves(70, 0, [0, 1])), {revision: 70, at: at(0)});
+    assert.equal(served({...serves(70, 0), linearizable: false}), undefined);
+    assert.equal(served(serves(70, 0, [])), undefined);
+  });
+  it('has the rate between two looks, the highest one, which is half of that after ten minutes', () => {
+    const first = {lastServed: {revision: 70, at: at(0)}};
+    const busy = served(serves(670, 60), first);
+    assert.deepEqual(busy, {revision: 670, perSecond: 10, at: at(60)});
+    assert.equal(served(serves(670, 660), {lastServed: busy})?.perSecond, 5);
+    assert.equal(served(serves(7_270, 660), {lastServed: busy})?.perSecond, 11);
+  });
+  it('is written once a minute while the cluster is whole, and with each look while it is not', () => {
+    const status: QuorumRecoveryStatus = {};
+    refreshRecords(status, serves(70, 0));
+    assert.deepEqual(served(serves(90, 30), status), status.lastServed);
+    assert.equal(served(serves(90, 65, [0, 1]), status)?.revision, 90);
+    assert.equal(served(serves(95, 70, [0, 1]), {...status, lastServed: {revision: 90, at: at(65)}})?.revision, 95);
+  });
+  it('has no rate across a recovery, and stays as it was where less is seen than before', () => {
+    const run = runOf({force: {attempt: 1, pod: 'p', endedAt: at(30)}});
+    assert.deepEqual(served(serves(5_000, 60), {run, lastServed: {revision: 70, at: at(0)}}), {revision: 5_000, at: at(60)});
+    assert.equal(served(serves(3, 90), {lastServed: {revision: 70, at: at(0)}})?.revision, 70);
   });
 });
 

@@ -15,7 +15,7 @@ import {release} from '../../../src/decide/steps/release.ts';
 import {stop} from '../../../src/decide/steps/stop.ts';
 import {startSurvivor} from '../../../src/decide/steps/survivor.ts';
 import {askedByProof, restartProof} from '../../../src/decide/steps/verify.ts';
-import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, planOf, recordOf, runOf, waiting} from './observations.ts';
+import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, planOf, recordOf, running, runOf, waiting} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';
 
 const mark = {'quorumrecovery.io/run': 'run-1'};
@@ -334,6 +334,21 @@ describe('the turn of the forced start', () => {
     };
     assert.equal(reason('PodInitializing'), 'CheckForced');
     assert.equal(reason('ImagePullBackOff'), 'wait');
+  });
+  it('is followed by the move of the revision once it was checked, with the intent in the status first, the same for each attempt', () => {
+    const checked = planned({force: {attempt: 1, pod: 'etcd-0-force-1', podUID: 'f', turnGiven: true, revision: 60}});
+    const helper = made({annotations: {'quorumrecovery.io/turn': '1'}}, {status: {podIP: '10.0.0.9', containerStatuses: [running]}});
+    const decision = force(observationOf(ready(checked, {more: {helpers: [helper]}})));
+    assert.ok(decision.kind === 'act' && decision.completes && decision.actions[0]?.type === 'MoveRevision', told(decision));
+    const draft = {run: structuredClone(checked)};
+    decision.record?.(draft);
+    assert.deepEqual([draft.run.force?.move?.from, draft.run.force?.move?.target, decision.actions[0].target], [60, 1_060, 1_060]);
+    const later = planned({force: {...draft.run.force, attempt: 1, pod: 'etcd-0-force-1', revision: 500}});
+    const repeated = force(observationOf(ready(later, {more: {helpers: [helper]}})));
+    assert.ok(repeated.kind === 'act' && repeated.actions[0]?.type === 'MoveRevision' && repeated.actions[0].target === 1_060, told(repeated));
+    const next = force(observationOf(ready(later)));
+    if (next.kind === 'act') next.record?.(draft);
+    assert.deepEqual([draft.run.force?.attempt, draft.run.force?.revision, draft.run.force?.move?.target], [2, undefined, 1_060]);
   });
   describe('and the agent that refuses the disk', () => {
     const turned = planned({force: {attempt: 1, pod: 'etcd-0-force-1', turnGiven: true}});

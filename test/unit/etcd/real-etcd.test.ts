@@ -52,6 +52,17 @@ describe('a real etcd', function () {
       await eventually(() => connect(local(client), 500).status());
     });
 
+    it('moves its revision on by so many, and ends watches of what is compacted, without waiting for the disk', async () => {
+      const member = connect(local(client));
+      const before = (await member.status()).revision;
+      assert.deepEqual(await member.advance('moved', 1_000), {revision: before + 1_000});
+      assert.equal((await member.status()).revision, before + 1_000);
+      assert.deepEqual(await member.advance('moved', 1), {revision: before + 1_001});
+      await member.compact(before + 1_001, {inBackground: true});
+      await failsAs('Compacted', member.compact(before + 1_001));
+      await member.deleteKey('moved');
+    });
+
     it('tells its state in hex IDs and numbers', async () => {
       const status = await connect(local(client)).status();
       assert.match(status.memberID, /^[0-9a-f]{1,16}$/);
@@ -196,6 +207,8 @@ describe('a real etcd', function () {
     await root.memberList();
     await root.put('a', 'b');
     await early.put('a', 'c');
+    const {revision} = await root.status();
+    assert.deepEqual(await connect(local(client, {auth: {username: 'root', password: 'secret'}})).advance('a', 500), {revision: revision + 500});
     assert.ok((await root.hashKV(0)).hash > 0);
     await failsAs('Unauthenticated', connect(local(client, {auth: {username: 'root', password: 'wrong'}})).put('a', 'b'));
     await failsAs('PermissionDenied', connect(local(client, {auth: {username: 'guest', password: 'secret'}})).put('a', 'b'));
