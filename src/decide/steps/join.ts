@@ -1,6 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../api/types.ts';
 import type {ListedMember} from '../../etcd/types.ts';
+import {runOf} from '../../kubernetes/ownPods.ts';
 import {agentReport} from '../../observe/agentReport.ts';
 import {isLaunch} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
@@ -55,7 +56,7 @@ export function join(observation: Observation, pod: string): Decision {
   if (listedAs(view, survivor)?.isLearner === false) return joined(observation, view);
   // An old pod that was out of reach while the others were stopped, or that ended behind its fence, goes before its member joins anew.
   const retiring = view.object && replaceEnded(observation, view);
-  if (retiring) return retiring;
+  if (retiring) return intruded(observation, view) && retiring.kind === 'wait' ? notHeld(view) : retiring;
   if (probe.kind !== 'Answered') return wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
   if (!isLaunch(view.launch)) return blocked('PodRefused', view.launch.message);
   const {initialAdvertisePeerURLs: peerURLs} = view.launch;
@@ -69,6 +70,17 @@ export function join(observation: Observation, pod: string): Decision {
   if (hopeless) return hopeless;
   return member === undefined ? enter(view, survivor.pod, peerURLs) : promote(view, survivor.pod, member);
 }
+
+/** The controller made this pod while its name was held, in the moment in which a joiner was to take the place of the gated one: only the policy keeps it out then. */
+function intruded(observation: Observation, {object}: OrdinalView): boolean {
+  const {id, steps} = runIn(observation);
+  const held = steps.find(({name}) => name === 'Hold')?.finishedAt;
+  const made = object?.metadata?.creationTimestamp;
+  return object !== undefined && runOf(object) !== id && held !== undefined && made !== undefined && new Date(made).getTime() > Date.parse(held);
+}
+
+const notHeld = ({pod}: OrdinalView): Decision =>
+  blocked('HoldNotEnforced', `the StatefulSet controller made pod ${pod} although its name is held: the admission policy does not deny it any more. The pod is stopped before its member joins. Bring policy and binding back (kubectl get validatingadmissionpolicybinding; install the chart again), and the run goes on by itself`);
 
 /** The member of the new cluster with this pod's peer URL. */
 function listedAs({launch}: OrdinalView, {probe}: OrdinalView): ListedMember | undefined {

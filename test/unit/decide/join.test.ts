@@ -52,6 +52,19 @@ describe('Join', () => {
     assert.equal(told(decision), 'ReplacePod');
     if (decision.kind === 'act' && decision.actions[0]?.type === 'ReplacePod') assert.equal(decision.actions[0].by.metadata?.annotations?.['quorumrecovery.io/initial-cluster'], list(0, 1));
   });
+  it('says that nothing holds the name where the controller made a pod of it after the hold, and stops that pod', () => {
+    const at = (ms: number) => new Date(now + ms).toISOString();
+    const held = (finishedAt: string): StepRecord[] => [{name: 'Hold', state: 'Done', finishedAt}, ...steps('Running', 'Pending')];
+    const controllers = (deleting: boolean): OrdinalOptions => {
+      const object = ownPodOf(1, {uid: 'controllers', deleting});
+      return {object: {...object, metadata: {...object.metadata, creationTimestamp: new Date(now)}}, place: {at: 'Unbound'}};
+    };
+    const decision = (deleting: boolean, finishedAt: string) => join(observationOf(serving([first], controllers(deleting), gated(2), runWith(held(finishedAt)))), 'etcd-1');
+    assert.equal(told(decision(false, at(-1_000))), 'StopPod');
+    const said = decision(true, at(-1_000));
+    assert.ok(said.kind === 'blocked' && said.reason === 'HoldNotEnforced' && said.message.includes('made pod etcd-1 although its name is held'), JSON.stringify(said));
+    assert.equal(told(decision(true, at(1_000))), 'wait', 'a pod from before the hold is an old one, and no word against the policy');
+  });
   it('adds the learner only once the pod has its address', () => {
     assert.equal(decide(serving([first], joiner(1, list(0, 1)), gated(2))), 'wait');
     assert.equal(decide(serving([first], joiner(1, list(0, 1), {status: started}), gated(2))), 'AddLearner');
