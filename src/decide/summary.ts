@@ -150,6 +150,9 @@ function revisionsInWords(revisions: DataLoss['revisions']): string {
   return `The revision was moved from ${from} to ${to}, past what clients may have seen (${why}), and every watch from before was ended${proven ? '' : `. ${revisionsMayRepeat}`}`;
 }
 
+/** What etcdutl found in the copy of the database that the cluster was started from; undefined: it is sound, or was not read. */
+const brokenSource = ({offline, plan}: Run): string | undefined => offline?.find(({pod}) => pod === plan?.survivor)?.etcdutl?.broken;
+
 /** Honest about what cannot be known: without a witness nobody can tell that the survivor had everything. */
 function lossCondition(draft: QuorumRecoveryStatus, set: Set, drop: Drop): void {
   const {dataLoss, run} = draft;
@@ -160,7 +163,10 @@ function lossCondition(draft: QuorumRecoveryStatus, set: Set, drop: Drop): void 
   const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0, recoveredTailEntries = 0, witnessed = false, longerLogs = [], revisions} = dataLoss ?? {};
   const kept = recoveredTailEntries > 0 ? `; ${recoveredTailEntries} log entries beyond its commit index were kept` : '';
   const say = (status: Condition['status'], reason: string, message: string) => { set('DataLossPossible', status, reason, `${message}. ${revisionsInWords(revisions)}`); };
-  if (longerLogs.length > 0) {
+  const broken = brokenSource(run);
+  if (broken !== undefined) {
+    say('True', 'DatabaseBroken', `the cluster was started from a database that etcdutl finds broken (${broken}), at revision ${survivorRevision}${kept}. Look at the copy of it and at the snapshot from before the stop, if there is one (status.run.snapshots), and be ready to restore one`);
+  } else if (longerLogs.length > 0) {
     say('True', 'LongerLogElsewhere', `the survivor is at revision ${survivorRevision}${kept}; ${longerLogs.join('; ')}${discardedEntries > 0 ? `; etcd dropped ${discardedEntries} entries of the survivor's own log (${run.force.tail ?? ''})` : ''}`);
   } else if (discardedEntries > 0) {
     say('True', 'EntriesDiscarded', `etcd dropped ${discardedEntries} log entries beyond the survivor's commit index; writes that were acknowledged in the last moment may be among them${run.force.tail === undefined ? '' : ` (${run.force.tail})`}`);

@@ -84,6 +84,10 @@ describe('the conditions of a resource', () => {
     assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 6, discardedEntries: 0}), 'True/BehindWitness');
     assert.equal(lossOf({survivorRevision: 5, discardedEntries: 0}), 'Unknown/NoWitness');
     assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 5, discardedEntries: 2}), 'True/EntriesDiscarded');
+    const read = (pod: string) => ({pod, stage: 'Held' as const, data: 'Present' as const, readAt: new Date(now).toISOString(), etcdutl: {broken: 'page 7: invalid'}});
+    const readOf = (pod: string) => summaryOf(step('Verify', waits), {run: runOf({plan, force, offline: [read(pod)]}), dataLoss: {survivorRevision: 5, lastKnownRevision: 5, witnessed: true}}).conditions['DataLossPossible'];
+    assert.equal(readOf(plan.survivor), 'True/DatabaseBroken');
+    assert.equal(readOf('etcd-9'), 'False/NothingDropped', 'it is another member\'s database that is broken');
   });
   it('keep the time of their last change while the status stays', () => {
     const draft: QuorumRecoveryStatus = {run: runOf()};
