@@ -44,6 +44,10 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
     scenario: {seed: 0, fates: ['CutOff', 'Alive', 'Deleted', 'OutOfService', 'Deleted'], spareNodes: 0, antiAffinity: false, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, backAfterMs: 20_000}, outcome: 'Recovered',
   },
   {
+    title: 'an agent that a silent node keeps is deleted once, and not waited for',
+    scenario: {seed: 254_785, fates: ['Alive', 'DeadNotReady', 'CutOff'], antiAffinity: true, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, network: true}, blocked: 'QuorumOfDataIntact',
+  },
+  {
     title: 'an operator that was deposed while it stopped the survivor does not stop the survivor\'s own pod of the new cluster',
     scenario: {}, kills: [[11, 'deposed']], outcome: 'Recovered',
   },

@@ -33,9 +33,10 @@ export interface Ending {
   virtualMs: number;
 }
 
-interface PodEvent {
+interface ClusterEvent {
   due: number;
-  pod: V1Pod;
+  /** undefined: a Node changed. */
+  pod?: V1Pod;
 }
 
 const key = {namespace: 'db', name: 'etcd'};
@@ -54,7 +55,7 @@ export class Simulation {
   readonly #people: People;
   #acts: (readonly [number, Act])[];
   #asked: {hash: string; since: number} | undefined;
-  #events: PodEvent[] = [];
+  #events: ClusterEvent[] = [];
   #due = 0;
   #begun = Infinity;
   #writes = 0;
@@ -71,10 +72,11 @@ export class Simulation {
       world, invariants: this.invariants, kills, flaky: scenario.flaky ?? 0, tick: (ms) => { this.#tick(ms); }, trace: (line) => { this.#trace(line); },
     });
     world.store.onChange(({kind, object}) => {
-      if (kind !== 'Pod' || this.#operators.current === undefined) return;
+      if ((kind !== 'Pod' && kind !== 'Node') || this.#operators.current === undefined) return;
       const delay = world.random.below(1_500);
-      this.#events.push({due: world.now + delay, pod: object as V1Pod});
-      if (world.random.chance(0.1)) this.#events.push({due: world.now + 2 * delay, pod: object as V1Pod});
+      const event = kind === 'Pod' ? {pod: object as V1Pod} : {};
+      this.#events.push({due: world.now + delay, ...event});
+      if (world.random.chance(0.1)) this.#events.push({due: world.now + 2 * delay, ...event});
     });
   }
 
@@ -242,7 +244,7 @@ export class Simulation {
     const {world} = this;
     const due = this.#events.filter((event) => event.due <= world.now);
     this.#events = this.#events.filter((event) => event.due > world.now);
-    for (const {pod} of due) this.#operators.current?.recoverer.onPod(pod);
+    for (const {pod} of due) if (pod) this.#operators.current?.recoverer.onPod(pod);
     if (due.length > 0) this.#due = Math.min(this.#due, world.now);
   }
 

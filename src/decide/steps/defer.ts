@@ -3,7 +3,7 @@ import {isGated, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
 import {joinStep, sha256} from '../plan.ts';
-import {endedByKubelet, judgeProcess} from '../processes.ts';
+import {endOf, endedByKubelet, judgeProcess} from '../processes.ts';
 import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf, viewOf} from './common.ts';
 
 /** How soon a volume that was too small is looked at again, ms: nothing else tells that it has grown. */
@@ -29,7 +29,10 @@ export function mayRetry(observation: Observation, pod: string): boolean {
   const deferred = joinOf(runIn(observation), pod)?.deferred;
   // Its ordinal went: the step ends.
   if (deferred === undefined || !observation.ordinals.some((view) => view.pod === pod)) return true;
-  if (deferred.reason === 'FencingUnproven') return waitsForProof(observation, viewOf(observation, pod)) === undefined || unreadEnd(observation, viewOf(observation, pod));
+  if (deferred.reason === 'FencingUnproven') {
+    const view = viewOf(observation, pod);
+    return waitsForProof(observation, view) === undefined || unreadEnd(observation, view) || isBack(observation, view);
+  }
   const ended = runIn(observation).steps.find((step) => step.name === joinStep(pod))?.finishedAt;
   if (deferred.reason === 'NoSpace' && ended !== undefined && observation.now - Date.parse(ended) > spaceRetryMs) return true;
   return deferred.nodes !== nodesSeen(observation);
@@ -44,6 +47,15 @@ export function unreadEnd(observation: Observation, {pod, object, data}: Ordinal
   const inReach = data?.place.at === 'Node' || data?.place.at === 'Anywhere';
   const known = offline?.some((facts) => facts.pod === pod && facts.stage === 'Held');
   return object !== undefined && runOf(object) !== id && endedByKubelet(object) && inReach && known !== true;
+}
+
+/**
+ * The old pod is on a Ready node (again), so that it can be stopped, whoever runs in it: of a member that nobody ever heard from only its end
+ * and its disk tell. In the new cluster there is no place for it.
+ */
+export function isBack(observation: Observation, {pod, object}: OrdinalView): boolean {
+  if (object === undefined || isGated(object) || runOf(object) === runIn(observation).id) return false;
+  return 'stoppable' in endOf(observation, object, observation.status.members?.find((member) => member.pod === pod));
 }
 
 /** Why the last process of the old member cannot be proven stopped, nor be stopped now; undefined: it is, or can be. */

@@ -4,6 +4,7 @@ import type {NamedMember, OfflineFacts} from '../../api/types.ts';
 import {endsBefore} from '../../etcd/wal/log-end.ts';
 import {withEtcdutl} from '../../kubernetes/etcdutlPod.ts';
 import {agentPod} from '../../kubernetes/helperPods.ts';
+import {isTerminating} from '../../kubernetes/ownPods.ts';
 import {agentReport, endedUnseen} from '../../observe/agentReport.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
@@ -84,13 +85,21 @@ interface Inspection {
   waits: string[];
 }
 
+const isOnReadyNode = ({nodes}: Observation, {spec}: V1Pod): boolean => spec?.nodeName === undefined || nodes.some((node) => node.name === spec.nodeName && node.ready);
+
+/** One on a silent node goes when its node does: it only reads, and nothing waits for it. */
+function takeAway(observation: Observation, helper: V1Pod, todo: Inspection): void {
+  if (!isTerminating(helper)) todo.actions.push({type: 'DeletePod', pod: helper});
+  else if (isOnReadyNode(observation, helper)) todo.waits.push(`the volume agent ${helper.metadata?.name ?? ''} is going`);
+}
+
 function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineFacts['stage'], todo: Inspection): void {
   const run = runIn(observation);
   const step = `Inspect${stage}`;
   const helper = helperOf(observation, step, view.pod);
   const known = run.offline?.find((facts) => facts.pod === view.pod && facts.stage === stage);
   if (known) {
-    if (helper) todo.actions.push({type: 'DeletePod', pod: helper});
+    if (helper) takeAway(observation, helper, todo);
     return;
   }
   if (helper === undefined) {
@@ -100,7 +109,7 @@ function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineF
     return;
   }
   if (endedUnseen(helper)) {
-    todo.actions.push({type: 'DeletePod', pod: helper});
+    takeAway(observation, helper, todo);
     return;
   }
   const report = agentReport(helper);
@@ -113,8 +122,9 @@ function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineF
     todo.records.push(fromReport(observation, view, stage, report));
     return;
   }
-  if (tooLate(observation, helper)) todo.records.push(unread(observation, view.pod, stage, `the volume agent did not start in time: ${podCause(helper) ?? ''}`));
-  else todo.waits.push(`reading the disk of ${view.pod}${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
+  const cause = podCause(helper) ?? (isOnReadyNode(observation, helper) ? undefined : `node ${helper.spec?.nodeName ?? ''} is not Ready`);
+  if (tooLate(observation, helper)) todo.records.push(unread(observation, view.pod, stage, `the volume agent has not ended in time${cause === undefined ? '' : `: ${cause}`}`));
+  else todo.waits.push(`reading the disk of ${view.pod}${cause === undefined ? '' : ` (${cause})`}`);
 }
 
 const tooLate = (observation: Observation, helper: V1Pod) =>

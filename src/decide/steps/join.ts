@@ -11,7 +11,7 @@ import {act, blocked, done, wait} from '../decision.ts';
 import {durationMs} from '../durations.ts';
 import {countVoters} from '../records.ts';
 import {helperOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
-import {defer, unreadEnd, waitsForProof} from './defer.ts';
+import {defer, isBack, unreadEnd, waitsForProof} from './defer.ts';
 import {inspectDisks} from './inspect.ts';
 import {replaceClaims} from './joinClaims.ts';
 import {clusterText, peerOf, placePod} from './joinPod.ts';
@@ -48,10 +48,8 @@ function clusterOf(observation: Observation, view: OrdinalView, members: readonl
 export function join(observation: Observation, pod: string): Decision {
   const view = viewOf(observation, pod);
   const survivor = survivorOf(observation);
-  const waitsFor = waitsForProof(observation, view);
-  const reading = waitsFor !== undefined && (unreadEnd(observation, view) || helperOf(observation, 'InspectHeld', pod) !== undefined) ? inspectDisks(observation, [pod], 'Held') : undefined;
-  if (reading) return reading;
-  if (waitsFor !== undefined) return defer(observation, view, 'FencingUnproven', `${pod} stays held: ${waitsFor}`);
+  const unproven = proveEnd(observation, view);
+  if (unproven) return unproven;
   const {probe} = survivor;
   if (listedAs(view, survivor)?.isLearner === false) return joined(observation, view);
   // An old pod that was out of reach while the others were stopped, or that ended behind its fence, goes before its member joins anew.
@@ -69,6 +67,18 @@ export function join(observation: Observation, pod: string): Decision {
   const hopeless = cannotComeUp(observation, view, member);
   if (hopeless) return hopeless;
   return member === undefined ? enter(view, survivor.pod, peerURLs) : promote(view, survivor.pod, member);
+}
+
+/** What is done, or waited for, while nothing proves the end of the old member's last process; undefined: it is proven. */
+function proveEnd(observation: Observation, view: OrdinalView): Decision | undefined {
+  const {pod} = view;
+  const waitsFor = waitsForProof(observation, view);
+  if (waitsFor === undefined) return undefined;
+  const reads = unreadEnd(observation, view) || helperOf(observation, 'InspectHeld', pod) !== undefined;
+  const reading = reads ? inspectDisks(observation, [pod], 'Held') : undefined;
+  if (reading) return reading;
+  const stopping = isBack(observation, view) ? replaceEnded(observation, view) : undefined;
+  return stopping ?? defer(observation, view, 'FencingUnproven', `${pod} stays held: ${waitsFor}`);
 }
 
 /** The controller made this pod while its name was held, in the moment in which a joiner was to take the place of the gated one: only the policy keeps it out then. */

@@ -52,12 +52,12 @@ describe('The member that is left was behind what clients have seen', () => {
       await server.start({binary: `${lab.bin}/localkube`, etcd, enter: (words) => lab.command(words), port: 16_443});
       const {kube} = server;
       const informers = [new Informed(server.config()), new Informed(server.config())];
-      for (const informer of informers) await informer.start();
+      for (const informer of informers) await until('an informer', async () => { await informer.start(); return true; });
       const set = async (names: readonly string[], value: string | undefined) => { await Promise.all(names.map(async (name) => { await setValue(kube, name, value); })); };
       const told = async (names: readonly string[], value: string | undefined) => {
         await until(`${String(value)} in ${names[0] ?? ''} and others on all informers`, () => Promise.resolve(informers.every((one) => names.every((name) => one.valueOf(name) === value)) || undefined));
       };
-      await set(kept, 'before');
+      await until('the first writes', async () => { await set(kept, 'before'); return true; });
       await told(kept, 'before');
       await until('a witness', async () => ((await recovery(scenario)).status?.lastServed === undefined ? undefined : true), {seconds: 60});
 

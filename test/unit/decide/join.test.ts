@@ -113,6 +113,16 @@ describe('a member that nobody ever heard from, whose old pod was stopped late',
   it('stays held where the disk tells nothing', () => {
     assert.equal(decide([{pod: 'etcd-1', stage: 'Held', data: 'Unreadable', message: 'torn'}]), 'deferred');
   });
+  it('is stopped first where it is back on a Ready node, and not where that node is silent', () => {
+    const back = (ready: boolean) => {
+      const options = serving([first], {object: ownPodOf(1, {uid: 'late'}), place: {at: 'Node', nodes: ['node-1']} as never}, gated(2));
+      const run = runWith([...steps('Deferred', 'Done')], {outcome: 'Degraded', joins: [{pod: 'etcd-1', attempt: 1, deferred: {reason: 'FencingUnproven', message: '', nodes: ''}}]});
+      return observationOf({...options, nodes: [node('node-0'), node('node-1', {ready})], status: {run, members: [{pod: 'etcd-1', role: 'Unknown', health: 'Unknown'}]}});
+    };
+    assert.equal(told(join(back(true), 'etcd-1')), 'StopPod');
+    assert.equal(told(join(back(false), 'etcd-1')), 'deferred');
+    assert.deepEqual([mayRetry(back(true), 'etcd-1'), mayRetry(back(false), 'etcd-1')], [true, false]);
+  });
 });
 
 describe('while a run waits, its joins', () => {
