@@ -1,6 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../api/types.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../../api/types.ts';
+import {isConflict} from '../../kubernetes/errors.ts';
 import {confirm, confirmWord} from '../confirm.ts';
 import {CommandError, exit} from '../failure.ts';
 import {marks as notes} from '../marks.ts';
@@ -97,6 +98,16 @@ async function perform(session: Session, facts: ReleaseFacts, act: Act, user: st
   }
 }
 
+/** A pod that its kubelet writes to at the same moment is looked at again, like everything else; undefined: that is so. */
+async function attempt(...[session, facts, act, user, now]: Parameters<typeof perform>): Promise<string | undefined> {
+  try {
+    return await perform(session, facts, act, user, now);
+  } catch (error) {
+    if (isConflict(error) && error.kind === 'Pod') return undefined;
+    throw error;
+  }
+}
+
 /** Looks, does what comes next, and looks again, until there is nothing left. What was decided is decided anew each time: the cluster may have changed. */
 async function carryOut(session: Session, first: ReleaseFacts, agreed: Release, said: Said, world: World): Promise<number> {
   const {terminal} = world;
@@ -112,7 +123,10 @@ async function carryOut(session: Session, first: ReleaseFacts, agreed: Release, 
     }
     if (now.refusals.length > 0 && now.letGo.length > 0) throw new CommandError(`Stopped: ${now.refusals.join('\n')}`, exit.refused);
     const {acts, waits} = nextActs(facts, agreed);
-    for (const act of acts) terminal.out(`- ${await perform(session, facts, act, user, world.now())}`);
+    for (const act of acts) {
+      const done = await attempt(session, facts, act, user, world.now());
+      if (done !== undefined) terminal.out(`- ${done}`);
+    }
     if (acts.length === 0 && waits.length === 0) return exit.ok;
     const waiting = waits.join(', ');
     if (acts.length > 0) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import {ApiError} from '../../../src/kubernetes/errors.ts';
 import type {V1Pod, V1StatefulSet} from '@kubernetes/client-node';
 import {marks} from '../../../src/api/types.ts';
 import type {QuorumRecoveryStatus} from '../../../src/api/types.ts';
@@ -222,6 +223,20 @@ describe('release', () => {
     api.forbidden.add('patch QuorumRecovery/status');
     await refused(run(invoke([], yes), new FakeWorld(api)), /rights in namespace db that you do not have: patch quorumrecoveries\/status/);
     assert.deepEqual(acts(api), []);
+  });
+
+  it('looks again where a kubelet writes to a pod at the same moment, and stops where somebody writes to the resource', async () => {
+    const refuseOnce = (kind: string): FakeApi => {
+      const api = cluster();
+      const patch = api.patch.bind(api);
+      let refusals = 0;
+      return Object.assign(api, {patch: async (...call: Parameters<FakeApi['patch']>) => {
+        if (call[0] === kind && (refusals += 1) === 1) throw new ApiError({verb: 'patch', kind, object: call[2], code: 409, reason: 'Conflict', message: 'the object has been modified'});
+        return await patch(...call);
+      }});
+    };
+    assert.equal(await run(invoke([], yes), new FakeWorld(refuseOnce('Pod'))), 0);
+    await assert.rejects(run(invoke([], yes), new FakeWorld(refuseOnce('QuorumRecovery'))), /the object has been modified/);
   });
 
   it('stops where somebody changes the resource in between', async () => {
