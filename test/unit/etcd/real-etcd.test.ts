@@ -210,7 +210,7 @@ describe('a real etcd', function () {
     await root.put('a', 'b');
     await early.put('a', 'c');
     const {revision} = await root.status();
-    assert.deepEqual(await connect(local(client, {auth: {username: 'root', password: 'secret'}})).advance('a', 500), {revision: revision + 500});
+    assert.deepEqual(await connect(local(client, {auth: {username: 'root', password: 'secret'}}), 30_000).advance('a', 500), {revision: revision + 500});
     assert.ok((await root.hashKV(0)).hash > 0);
     await failsAs('Unauthenticated', connect(local(client, {auth: {username: 'root', password: 'wrong'}})).put('a', 'b'));
     await failsAs('PermissionDenied', connect(local(client, {auth: {username: 'guest', password: 'secret'}})).put('a', 'b'));
