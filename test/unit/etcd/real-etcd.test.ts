@@ -54,7 +54,7 @@ describe('a real etcd', function () {
     });
 
     it('moves its revision on by so many, and ends watches of what is compacted, without waiting for the disk', async () => {
-      const member = connect(local(client));
+      const member = connect(local(client), 30_000);
       const before = (await member.status()).revision;
       assert.deepEqual(await member.advance('moved', 1_000), {revision: before + 1_000});
       assert.equal((await member.status()).revision, before + 1_000);
