@@ -73,3 +73,7 @@ bench: deps ## Recovery by the operator against the scripted runbook
 .PHONY: bench-loss
 bench-loss: deps ## Acknowledged writes lost by the operator and by a plain force (RUNS=n SEED=s)
 	$(NODE) test/bench/lost-writes/main.ts
+
+.PHONY: bench-scale
+bench-scale: deps ## What watching many clusters costs, and how soon a loss is suspected (CLUSTERS=10,100,1000)
+	$(NODE) test/bench/scale/main.ts

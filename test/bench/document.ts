@@ -3,13 +3,14 @@ import {join} from 'node:path';
 import {projectDirectory} from '../lab/paths.ts';
 import {keptLossSection} from './lost-writes/document.ts';
 import {machine, table} from './results.ts';
+import {keptScaleSection} from './scale/document.ts';
 import type {Run} from './results.ts';
 
-/** Writes docs/reference/benchmarks.md from the runs that are kept. Its last section is another benchmark's, and stays. */
+/** Writes docs/reference/benchmarks.md from the runs that are kept. Its last sections are other benchmarks', and stay. */
 export function writeDocument(runs: readonly Run[]): void {
   const directory = join(projectDirectory, 'docs', 'reference');
   mkdirSync(directory, {recursive: true});
-  writeFileSync(join(directory, 'benchmarks.md'), `${document(runs)}${keptLossSection()}`);
+  writeFileSync(join(directory, 'benchmarks.md'), `${document(runs)}${keptScaleSection()}${keptLossSection()}`);
 }
 
 function document(runs: readonly Run[]): string {
@@ -20,7 +21,7 @@ function document(runs: readonly Run[]): string {
   });
   return `# Benchmarks
 
-\`make bench\` writes this page but for its last section, and \`test/bench/results/recovery.json\`, which has every single run.
+\`make bench\` writes this page but for its last two sections, and \`test/bench/results/recovery.json\`, which has every single run.
 \`RUNS=5 DATABASE_MB=10 make bench\` are its defaults; a size that is measured again replaces its earlier numbers.
 
 ## Recovery after two of three members are lost

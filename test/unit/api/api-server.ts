@@ -1,12 +1,12 @@
 import {spawn} from 'node:child_process';
 import type {ChildProcess} from 'node:child_process';
-import {existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, symlinkSync} from 'node:fs';
+import {existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {createServer} from 'node:net';
 import type {AddressInfo} from 'node:net';
 import {Agent, request} from 'node:https';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {makeAuthority} from '../../lab/certificates.ts';
+import {kubeconfig, makeAuthority} from '../../lab/certificates.ts';
 import {cacheDirectory} from '../../lab/paths.ts';
 
 /** The binary of all Kubernetes components that the lab builds; undefined where it was not built yet. */
@@ -60,6 +60,18 @@ export class ApiServer {
       `--service-account-signing-key-file=${at('sa.key')}`, '--disable-admission-plugins=ServiceAccount',
     ]);
     await this.#ready();
+  }
+
+  /** The directory of its certificates and their authority. */
+  get pki(): string {
+    return join(this.#directory, 'pki');
+  }
+
+  /** Writes a kubeconfig of its administrator. @returns the path */
+  kubeconfig(): string {
+    const path = join(this.#directory, 'kubeconfig');
+    writeFileSync(path, kubeconfig(this.pki, 'admin', `https://127.0.0.1:${this.#port}`), {mode: 0o600});
+    return path;
   }
 
   async ask(method: string, path: string, body?: unknown, type = 'application/json'): Promise<Answer> {
