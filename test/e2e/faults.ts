@@ -1,9 +1,10 @@
 import {readFileSync} from 'node:fs';
+import {constants, setPriority} from 'node:os';
 import {basename} from 'node:path';
 import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../src/api/types.ts';
 import type {Lab} from '../lab/lab.ts';
-import {processesWhere} from '../lab/processes.ts';
+import {processesOfPod} from '../lab/cgroups.ts';
 import type {Scenario} from './scenario.ts';
 import {setName} from './etcd.ts';
 import {Missing, until} from './wait.ts';
@@ -46,10 +47,15 @@ export async function untilNoLeader(scenario: Scenario, pod: string): Promise<vo
   await until(`no leader on ${pod}`, async () => ((await scenario.etcdStatus(pod)).leader === '' ? true : undefined), {seconds: 30});
 }
 
-/** The processes of a pod that have this in a word of their command line. They are processes of this machine too: found by the pod's UID in their cgroup. */
+/** The processes of a pod that have this in a word of their command line. They are processes of this machine too. */
 export function processesOf(pod: V1Pod | undefined, program: string): number[] {
-  const uid = pod?.metadata?.uid ?? 'none';
-  return processesWhere((pid, words) => words.some((word) => word.includes(program)) && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(uid));
+  return processesOfPod(pod?.metadata?.uid ?? 'none').filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').some((word) => word.includes(program));
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** A signal for these processes, of which there has to be one. */
@@ -78,11 +84,13 @@ export async function stoppedAgent(scenario: Scenario, step: string): Promise<V1
     return found.length > 0 ? found : undefined;
   }, {seconds: 180, every: 5});
   // An agent can be done a quarter of a second after its start: until then only this machine is asked, since the API server may take that long.
+  // This process must not wait for a processor longer than the agent lives.
+  setPriority(constants.priority.PRIORITY_HIGH);
   const stopped = await until(`an agent of the step ${step}`, () => Promise.resolve(made.find((pod) => {
     const pids = processesOf(pod, 'agent/main.js');
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
     return pids.length > 0;
-  })), {seconds: 60, every: 5});
+  })), {seconds: 60, every: 1}).finally(() => { setPriority(constants.priority.PRIORITY_NORMAL); });
   return await scenario.pod(stopped.metadata?.name ?? '') ?? stopped;
 }
 

@@ -1,3 +1,4 @@
+import {labsCgroup} from './cgroups.ts';
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 
@@ -56,6 +57,6 @@ export class LabPaths {
 
   /** The lab's cgroup, relative to each hierarchy's root. */
   get cgroup(): string {
-    return `quorum-recovery-lab/${this.name}`;
+    return `${labsCgroup}/${this.name}`;
   }
 }
