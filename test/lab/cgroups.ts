@@ -85,7 +85,7 @@ const isDirectory = (path: string): boolean => statSync(path, {throwIfNoEntry: f
 /** The directories in one; none in one that has just gone. */
 function under(directory: string): string[] {
   try {
-    return readdirSync(directory).map((name) => join(directory, name)).filter(isDirectory);
+    return readdirSync(directory, {withFileTypes: true}).filter((entry) => entry.isDirectory()).map(({name}) => join(directory, name));
   } catch {
     return [];
   }
