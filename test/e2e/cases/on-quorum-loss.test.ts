@@ -139,7 +139,8 @@ describe('A standing QuorumRecovery with OnQuorumLoss', () => {
     const before = await fingerprint(scenario);
     await delay(5_000);
     const later = (await recovery(scenario)).status;
-    assert.equal(later?.run, undefined, 'a run began');
+    // With so short a grace period one can begin while the empty pods start; it finds a quorum that serves, and plans nothing.
+    assert.ok(later?.run === undefined || (later.run.outcome === 'NotNeeded' && later.run.plan === undefined), `a run was planned: ${JSON.stringify(later?.run)}`);
     assert.deepEqual(later?.lastHealthy, seen, 'the witness was overwritten by what went back');
     await untouched(scenario, before);
   });
