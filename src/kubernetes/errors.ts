@@ -54,6 +54,9 @@ export const isForbidden = (error: unknown): error is ApiError => hasCode(error,
 
 export const isInvalid = (error: unknown): error is ApiError => hasCode(error, 400, 422);
 
+/** 400 on the log of a container that its kubelet does not call started yet (Kubernetes pkg/kubelet/kubelet_pods.go, GetKubeletContainerLogs). */
+export const isWaitingToStart = (error: unknown): error is ApiError => hasCode(error, 400) && /is waiting to start/.test(error.message);
+
 /** 410: the resourceVersion of a watch or of a list's continuation is too old; list again. */
 export const isExpired = (error: unknown): error is ApiError => hasCode(error, 410);
 

@@ -5,6 +5,7 @@ import {isOverdue} from '../decide/trouble.ts';
 import {keptWhere} from '../decide/snapshots.ts';
 import {isEtcdError} from '../etcd/errors.ts';
 import type {EtcdMember} from '../etcd/types.ts';
+import {isWaitingToStart} from '../kubernetes/errors.ts';
 import {isLaunch} from '../observe/observation.ts';
 import {settleAlarms, stillFull} from './alarms.ts';
 import type {Acting} from './context.ts';
@@ -43,6 +44,16 @@ async function probeWrite(member: EtcdMember, value: string): Promise<number | u
   }
 }
 
+/** What the forced etcd wrote; undefined: its port answers before its kubelet tells of it. */
+async function logOf({client}: Acting, pod: V1Pod, container: string): Promise<string | undefined> {
+  try {
+    return await client.podLog(pod.metadata?.namespace ?? 'default', pod.metadata?.name ?? '', {container, limitBytes: 262_144});
+  } catch (error) {
+    if (isWaitingToStart(error)) return undefined;
+    throw error;
+  }
+}
+
 /** The checks of the forced etcd, before any client or other member can reach it. */
 export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> {
   const {observation} = acting;
@@ -61,7 +72,8 @@ export async function checkForced(acting: Acting, pod: V1Pod): Promise<Outcome> 
     const revision = await probeWrite(member, `run ${observation.status.run?.id ?? ''}`);
     if (revision === undefined) return stillFull(survivor, keptWhere(observation.status.run));
     const container = pod.spec?.containers[0]?.name ?? 'etcd';
-    const log = await acting.client.podLog(pod.metadata?.namespace ?? 'default', pod.metadata?.name ?? '', {container, limitBytes: 262_144});
+    const log = await logOf(acting, pod, container);
+    if (log === undefined) return again('its kubelet does not call it started yet', 200);
     const discarded = discardedEntries(log);
     return finished(`one member, its own leader, revision ${revision}`, (draft) => {
       if (draft.run?.force) draft.run.force = {...draft.run.force, revision, discardedEntries: discarded};
