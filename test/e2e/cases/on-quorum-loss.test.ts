@@ -136,6 +136,8 @@ describe('A standing QuorumRecovery with OnQuorumLoss', () => {
     const {status} = await untilReady(scenario, 'DataRegressed', 120);
     assert.equal(conditionOf(status, 'DataRegressed')?.status, 'True');
     console.log(`      ${conditionOf(status, 'DataRegressed')?.message ?? ''}`);
+    // What their kubelets tell of them comes after what they answer.
+    await scenario.healthy(2);
     const before = await fingerprint(scenario);
     await delay(5_000);
     const later = (await recovery(scenario)).status;
