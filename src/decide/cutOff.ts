@@ -1,11 +1,10 @@
 import type {Observation, OrdinalView} from '../observe/observation.ts';
-import {isLaunch} from '../observe/observation.ts';
+import {isLaunch, isOnReadyNode} from '../observe/observation.ts';
 
 /** The kubelet, which is beside the pod, says that it is well. */
-function isReadyByKubelet({nodes}: Observation, {object, launch}: OrdinalView): boolean {
+function isReadyByKubelet(observation: Observation, {object, launch}: OrdinalView): boolean {
   if (object?.metadata?.deletionTimestamp !== undefined || !isLaunch(launch)) return false;
-  const onReadyNode = nodes.some((node) => node.name === object?.spec?.nodeName && node.ready);
-  return onReadyNode && object?.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
+  return isOnReadyNode(observation, object) && object?.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
 }
 
 /**

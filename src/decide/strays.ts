@@ -1,13 +1,14 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {hasFence, isGated, isTerminating, runOf} from '../kubernetes/ownPods.ts';
+import {isOnReadyNode} from '../observe/observation.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {Action} from './decision.ts';
 import {setIsGoing} from './interrupt.ts';
 import {endedByKubelet} from './processes.ts';
 
 /** A pod that is stopping behind its fence on a node that answers: its end is a matter of seconds, and it is read. */
-export const isEnding = ({nodes}: Observation, pod: V1Pod): boolean => isTerminating(pod) && hasFence(pod) && !endedByKubelet(pod)
-  && nodes.some((node) => node.name === pod.spec?.nodeName && node.ready);
+export const isEnding = (observation: Observation, pod: V1Pod): boolean => isTerminating(pod) && hasFence(pod) && !endedByKubelet(pod)
+  && isOnReadyNode(observation, pod);
 
 /** Pods of no ordinal of the set: what held them back is taken off, so that they can go. */
 export const releaseStrays = ({strays}: Observation): Action[] =>

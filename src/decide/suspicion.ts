@@ -1,5 +1,5 @@
 import type {QuorumRecoveryStatus, Suspicion} from '../api/types.ts';
-import {isRefused} from '../observe/observation.ts';
+import {isOnReadyNode, isRefused} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {causesOf} from './causes.ts';
 import {durationMs} from './durations.ts';
@@ -12,9 +12,9 @@ export interface View {
   words: string;
 }
 
-const isReady = ({nodes}: Observation, {object}: OrdinalView): boolean =>
+const isReady = (observation: Observation, {object}: OrdinalView): boolean =>
   object?.status?.conditions?.some(({type, status}) => type === 'Ready' && status === 'True') === true
-  && nodes.some((node) => node.name === object.spec?.nodeName && node.ready);
+  && isOnReadyNode(observation, object);
 
 const voterCount = (observation: Observation): number =>
   Math.max(0, ...knownMemberships(observation).map(({voters}) => voters.length)) || observation.ordinals.length;

@@ -1,4 +1,4 @@
-import {isRefused} from '../observe/observation.ts';
+import {isOnReadyNode, isRefused} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import type {Action, Decision} from './decision.ts';
 import {blocked, stalled} from './decision.ts';
@@ -48,8 +48,7 @@ function survivorGone(observation: Observation): Decision | undefined {
   return blocked('SurvivorNotServing', `${why}. ${others}. Bring the node back, and the run goes on by itself; if its volume can be attached elsewhere, delete the Node object or taint it node.kubernetes.io/out-of-service, once the machine is off for good. Nothing is let go, and every disk is kept`);
 }
 
-const isDown = ({nodes}: Observation, {object}: OrdinalView): boolean => object !== undefined
-  && (object.spec?.nodeName === undefined || !nodes.some((node) => node.name === object.spec?.nodeName && node.ready));
+const isDown = (observation: Observation, {object}: OrdinalView): boolean => object !== undefined && !isOnReadyNode(observation, object);
 
 /** Members that have joined are voters: where too few of them have a node, nothing goes on, and that is said. */
 function quorumGone(observation: Observation): Decision | undefined {

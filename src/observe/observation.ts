@@ -98,6 +98,10 @@ export interface Observation {
   configMaps: (name: string) => Record<string, string> | undefined;
 }
 
+/** Its kubelet is heard of: what the pod's status says is how it is. */
+export const isOnReadyNode = ({nodes}: Pick<Observation, 'nodes'>, pod: V1Pod | undefined): boolean =>
+  nodes.some((node) => node.name === pod?.spec?.nodeName && node.ready);
+
 export const isLaunch = (launch: Launch | LaunchProblem): launch is Launch => !('ok' in launch);
 
 /** Etcd answers, and not to who shows what the operator shows: nothing is told of its quorum, neither that it is lost nor that it serves. */

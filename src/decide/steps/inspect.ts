@@ -6,6 +6,7 @@ import {withEtcdutl} from '../../kubernetes/etcdutlPod.ts';
 import {agentPod} from '../../kubernetes/helperPods.ts';
 import {isTerminating} from '../../kubernetes/ownPods.ts';
 import {agentReport, endedUnseen} from '../../observe/agentReport.ts';
+import {isOnReadyNode} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
@@ -85,12 +86,12 @@ interface Inspection {
   waits: string[];
 }
 
-const isOnReadyNode = ({nodes}: Observation, {spec}: V1Pod): boolean => spec?.nodeName === undefined || nodes.some((node) => node.name === spec.nodeName && node.ready);
+const isSilent = (observation: Observation, helper: V1Pod): boolean => helper.spec?.nodeName !== undefined && !isOnReadyNode(observation, helper);
 
 /** One on a silent node goes when its node does: it only reads, and nothing waits for it. */
 function takeAway(observation: Observation, helper: V1Pod, todo: Inspection): void {
   if (!isTerminating(helper)) todo.actions.push({type: 'DeletePod', pod: helper});
-  else if (isOnReadyNode(observation, helper)) todo.waits.push(`the volume agent ${helper.metadata?.name ?? ''} is going`);
+  else if (!isSilent(observation, helper)) todo.waits.push(`the volume agent ${helper.metadata?.name ?? ''} is going`);
 }
 
 function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineFacts['stage'], todo: Inspection): void {
@@ -122,7 +123,7 @@ function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineF
     todo.records.push(fromReport(observation, view, stage, report));
     return;
   }
-  const cause = podCause(helper) ?? (isOnReadyNode(observation, helper) ? undefined : `node ${helper.spec?.nodeName ?? ''} is not Ready`);
+  const cause = podCause(helper) ?? (isSilent(observation, helper) ? `node ${helper.spec?.nodeName ?? ''} is not Ready` : undefined);
   if (tooLate(observation, helper)) todo.records.push(unread(observation, view.pod, stage, `the volume agent has not ended in time${cause === undefined ? '' : `: ${cause}`}`));
   else todo.waits.push(`reading the disk of ${view.pod}${cause === undefined ? '' : ` (${cause})`}`);
 }

@@ -1,4 +1,5 @@
 import type {OfflineFacts} from '../../api/types.ts';
+import {isOnReadyNode} from '../../observe/observation.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Assessment} from '../assess.ts';
 import {assess} from '../assess.ts';
@@ -83,7 +84,7 @@ function readAgain(observation: Observation): Decision | undefined {
 function withoutAgents(observation: Observation): Decision | undefined {
   const left = observation.helpers.filter((helper) => helper.metadata?.deletionTimestamp === undefined);
   if (left.length > 0) return act('the disks need not be read any more', ...left.map((pod): Action => ({type: 'DeletePod', pod})));
-  const going = observation.helpers.some((helper) => observation.nodes.some((node) => node.name === helper.spec?.nodeName && node.ready));
+  const going = observation.helpers.some((helper) => isOnReadyNode(observation, helper));
   return going ? wait('volume agents are going', 200) : undefined;
 }
 

@@ -1,5 +1,6 @@
 import {hasFence, isGated, isTerminating, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import {marks} from '../../api/types.ts';
+import {isOnReadyNode} from '../../observe/observation.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
 import {snapshotsKept} from '../kept.ts';
@@ -20,7 +21,7 @@ export function leftHelpers(observation: Observation): Action[] {
   return observation.helpers.flatMap((pod): Action[] => {
     if (hasFence(pod) && endedByKubelet(pod)) return [{type: 'ReleasePod', pod, force: false}];
     // An agent runs no etcd: where its kubelet does not answer, its object need not wait for it.
-    const ready = observation.nodes.some((node) => node.name === pod.spec?.nodeName && node.ready);
+    const ready = isOnReadyNode(observation, pod);
     // Nothing ran in a pod without a node, and none is bound to one while it is being deleted.
     if (isTerminating(pod) && hasFence(pod) && pod.spec?.nodeName === undefined) return [{type: 'ReleasePod', pod, force: false}];
     if (isTerminating(pod)) return hasFence(pod) || ready || pod.spec?.nodeName === undefined ? [] : [{type: 'ReleasePod', pod, force: true}];
