@@ -4,7 +4,7 @@ import {isGated} from '../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {knownMemberships, quorumOf} from './membership.ts';
 import {endedByKubelet} from './processes.ts';
-import {isServedSuperseded, isSuperseded, isWhole, regression} from './witness.ts';
+import {isServedSuperseded, isSuperseded, isWhole, regression, statusesOf} from './witness.ts';
 
 /**
  * Ends of processes as the operator's own watch saw them, by pod UID. A pod that somebody deletes is gone before a reconcile looks;
@@ -101,13 +101,13 @@ export function refreshRecords(draft: QuorumRecoveryStatus, observation: Observa
 const rateHalvedMs = 600_000;
 
 function refreshServed(draft: QuorumRecoveryStatus, observation: Observation, fresh: boolean): void {
-  const statuses = observation.ordinals.map((view) => (view.probe.kind === 'Answered' ? view.probe.status : undefined)).filter((s) => s !== undefined && s.leader !== '');
+  const statuses = statusesOf(observation).filter(({leader}) => leader !== '');
   if (!observation.linearizable || statuses.length === 0 || regression(observation) !== undefined) return;
   const before = isServedSuperseded(draft) ? undefined : draft.lastServed;
   const age = observation.now - Date.parse(before?.at ?? new Date(0).toISOString());
   // While the cluster is whole numbers are written once a minute; while it is not, each look is written anyway.
   if (before !== undefined && age < (fresh ? witnessAgeMs : 1_000)) return;
-  const revision = Math.max(...statuses.map((s) => s?.revision ?? 0));
+  const revision = Math.max(...statuses.map((s) => s.revision));
   // A follower that is behind, or data that went back: what clients have seen they have seen.
   if (before !== undefined && revision < before.revision) return;
   const measured = before && Math.max((revision - before.revision) / (age / 1_000), (before.perSecond ?? 0) * 2 ** (-age / rateHalvedMs));
@@ -115,7 +115,7 @@ function refreshServed(draft: QuorumRecoveryStatus, observation: Observation, fr
 }
 
 function refreshWitness(draft: QuorumRecoveryStatus, observation: Observation, fresh: boolean): void {
-  const statuses = observation.ordinals.map((view) => (view.probe.kind === 'Answered' ? view.probe.status : undefined)).filter((s) => s !== undefined);
+  const statuses = statusesOf(observation);
   // Data that went back is no health: what was seen before stays known.
   if (!isWhole(observation) || regression(observation) !== undefined || statuses[0] === undefined) return;
   const members = observation.ordinals.map((view) => ({

@@ -2,15 +2,17 @@ import type {QuorumRecoveryStatus, Witness} from '../api/types.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {MemberStatus} from '../etcd/types.ts';
 
+const isForcedSince = ({run}: QuorumRecoveryStatus, seen: string | undefined): boolean =>
+  seen !== undefined && run?.force?.endedAt !== undefined && run.force.endedAt > seen;
+
 /** A run of this resource has put another cluster in the place of the one that the witness saw. */
-export const isSuperseded = ({lastHealthy, run}: QuorumRecoveryStatus): boolean =>
-  lastHealthy !== undefined && run?.force?.endedAt !== undefined && run.force.endedAt > lastHealthy.observedAt;
+export const isSuperseded = (status: QuorumRecoveryStatus): boolean => isForcedSince(status, status.lastHealthy?.observedAt);
 
 /** The same of what served last. */
-export const isServedSuperseded = ({lastServed, run}: QuorumRecoveryStatus): boolean =>
-  lastServed !== undefined && run?.force?.endedAt !== undefined && run.force.endedAt > lastServed.at;
+export const isServedSuperseded = (status: QuorumRecoveryStatus): boolean => isForcedSince(status, status.lastServed?.at);
 
-const statusesOf = ({ordinals}: Observation): MemberStatus[] =>
+/** What the members that answer say. */
+export const statusesOf = ({ordinals}: Observation): MemberStatus[] =>
   ordinals.map(({probe}) => (probe.kind === 'Answered' ? probe.status : undefined)).filter((status) => status !== undefined);
 
 /** Every member answers as a voter with a leader, and a quorum serves. */
