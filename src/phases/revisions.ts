@@ -14,10 +14,10 @@ const slice = 5_000;
 /** On a slow disk it ends where it is after this time, ms: clients wait. */
 const limitMs = 30_000;
 
-/** Where the revision is now. It only ever grows, so that whoever comes after a kill goes on from what he finds. */
-async function advanceTo(acting: Acting, member: EtcdMember, target: number): Promise<number> {
+/** Where the revision is then. It only ever grows, so that whoever comes after a kill goes on from what he finds. */
+async function advanceTo(acting: Acting, member: EtcdMember, from: number, target: number): Promise<number> {
   const end = acting.now() + limitMs;
-  let {revision} = await member.status();
+  let revision = from;
   while (revision < target && acting.now() < end && !acting.signal.aborted) {
     ({revision} = await member.advance(marks.probeKey, Math.min(slice, target - revision)));
   }
@@ -39,7 +39,7 @@ export async function moveRevision(acting: Acting, pod: V1Pod, target: number): 
     if (alarm) return alarm;
     let to: number;
     try {
-      to = await advanceTo(acting, member, target);
+      to = await advanceTo(acting, member, before.revision, target);
     } catch (error) {
       if (!isEtcdError(error, 'NoSpace')) throw error;
       // What was written is history that the next round compacts away, in the way it does with any full database.
