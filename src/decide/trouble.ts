@@ -15,10 +15,16 @@ const serving = (step: string) => ['StartSurvivor', 'Decommission', 'RestartProo
 /** From here on nothing but the survivor's disk can go on, and once it may have been forced nothing is let go either. */
 const needsSurvivor = (step: string) => serving(step) || step === 'Force' || step === 'EndForce';
 
-const throughEtcd: readonly Action['type'][] = ['CheckForced', 'ProveWrite', 'AddLearner', 'RemoveMember', 'PromoteLearner', 'VerifyMembers', 'RemoveProbeKey'];
+/** Whether an act asks an etcd. Of all acts, so that a new one is not forgotten here. */
+const asksEtcd: Record<Action['type'], boolean> = {
+  ProveHold: false, DryRunPods: false, StopPod: false, ReleasePod: false, CreatePod: false, DeletePod: false, TakeSnapshot: false, OfferReader: false,
+  ReadEtcdutl: false, ReplacePod: false, GiveTurn: false, UngatePod: false, RetainVolume: false, DeleteClaim: false, CreateClaim: false,
+  CreateVolumeSnapshot: false, DeleteVolumeSnapshot: false,
+  CheckForced: true, MoveRevision: true, ProveWrite: true, AddLearner: true, RemoveMember: true, PromoteLearner: true, VerifyMembers: true, RemoveProbeKey: true,
+};
 
 /** Waits, or would ask an etcd: what is not in the way of anything else is not said. */
-const standsStill = (decision: Decision) => decision.kind === 'wait' || (decision.kind === 'act' && decision.actions.some(({type}) => throughEtcd.includes(type)));
+const standsStill = (decision: Decision) => decision.kind === 'wait' || (decision.kind === 'act' && decision.actions.some(({type}) => asksEtcd[type]));
 
 /** Whether a step has been waiting for longer than a check may take. */
 export function isOverdue({status: {run}, spec, now}: Observation, step: string): boolean {
@@ -75,7 +81,7 @@ export const secretGone = ({secretProblem}: Observation): Decision | undefined =
 /** Why a run that stands still does so, where that is for a person to mend: `decision` is what its step says. */
 export function troubled(observation: Observation, step: string, decision: Decision): Decision {
   if (!standsStill(decision)) return decision;
-  const asksEtcd = serving(step) || decision.kind === 'act';
-  const secret = asksEtcd ? secretGone(observation) : undefined;
+  const needsSecret = serving(step) || decision.kind === 'act';
+  const secret = needsSecret ? secretGone(observation) : undefined;
   return (needsSurvivor(step) ? survivorGone(observation) : undefined) ?? (serving(step) ? quorumGone(observation) : undefined) ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
 }

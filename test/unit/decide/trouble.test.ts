@@ -45,8 +45,9 @@ describe('the survivor that serves alone', () => {
     assert.doesNotMatch(told(of(run, {ordinals: joined('node-1'), nodes})), /SurvivorNotServing/);
   });
   it('is waited for, and that is said, when the node of its disk goes before or while it is forced', () => {
-    for (const step of ['Force', 'EndForce']) {
-      const run = at(step, {force: {attempt: 1, pod: 'f', podUID: 'f', turnGiven: true}});
+    // With a revision the forced etcd was checked, and its revision is to be moved.
+    for (const [step, revision] of [['Force', undefined], ['Force', 50], ['EndForce', 50]] as const) {
+      const run = at(step, {force: {attempt: 1, pod: 'f', podUID: 'f', turnGiven: true, ...(revision !== undefined && {revision})}});
       const helper = ownPodOf(0, {uid: 'f', deleting: step === 'EndForce', annotations: {...mark, 'quorumrecovery.io/pod': 'etcd-0', 'quorumrecovery.io/step': 'Force', 'quorumrecovery.io/turn': '1'}});
       helper.metadata = {...helper.metadata, name: 'f', labels: {'quorumrecovery.io/helper': 'Force'}};
       const options = (at: 'NotReadyNode' | 'Node'): ObservationOptions => of(run, {
