@@ -1,10 +1,12 @@
 import {agentPod} from '../../kubernetes/helperPods.ts';
-import {agentEndedAt, agentReport, endedUnseen} from '../../observe/agentReport.ts';
+import {isTerminating} from '../../kubernetes/ownPods.ts';
+import {agentEndedAt} from '../../observe/agentReport.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {judgeProcess} from '../processes.ts';
+import {makesRoom, saidBy, takeAway} from './agents.ts';
 import {isJoiner} from './joinPod.ts';
 import {helperOf, joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf} from './common.ts';
 
@@ -31,20 +33,21 @@ export function decommission(observation: Observation): Decision {
   for (const view of observation.ordinals.filter((candidate) => candidate.pod !== survivor.pod && reachable(observation, candidate))) {
     const helper = helperOf(observation, step, view.pod);
     if (joinOf(run, view.pod)?.guarded) {
-      if (helper) actions.push({type: 'DeletePod', pod: helper});
+      if (helper) takeAway(observation, helper, {actions, waits});
       continue;
     }
     if (helper === undefined) {
       actions.push({type: 'CreatePod', pod: agentPod({observation, view, source: sourceOf(observation, view), run: run.id, step, command: ['set-aside'], readOnly: false})});
       continue;
     }
-    if (endedUnseen(helper)) {
+    if (makesRoom(helper)) {
       actions.push({type: 'DeletePod', pod: helper});
       continue;
     }
-    const report = agentReport(helper);
+    const report = saidBy(helper);
     if (report === undefined) waits.push(`setting the old data of ${view.pod} aside${podCause(helper) ? ` (${podCause(helper) ?? ''})` : ''}`);
     else if (report.ok) records.push(recordJoin(view.pod, {guarded: true}));
+    else if (isTerminating(helper)) waits.push(`the volume agent ${helper.metadata?.name ?? ''} is going`);
     else if (observation.now - agentEndedAt(helper) > agentRetryMs) actions.push({type: 'DeletePod', pod: helper});
     else return blocked('AgentFailed', `the old data of ${view.pod} cannot be set aside (${report.reason}): ${report.message}. The survivor serves; ${view.pod} stays held. It is tried again after half a minute`);
   }

@@ -54,7 +54,7 @@ export function unreadEnd(observation: Observation, {pod, object, data}: Ordinal
  * and its disk tell. In the new cluster there is no place for it.
  */
 export function isBack(observation: Observation, {pod, object}: OrdinalView): boolean {
-  if (object === undefined || isGated(object) || runOf(object) === runIn(observation).id) return false;
+  if (object === undefined || runOf(object) === runIn(observation).id) return false;
   return 'stoppable' in endOf(observation, object, observation.status.members?.find((member) => member.pod === pod));
 }
 

@@ -4,15 +4,13 @@ import type {NamedMember, OfflineFacts} from '../../api/types.ts';
 import {endsBefore} from '../../etcd/wal/log-end.ts';
 import {withEtcdutl} from '../../kubernetes/etcdutlPod.ts';
 import {agentPod} from '../../kubernetes/helperPods.ts';
-import {isTerminating} from '../../kubernetes/ownPods.ts';
-import {agentReport, endedUnseen} from '../../observe/agentReport.ts';
-import {isOnReadyNode} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {isForOnePod} from '../beside.ts';
 import {replaceEnded} from './stop.ts';
+import {isSilent, makesRoom, saidBy, takeAway} from './agents.ts';
 import {behindPlan, helperOf, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
 import {etcdutlIsOver, recordOffline} from './etcdutl.ts';
 import {judgeData} from '../intact.ts';
@@ -86,14 +84,6 @@ interface Inspection {
   waits: string[];
 }
 
-const isSilent = (observation: Observation, helper: V1Pod): boolean => helper.spec?.nodeName !== undefined && !isOnReadyNode(observation, helper);
-
-/** One on a silent node goes when its node does: it only reads, and nothing waits for it. */
-function takeAway(observation: Observation, helper: V1Pod, todo: Inspection): void {
-  if (!isTerminating(helper)) todo.actions.push({type: 'DeletePod', pod: helper});
-  else if (!isSilent(observation, helper)) todo.waits.push(`the volume agent ${helper.metadata?.name ?? ''} is going`);
-}
-
 function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineFacts['stage'], todo: Inspection): void {
   const run = runIn(observation);
   const step = `Inspect${stage}`;
@@ -109,11 +99,11 @@ function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineF
     todo.actions.push({type: 'CreatePod', pod: stage === 'Held' ? withEtcdutl(pod, view) : pod});
     return;
   }
-  if (endedUnseen(helper)) {
-    takeAway(observation, helper, todo);
+  if (makesRoom(helper)) {
+    todo.actions.push({type: 'DeletePod', pod: helper});
     return;
   }
-  const report = agentReport(helper);
+  const report = saidBy(helper);
   if (report?.ok === true && report.command === 'inspect' && report.data === 'Present' && stage === 'Held') {
     if (etcdutlIsOver(observation, helper)) todo.actions.push({type: 'ReadEtcdutl', pod: helper, of: view.pod, facts: offlineFacts(view.pod, stage, report)});
     else todo.waits.push(`etcdutl reads the database of ${view.pod}`);
@@ -138,7 +128,7 @@ const tooLate = (observation: Observation, helper: V1Pod) =>
 function notReadYet(observation: Observation, pods: readonly string[]): Decision | undefined {
   const late = pods.map((pod) => viewOf(observation, pod)).filter((view) => {
     const helper = helperOf(observation, 'InspectHeld', view.pod);
-    return helper !== undefined && agentReport(helper) === undefined && tooLate(observation, helper) && view.data?.place.at !== 'GoneNode';
+    return helper !== undefined && saidBy(helper) === undefined && !makesRoom(helper) && tooLate(observation, helper) && view.data?.place.at !== 'GoneNode';
   });
   const [first] = late;
   if (first === undefined) return undefined;

@@ -1,7 +1,6 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../api/types.ts';
 import type {ListedMember} from '../../etcd/types.ts';
-import {runOf} from '../../kubernetes/ownPods.ts';
 import {agentReport} from '../../observe/agentReport.ts';
 import {isLaunch} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
@@ -81,12 +80,11 @@ function proveEnd(observation: Observation, view: OrdinalView): Decision | undef
   return stopping ?? defer(observation, view, 'FencingUnproven', `${pod} stays held: ${waitsFor}`);
 }
 
-/** The controller made this pod while its name was held, in the moment in which a joiner was to take the place of the gated one: only the policy keeps it out then. */
+/** The controller made this pod while its name was held, in the moment in which a joiner was to take the place of the gated one: only the policy keeps it out then. Asked of pods that are none of the run's. */
 function intruded(observation: Observation, {object}: OrdinalView): boolean {
-  const {id, steps} = runIn(observation);
-  const held = steps.find(({name}) => name === 'Hold')?.finishedAt;
+  const held = runIn(observation).steps.find(({name}) => name === 'Hold')?.finishedAt;
   const made = object?.metadata?.creationTimestamp;
-  return object !== undefined && runOf(object) !== id && held !== undefined && made !== undefined && new Date(made).getTime() > Date.parse(held);
+  return held !== undefined && made !== undefined && new Date(made).getTime() > Date.parse(held);
 }
 
 const notHeld = ({pod}: OrdinalView): Decision =>

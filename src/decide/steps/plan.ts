@@ -1,15 +1,15 @@
 import type {OfflineFacts} from '../../api/types.ts';
-import {isOnReadyNode} from '../../observe/observation.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Assessment} from '../assess.ts';
 import {assess} from '../assess.ts';
 import {takenByItsPod} from '../beside.ts';
-import type {Action, Decision, Transaction} from '../decision.ts';
-import {act, blocked, stalled, wait} from '../decision.ts';
+import type {Decision, Transaction} from '../decision.ts';
+import {blocked, stalled, wait} from '../decision.ts';
 import {knownLoss} from '../loss.ts';
 import {trialPods} from '../preflight.ts';
 import {propose} from '../proposal.ts';
 import type {Proposal} from '../proposal.ts';
+import {without} from './agents.ts';
 import {runIn, viewOf} from './common.ts';
 import {inspectDisks} from './inspect.ts';
 import {plannedSnapshots} from './snapshot.ts';
@@ -57,12 +57,14 @@ function readCandidates(observation: Observation, lost: Lost): Decision | undefi
 /** Planning: looks, assesses, and either says why nothing is done or writes the plan. Touches nothing but its own read-only agents. */
 export function plan(observation: Observation): Decision {
   // A run has the volumes for itself.
-  if (observation.pruners.length > 0) return act('what earlier runs kept stays for now', ...observation.pruners.map((pod): Action => ({type: 'DeletePod', pod})));
+  const pruning = without(observation, observation.pruners, 'what earlier runs kept stays for now');
+  if (pruning) return pruning;
   const assessment = assess(observation);
   switch (assessment.kind) {
     case 'stalled': return stalled(assessment.reason, assessment.message);
     case 'unsure': return wait(assessment.message, 500);
-    case 'not-needed': return withoutAgents(observation) ?? {kind: 'not-needed', message: assessment.message};
+    // Agents that were still reading when the cluster came back are not left behind.
+    case 'not-needed': return without(observation, observation.helpers, 'the disks need not be read any more') ?? {kind: 'not-needed', message: assessment.message};
     case 'inspect': return inspectDisks(observation, assessment.pods, 'Planning') ?? wait(assessment.message);
     case 'blocked': return settleAgents(observation) ?? readAgain(observation) ?? blocked(assessment.reason, assessment.message);
     case 'lost': return readCandidates(observation, assessment) ?? settleAgents(observation) ?? planFor(observation, assessment);
@@ -78,14 +80,6 @@ function readAgain(observation: Observation): Decision | undefined {
   return {kind: 'record', why: 'reading the disks again', record: (draft) => {
     if (draft.run) draft.run.offline = (draft.run.offline ?? []).filter((facts) => !old(facts));
   }};
-}
-
-/** Agents that were still reading when the cluster came back are not left behind; one on a silent node goes when its node does. */
-function withoutAgents(observation: Observation): Decision | undefined {
-  const left = observation.helpers.filter((helper) => helper.metadata?.deletionTimestamp === undefined);
-  if (left.length > 0) return act('the disks need not be read any more', ...left.map((pod): Action => ({type: 'DeletePod', pod})));
-  const going = observation.helpers.some((helper) => isOnReadyNode(observation, helper));
-  return going ? wait('volume agents are going', 200) : undefined;
 }
 
 /** Agents of the inspection are gone before the plan stands. */

@@ -4,6 +4,7 @@ import type {Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {decommission} from '../../../src/decide/steps/decommission.ts';
 import {inspect} from '../../../src/decide/steps/inspect.ts';
+import {plan} from '../../../src/decide/steps/plan.ts';
 import {endedUnseen} from '../../../src/observe/agentReport.ts';
 import {clusterID, ended, idOf, members, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
 import type {OrdinalOptions} from './observations.ts';
@@ -55,6 +56,34 @@ describe('an agent whose node failed under it', () => {
   it('was to set data aside: another one finds what it did, and ends it', () => {
     assert.equal(decided(decommission, {}, agentOf('etcd-1', 'Decommission', unseen)), 'DeletePod etcd-1-agent');
     assert.equal(decided(decommission, {}, agentOf('etcd-1', 'Decommission', {reason: 'OOMKilled', exitCode: 137})), 'blocked AgentFailed');
+  });
+  const going = (agent: V1Pod, node: string): V1Pod => ({...agent, metadata: {...agent.metadata, deletionTimestamp: new Date(now), creationTimestamp: new Date(now - 10_000)}, spec: {containers: [], nodeName: node}});
+  const old = (agent: V1Pod): V1Pod => ({...agent, metadata: {...agent.metadata, creationTimestamp: new Date(now - 61_000)}});
+  const read = (index: number): NonNullable<Run['offline']>[number] => ({pod: `etcd-${index}`, stage: 'Held', data: 'Present', memberID: idOf(index), clusterID, term: 5, index: 90, commit: 90, members: members(5)});
+  it('and that a silent node keeps, leaves its disk unread: it is waited for, and nothing is started from another one', () => {
+    const agent = going(agentOf('etcd-1', 'InspectHeld', unseen), 'silent');
+    assert.equal(decided(inspect, {offline: [read(0)]}, agent), 'wait');
+    assert.equal(decided(inspect, {offline: [read(0)]}, old(agent)), 'blocked AgentFailed');
+    assert.match(decided(inspect, {offline: [read(0)]}, old(agentOf('etcd-1', 'InspectHeld', unseen))), /DeletePod etcd-1-agent/, 'an old one that can be replaced was not');
+    assert.equal(decided(decommission, {}, going(agentOf('etcd-1', 'Decommission', unseen), 'silent')), 'wait');
+  });
+  it('is waited for until it is gone once it was heard, but not on a silent node, and is deleted once', () => {
+    const heard = {offline: [read(0), read(1)]};
+    assert.equal(decided(inspect, heard, agentOf('etcd-1', 'InspectHeld', {})), 'DeletePod etcd-1-agent');
+    assert.equal(decided(inspect, heard, going(agentOf('etcd-1', 'InspectHeld', {}), 'node-1')), 'wait');
+    assert.doesNotMatch(decided(inspect, heard, going(agentOf('etcd-1', 'InspectHeld', {}), 'silent')), /wait|DeletePod/);
+    const guarded = {joins: [0, 1].map((index) => ({pod: `etcd-${index}`, attempt: 1, guarded: true}))};
+    assert.equal(decided(decommission, guarded, going(agentOf('etcd-1', 'Decommission', {}), 'node-1')), 'wait');
+    assert.equal(decided(decommission, guarded, going(agentOf('etcd-1', 'Decommission', {}), 'silent')), 'done');
+    const refused = agentOf('etcd-1', 'Decommission', {finishedAt: new Date(now - 31_000), message: JSON.stringify({ok: false, command: 'set-aside', reason: 'Internal', message: 'm'})});
+    assert.equal(decided(decommission, {joins: guarded.joins.slice(0, 1)}, refused), 'DeletePod etcd-1-agent');
+    assert.equal(decided(decommission, {joins: guarded.joins.slice(0, 1)}, going(refused, 'node-1')), 'wait');
+  });
+  it('that takes earlier runs\' copies away does not hold a new plan up from a silent node', () => {
+    const planned = (pruner: V1Pod) => plan(observationOf({more: {pruners: [pruner]}, status: {run: runOf()}})).kind;
+    assert.equal(planned(agentOf('etcd-1', 'Prune', {})), 'act');
+    assert.equal(planned(going(agentOf('etcd-1', 'Prune', {}), 'node-1')), 'wait');
+    assert.equal(planned(going(agentOf('etcd-1', 'Prune', {}), 'silent')), plan(observationOf({status: {run: runOf()}})).kind);
   });
   it('is believed where it left its report', () => {
     assert.equal(endedUnseen(agentOf('etcd-1', 'Decommission', {...unseen, message: '{"ok":true}'})), false);

@@ -45,6 +45,8 @@ describe('a quorum that serves', () => {
     assert.equal(regression({...serving({revision: 1, raftIndex: 4}), linearizable: false}), undefined);
     const run = {id: 'r', attempt: 1, startedAt: iso(now - 29_000), steps: [], force: {attempt: 1, pod: 'p', endedAt: iso(now - 10_000)}};
     assert.equal(regression(serving({revision: 1, raftIndex: 4}, {lastHealthy: seen, run})), undefined);
+    const before = {...run, force: {attempt: 1, pod: 'p', endedAt: iso(now - 60_000)}};
+    assert.ok(regression(serving({revision: 1, raftIndex: 4}, {lastHealthy: seen, run: before})), 'a force from before the witness says nothing of what came after it');
   });
 });
 

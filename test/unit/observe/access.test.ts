@@ -73,6 +73,29 @@ describe('members that want a user', () => {
     assert.match(verdict(observation), /^blocked CredentialsRejected: etcd does not take the user and password of Secret db\/root \(spec.target.auth\): etcd-0: Authenticate failed/);
   });
 
+  it('tell nothing to one without rights, by whatever it is known to them', async () => {
+    const refuses = ({auth: shown}: EtcdEndpoint): EtcdMember => {
+      const no = () => Promise.reject(shown?.password === 'right' ? empty : new EtcdError('PermissionDenied', 'Status failed: etcdserver: permission denied'));
+      return {status: no, memberList: no, authEnabled: () => Promise.resolve(true), close: () => undefined} as unknown as EtcdMember;
+    };
+    const access = new EtcdAccess({connect: refuses, peer: () => Promise.resolve({clusterID, members: members(3)})});
+    const spec = {target: {statefulSet: 'etcd', auth: {secretName: 'root'}}};
+    const seen = async (shown: typeof auth) => await access.probe(observationOf({spec}), {tls: undefined, auth: shown, problem: undefined});
+    const guest = await seen({...auth, password: 'of a guest'});
+    assert.match(verdict(guest), /^blocked CredentialsRejected: .*permission denied/);
+    assert.equal(etcdView(guest).says, 'Silent');
+    assert.match(verdict(await seen(auth)), /user name is empty/, 'a certificate without rights was not followed by the user that the spec names');
+    access.close();
+  });
+
+  it('that refuse while a quorum serves are no reason to doubt it', async () => {
+    const {observation} = await observed(true, auth);
+    const [first, second, third] = observation.ordinals;
+    assert.ok(first && second && third);
+    const ordinals = [first, second, {...third, probe: {kind: 'Failed' as const, error: 'PermissionDenied' as const, message: 'no', reached: true}}];
+    assert.equal(verdict({...observation, ordinals}), 'not-needed');
+  });
+
   it('let nobody in without a quorum, and that is one that is lost', async () => {
     const {observation} = await observed(false, auth);
     assert.deepEqual(observation.ordinals.map(({probe}) => probe.kind), ['PeerOnly', 'PeerOnly', 'PeerOnly']);
