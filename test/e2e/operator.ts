@@ -25,9 +25,9 @@ export function killOperator(pod: V1Pod): void {
 }
 
 /** Ends the leader in this way, and waits until another one has the Lease. @returns seconds from the one to the other */
-export async function handOver(scenario: Scenario, first: V1Pod, end: () => Promise<void> | void): Promise<number> {
+export async function handOver(scenario: Scenario, first: V1Pod, end: () => Promise<void> | void, seconds = 60): Promise<number> {
   const begin = Date.now();
   await end();
-  await until('another leader', async () => ((await leader(scenario)).metadata?.uid === first.metadata?.uid ? undefined : true), {seconds: 60, every: 50});
+  await until('another leader', async () => ((await leader(scenario)).metadata?.uid === first.metadata?.uid ? undefined : true), {seconds, every: 50});
   return (Date.now() - begin) / 1000;
 }

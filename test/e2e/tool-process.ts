@@ -78,7 +78,7 @@ export class Tool {
       removeMember: async (id) => { await call('removeMember', id); },
       alarms: async () => await call('alarms'),
       disarm: async (alarm) => { await call('disarm', alarm); },
-      compact: async (revision) => { await call('compact', revision); },
+      compact: async (revision, options) => { await call('compact', revision, options ?? {}); },
       defragment: async () => { await call('defragment'); },
       authEnabled: async () => await call('authEnabled'),
       close: () => undefined,

@@ -5,11 +5,10 @@ import type {Loss} from '../checks.ts';
 import {recovered} from '../checks.ts';
 import {forcedStart, labOf, signalPod} from '../faults.ts';
 import {quorumLost} from '../loss.ts';
-import {killOperator, leader} from '../operator.ts';
+import {handOver, killOperator, leader} from '../operator.ts';
 import {ownNamespaces} from '../own-operator.ts';
 import {applyRecovery, recovery, standing, untilComplete, untilPhase} from '../recovery.ts';
 import {Scenario} from '../scenario.ts';
-import {until} from '../wait.ts';
 
 const survivor = 'etcd-0';
 
@@ -42,12 +41,13 @@ async function killAtRandom(runs: readonly Scenario[]): Promise<number> {
     const busy = (await Promise.all(runs.map(inFlight))).filter((yes) => yes).length;
     if (busy === 0) break;
     const pod = await leader(first);
-    killOperator(pod);
     moments += busy;
     kills += 1;
-    // A new pod in its place: the kubelet would wait longer and longer before it starts the killed one again.
-    await first.kube.delete('pods', pod.metadata?.namespace ?? '', pod.metadata?.name ?? '', 0);
-    await until('another leader', async () => ((await leader(first)).metadata?.uid === pod.metadata?.uid ? undefined : true), {seconds: 120});
+    await handOver(first, pod, async () => {
+      killOperator(pod);
+      // A new pod in its place: the kubelet would wait longer and longer before it starts the killed one again.
+      await first.kube.delete('pods', pod.metadata?.namespace ?? '', pod.metadata?.name ?? '', 0);
+    }, 120);
   }
   return moments;
 }
