@@ -31,7 +31,7 @@ const names = (views: readonly OrdinalView[]): string => views.map(({pod}) => po
 
 /** The members' own word. Silence is none: whoever hears nobody may be the one that is cut off. */
 export function etcdView(observation: Observation): View {
-  const {ordinals, linearizable} = observation;
+  const {ordinals, linearizable, spec} = observation;
   if (linearizable) return {says: 'Serves', words: 'a linearizable read succeeds'};
   const leading = ordinals.filter(({probe}) => probe.kind === 'Answered' && probe.status.leader !== '');
   const leaderless = ordinals.filter(({probe}) => probe.kind === 'Answered' && probe.status.leader === '');
@@ -40,7 +40,7 @@ export function etcdView(observation: Observation): View {
   if (unable.length > 0) return {says: 'Lost', words: `${names(unable)} runs and cannot serve: it found no leader since it started`};
   if (leading.length > 0) return {says: 'Lost', words: `${names(leading)} still names a leader, and no linearizable read succeeds`};
   const refusing = ordinals.filter(({probe}) => isRefused(probe));
-  if (refusing.length > 0) return {says: 'Silent', words: `${names(refusing)} does not answer to the user that the operator shows (spec.target.auth): ${causesOf(refusing)}`};
+  if (refusing.length > 0) return {says: 'Silent', words: `${names(refusing)} ${spec.target.auth === undefined ? 'asks for a user, and spec.target.auth names none' : 'does not take the user of spec.target.auth'}: ${causesOf(refusing)}`};
   return {says: 'Silent', words: `no member answers the operator: ${causesOf(ordinals) || 'their cause is not known'}`};
 }
 

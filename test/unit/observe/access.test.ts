@@ -64,12 +64,14 @@ describe('members that want a user', () => {
     const {observation} = await observed(true, undefined);
     assert.equal(observation.authEnabled, true);
     assert.equal(etcdView(observation).says, 'Silent');
+    assert.match(etcdView(observation).words, /^etcd-0, etcd-1, etcd-2 asks for a user, and spec\.target\.auth names none: /);
     assert.match(verdict(observation), /^blocked AuthRequired: etcd has authentication enabled \(etcd-0 says so\): set spec.target.auth/);
   });
 
   it('tell nothing to a wrong one either, which only a quorum refuses', async () => {
     const {observation} = await observed(true, {...auth, password: 'wrong'});
     assert.equal(etcdView(observation).says, 'Silent');
+    assert.match(etcdView(observation).words, /does not take the user of spec\.target\.auth: /);
     assert.match(verdict(observation), /^blocked CredentialsRejected: etcd does not take the user and password of Secret db\/root \(spec.target.auth\): etcd-0: Authenticate failed/);
   });
 
