@@ -62,7 +62,9 @@ export function nextStep(observation: Observation): NextStep | undefined {
   }
   // A join that has begun is ended first: etcd takes one learner at a time.
   const joining = run.steps.find((step) => step.state === 'Running' && podOfJoinStep(step.name) !== undefined);
-  const waiting = joining ?? run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || mayRetryStep(observation, step.name)));
+  // One that may go on only after the others were verified waits for the end of the run, which it opens again: with it what it was verified by.
+  const verified = run.steps.some((step) => step.name === 'Verify' && step.state === 'Done');
+  const waiting = joining ?? run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || (!verified && mayRetryStep(observation, step.name))));
   const changed = setGone(observation) ?? holdAdded(observation);
   if (changed) return {name: waiting?.name ?? 'Release', decision: changed};
   if (waiting === undefined) return undefined;

@@ -220,6 +220,7 @@ export class Recoverer {
     if (actions.length === 0 && records.length === 0) return undefined;
     const why = problems.length > 0 ? problems.join('; ') : 'taking away what earlier runs kept on volumes, because its time is over';
     this.#options.reporter.decided(base, status.run?.id ?? '', 'Prune', {kind: 'act', why, actions});
+    if (actions.length > 0) await this.#requireUndisturbed(base);
     await this.#perform(observed, actions);
     for (const record of records) record(status);
     return {base: records.length > 0 ? await this.#write(base, status, {at: 'watching'}) : base, draft: status, requeueMs: 1_000};
@@ -339,11 +340,15 @@ export class Recoverer {
    */
   async #intend(base: QuorumRecovery, status: QuorumRecoveryStatus, standing: Standing): Promise<QuorumRecovery> {
     const written = await this.#write(base, status, standing);
-    if (written !== base) return written;
+    if (written === base) await this.#requireUndisturbed(base);
+    return written;
+  }
+
+  /** @throws {ConflictError} somebody has written the resource since it was read */
+  async #requireUndisturbed(base: QuorumRecovery): Promise<void> {
     const {namespace, name = '', resourceVersion} = base.metadata;
     const now = await this.#options.client.get('QuorumRecovery', namespace, name);
     if (now?.metadata.resourceVersion !== resourceVersion) throw new ConflictError(`QuorumRecovery ${namespace ?? ''}/${name}`);
-    return written;
   }
 
   async #addFinalizer(base: QuorumRecovery): Promise<QuorumRecovery> {

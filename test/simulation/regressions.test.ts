@@ -48,6 +48,19 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
     scenario: {seed: 254_785, fates: ['Alive', 'DeadNotReady', 'CutOff'], antiAffinity: true, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, network: true}, blocked: 'QuorumOfDataIntact',
   },
   {
+    title: 'a member that may join only once the others were verified is verified too, and leaves no probe key',
+    scenario: {
+      seed: 415_304, fates: ['OutOfService', 'Alive', 'Deleted', 'Registered again', 'Deleted'], liveness: true, policyLagMs: 2_000, watched: false, beforeMs: 60_000, backAfterMs: 90_000,
+      approvalMs: 15_000, flaky: 0, retentionMs: 3_000,
+    },
+    kills: [[86, 'refused'], [31, 'after'], [84, 'after']], acts: [[1, 'delete a held pod'], [13_082, 'end the next agent']], outcome: 'Degraded',
+  },
+  {
+    title: 'nothing is pruned by what another operator has changed in between',
+    scenario: {seed: 523_807, fates: ['Deleted', 'Alive', 'Deleted'], spareNodes: 1, policyLagMs: 2_000, watched: false, beforeMs: 3_000, flaky: 0.002, retentionMs: 3_000},
+    kills: [[81, 'deposed']], outcome: 'Recovered',
+  },
+  {
     title: 'an operator that was deposed while it stopped the survivor does not stop the survivor\'s own pod of the new cluster',
     scenario: {}, kills: [[11, 'deposed']], outcome: 'Recovered',
   },

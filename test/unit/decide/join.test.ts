@@ -122,6 +122,13 @@ describe('a member that nobody ever heard from, whose old pod was stopped late',
     assert.equal(told(join(back(true), 'etcd-1')), 'StopPod');
     assert.equal(told(join(back(false), 'etcd-1')), 'deferred');
     assert.deepEqual([mayRetry(back(true), 'etcd-1'), mayRetry(back(false), 'etcd-1')], [true, false]);
+    const verifiedTo = (verify: StepRecord['state'], release: StepRecord['state']) => {
+      const made = back(true);
+      const {run} = made.status;
+      if (run) run.steps = [...steps('Deferred', 'Done').slice(0, -1), {name: 'Verify', state: verify}, {name: 'Release', state: release}];
+      return nextStep(made)?.name;
+    };
+    assert.deepEqual([verifiedTo('Running', 'Pending'), verifiedTo('Done', 'Pending'), verifiedTo('Done', 'Done')], ['Join etcd-1', 'Release', undefined], 'a member that joins late is verified like the others');
     const own = back(true);
     const ordinals = own.ordinals.map((view) => (view.pod === 'etcd-1' ? {...view, object: ownPodOf(1, {uid: 'of-the-run', annotations: mark})} : view));
     assert.equal(mayRetry({...own, ordinals}, 'etcd-1'), false, 'a pod of the run itself is no old one that came back');
