@@ -58,7 +58,7 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
   {
     title: 'nothing is pruned by what another operator has changed in between',
     scenario: {seed: 523_807, fates: ['Deleted', 'Alive', 'Deleted'], spareNodes: 1, policyLagMs: 2_000, watched: false, beforeMs: 3_000, flaky: 0.002, retentionMs: 3_000},
-    kills: [[81, 'deposed']], outcome: 'Recovered',
+    kills: [[81, 'deposed']], outcome: 'Degraded',
   },
   {
     title: 'an operator that was deposed while it stopped the survivor does not stop the survivor\'s own pod of the new cluster',
