@@ -58,6 +58,10 @@ demo: deps ## Break an etcd cluster for real and recover it
 e2e: deps ## End-to-end tests, in the lab or in the cluster that KUBECONFIG names (CASES=pattern)
 	$(NODE) test/e2e/main.ts
 
+.PHONY: soak
+soak: deps ## Random faults on three watched clusters in the lab, invariants and leaks checked (MINUTES=n SEED=s)
+	$(NODE) test/soak/main.ts
+
 .PHONY: kind
 kind: deps ## The end-to-end tests in a kind cluster, where Docker is
 	test/e2e/kind.sh
@@ -77,3 +81,11 @@ bench-loss: deps ## Acknowledged writes lost by the operator and by a plain forc
 .PHONY: bench-scale
 bench-scale: deps ## What watching many clusters costs, and how soon a loss is suspected (CLUSTERS=10,100,1000)
 	$(NODE) test/bench/scale/main.ts
+
+.PHONY: bench-hand-over
+bench-hand-over: deps ## How long nobody leads when the leader of two replicas ends (ROUNDS=n)
+	$(NODE) test/bench/hand-over.ts
+
+.PHONY: bench-help
+bench-help: deps ## How long the plugin takes for its help (ROUNDS=n PLUGIN_NODE=path)
+	$(NODE) test/bench/help.ts

@@ -24,6 +24,11 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts'],
+    ignores: ['src/kubernetes/client-node.ts'],
+    rules: {'@typescript-eslint/no-restricted-imports': ['error', {paths: [{name: '@kubernetes/client-node', allowTypeImports: true, message: 'What runs of it comes from src/kubernetes/client-node.ts: the image has nothing else of it.'}]}]},
+  },
+  {
     // Tests and the lab's command line print for people, and mocha's describe/it return what they like.
     files: ['test/**/*.ts'],
     rules: {'no-console': 'off', '@typescript-eslint/no-unused-expressions': 'off', complexity: ['error', {max: 30, variant: 'modified'}], 'max-params': ['error', 8], 'max-depth': ['error', 5]},

@@ -4,15 +4,15 @@ import {existsSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {parseArgs} from 'node:util';
-import {buildAll, etcdVersions} from './lab/binaries.ts';
+import {build, buildAll, etcdVersions} from './lab/binaries.ts';
 import type {GoModule} from './lab/binaries.ts';
 import {projectDirectory} from './lab/paths.ts';
-import {ensurePrerequisites} from './lab/prerequisites.ts';
+import {ensureBrowser, ensurePrerequisites} from './lab/prerequisites.ts';
 import type {Ended} from './e2e/reporter.ts';
 
 /*
- * `make test`: everything that CI runs, and one line at the end that counts it all. First the simulation, then unit tests beside the invariants,
- * then the end-to-end cases, whose waits are filled with types and lint.
+ * `make test`: everything that CI runs, and one line at the end that counts it all. First the simulation's random schedules, then the rest of it beside unit
+ * tests and invariants, then the end-to-end cases, whose waits are filled with types and lint.
  *   --only NAME   one of: check, unit, invariants, simulation, e2e
  */
 interface Count {
@@ -20,6 +20,8 @@ interface Count {
   failed: number;
   skipped: number;
 }
+
+const randomSchedules = 'test/simulation/random.test.ts';
 
 const none: Count = {passed: 0, failed: 0, skipped: 0};
 const begin = Date.now();
@@ -61,10 +63,10 @@ async function verdict(title: string, command: string, args: readonly string[], 
 const tool = (name: string): string => join(projectDirectory, 'node_modules', '.bin', name);
 
 /** A mocha suite, counted by a reporter of our own; a suite that ends badly, or without a test, counts as failed. */
-async function mocha(title: string, pattern: string, environment: Record<string, string>): Promise<Count> {
-  const results = join(scratch, `${title}.jsonl`);
+async function mocha(title: string, pattern: string, environment: Record<string, string>, options: readonly string[]): Promise<Count> {
+  const results = join(scratch, `${title.replaceAll(' ', '-')}.jsonl`);
   const reporter = join(projectDirectory, 'test', 'e2e', 'reporter.ts');
-  const code = await run(process.execPath, [join(projectDirectory, 'node_modules', 'mocha', 'bin', 'mocha.js'), '--reporter', reporter, '--exit', pattern], {...environment, MOCHA_RESULTS: results});
+  const code = await run(process.execPath, [join(projectDirectory, 'node_modules', 'mocha', 'bin', 'mocha.js'), '--reporter', reporter, '--exit', ...options, pattern], {...environment, MOCHA_RESULTS: results});
   const ended = existsSync(results) ? readFileSync(results, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Ended) : [];
   const count = (state: Ended['state']): number => ended.filter((test) => test.state === state).length;
   for (const {state, title: name, error = ''} of ended) {
@@ -122,15 +124,21 @@ async function main(): Promise<number> {
   const {values: {only}} = parseArgs({options: {only: {type: 'string'}}});
   const wanted = (name: string): boolean => only === undefined || only === name;
   await ensurePrerequisites(say);
+  if (wanted('unit')) await ensureBrowser(say);
   const built = await buildAll(say);
   const helm = join(built.get('helm') ?? '', 'helm');
-  const environment = {...etcdBinaries(built), HELM: helm, PROMTOOL: join(built.get('promtool') ?? '', 'promtool')};
-  // The simulation first, and alone: it takes every processor.
-  const counts = [wanted('simulation') ? await mocha('simulation', 'test/simulation/**/*.test.ts', environment) : none];
-  counts.push(...await Promise.all([
-    wanted('unit') ? mocha('unit', 'test/unit/**/*.test.ts', environment) : none,
-    wanted('invariants') ? mocha('invariants', 'test/invariants/**/*.test.ts', environment) : none,
-  ]));
+  const bucketServer = wanted('unit') ? {VERSITYGW: join(await build('versitygw', say), 'versitygw')} : {};
+  const environment = {...etcdBinaries(built), ...bucketServer, HELM: helm, PROMTOOL: join(built.get('promtool') ?? '', 'promtool')};
+  const counts: Count[] = [];
+  const suite = async (name: string, title: string, pattern: string, ...options: string[]): Promise<void> => {
+    if (wanted(name)) counts.push(await mocha(title, pattern, environment, options));
+  };
+  // Random schedules first, and alone: they take every processor. The rest of the simulation takes one, as long as unit tests and invariants do.
+  await suite('simulation', 'random schedules', randomSchedules);
+  await Promise.all([
+    suite('simulation', 'simulation', 'test/simulation/**/*.test.ts', '--exclude', randomSchedules),
+    suite('unit', 'unit', 'test/unit/**/*.test.ts').then(async () => { await suite('invariants', 'invariants', 'test/invariants/**/*.test.ts'); }),
+  ]);
   counts.push(...await Promise.all([wanted('e2e') ? endToEnd() : none, wanted('check') ? check(helm) : none]));
   const {passed, failed, skipped} = sum(counts);
   const good = failed === 0 && passed > 0;

@@ -1,11 +1,11 @@
 import {isAbsolute, normalize} from 'node:path';
 import {parseArgs} from 'node:util';
 import {Refusal} from './failure.ts';
-import type {AgentCommand} from './report.ts';
+import type {VolumeCommand} from './report.ts';
 
 /** The command line, checked. Paths are absolute and normalized, not yet resolved. */
 export interface Arguments {
-  command: AgentCommand;
+  command: VolumeCommand;
   run: string;
   /** Mount point of the data volume. */
   root: string;
@@ -43,7 +43,7 @@ export interface Arguments {
   within?: number;
 }
 
-const commands: readonly AgentCommand[] = ['inspect', 'copy', 'spend', 'seal', 'set-aside', 'prepare-join', 'prepare-force', 'restore-copy', 'prune', 'snapshot'];
+const commands: readonly VolumeCommand[] = ['inspect', 'copy', 'spend', 'seal', 'set-aside', 'prepare-join', 'prepare-force', 'restore-copy', 'prepare-seed', 'seed', 'prune', 'snapshot'];
 
 const flags = {
   root: {type: 'string'},
@@ -73,7 +73,7 @@ type Flag = keyof typeof flags;
 type Values = Partial<Record<Flag, string | boolean>>;
 
 const places: readonly Flag[] = ['root', 'run', 'data-dir', 'wal-dir', 'wal-root'];
-const rules: Record<AgentCommand, {needs: readonly Flag[]; takes: readonly Flag[]}> = {
+const rules: Record<VolumeCommand, {needs: readonly Flag[]; takes: readonly Flag[]}> = {
   inspect: {needs: ['data-dir'], takes: []},
   copy: {needs: ['data-dir'], takes: []},
   spend: {needs: ['attempt', 'pod'], takes: []},
@@ -84,6 +84,8 @@ const rules: Record<AgentCommand, {needs: readonly Flag[]; takes: readonly Flag[
     needs: ['data-dir', 'attempt', 'pod'], takes: ['expect-member', 'expect-cluster', 'expect-term', 'expect-index', 'copy', 'commit-tail', 'later-entry-term'],
   },
   'restore-copy': {needs: ['data-dir'], takes: ['attempt']},
+  'prepare-seed': {needs: ['data-dir'], takes: ['needs']},
+  seed: {needs: ['data-dir', 'attempt'], takes: ['expect-member', 'expect-cluster']},
   prune: {needs: ['data-dir'], takes: ['finished']},
   snapshot: {needs: ['data-dir', 'endpoint'], takes: ['server-name', 'tls', 'within', 'copy', 'expect-member']},
 };
@@ -106,7 +108,7 @@ const formats: Partial<Record<Flag, {pattern: RegExp; what: string}>> = {
   within: {pattern: /^[1-9][0-9]{0,4}$/, what: 'a number of seconds'},
 };
 
-export function isCommand(word: string | undefined): word is AgentCommand {
+export function isCommand(word: string | undefined): word is VolumeCommand {
   return commands.some((command) => command === word);
 }
 

@@ -1,6 +1,6 @@
 import type {AgentFailure, AgentFailureReason} from './report.ts';
 
-type Details = Pick<AgentFailure, 'neededBytes' | 'freeBytes' | 'inspect' | 'marker'>;
+type Details = Pick<AgentFailure, 'neededBytes' | 'freeBytes' | 'inspect' | 'marker' | 'refused'>;
 
 /** A refusal: what a command cannot or must not do, with the reason for the operator and the sentence for a person. */
 export class Refusal extends Error {

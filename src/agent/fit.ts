@@ -67,9 +67,19 @@ export function fitReport(report: AgentReport): string {
   }
   if (Buffer.byteLength(JSON.stringify(copy)) > reportLimitBytes) {
     shortenTail(copy);
+    shortenStore(copy);
   }
   const shorter = JSON.stringify(copy);
   return Buffer.byteLength(shorter) <= reportLimitBytes ? shorter : JSON.stringify(lastResort(copy));
+}
+
+/** Of a store the newest snapshots are what counts, and of those that were not taken the first ones. */
+function shortenStore(report: AgentReport): void {
+  const list = report.ok && report.command === 'store-list' ? report.snapshots
+    : report.ok && report.command === 'store-fetch' ? report.refused
+      : !report.ok ? report.refused : undefined;
+  if (list !== undefined) while (list.length > 0 && Buffer.byteLength(JSON.stringify(report)) > reportLimitBytes) list.pop();
+  if (report.ok && report.command === 'store-save') report.removed = report.removed.slice(-keptChanges);
 }
 
 /** How many entries were committed stays; which of them changed the configuration, the data itself tells. */

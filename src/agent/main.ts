@@ -4,13 +4,14 @@
  */
 import {writeFileSync} from 'node:fs';
 import {fitReport} from './fit.ts';
-import {runAgent} from './run.ts';
+import {isStoreCommand, runAgent} from './run.ts';
+import type {Outcome} from './run.ts';
 import {awaitTurn} from './turn.ts';
 
 // The first process of a container has no default action for signals: without this a waiting agent would sit out its grace period.
 process.once('SIGTERM', () => { process.exit(143); });
 const argv = await awaitTurn(process.argv.slice(2));
-const {report, exitCode} = argv[0] === 'snapshot' ? await (await import('./streaming.ts')).runSnapshot(argv) : runAgent(argv);
+const {report, exitCode} = await run();
 const text = fitReport(report);
 try {
   writeFileSync(process.env.AGENT_REPORT_PATH ?? '/dev/termination-log', text);
@@ -20,3 +21,10 @@ try {
 }
 process.stdout.write(`${text}\n`);
 process.exitCode = exitCode;
+
+async function run(): Promise<Outcome> {
+  const [command] = argv;
+  if (command === 'snapshot') return await (await import('./streaming.ts')).runSnapshot(argv);
+  if (isStoreCommand(command)) return await (await import('./store/main.ts')).runStore(argv, process.env);
+  return runAgent(argv);
+}

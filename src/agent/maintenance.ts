@@ -11,6 +11,8 @@ export interface EtcdURL {
   serverName?: string;
   /** PEM text. */
   tls?: {ca: string; cert: string; key: string};
+  /** From Auth.Authenticate, where etcd asks for one. */
+  token?: string;
 }
 
 export interface Limits {
@@ -40,20 +42,21 @@ const prefixBytes = 5;
  * serves it alone, without a quorum. gRPC by hand on node's own http2, because the agent has no npm packages.
  * @throws {Refusal} EtcdUnreachable, EtcdRefused, SnapshotDamaged where it is not such a stream
  */
-export async function* snapshotChunks({url, serverName, tls}: EtcdURL, {idleMs, totalMs}: Limits): AsyncGenerator<SnapshotChunk> {
+export async function* snapshotChunks({url, serverName, tls, token}: EtcdURL, {idleMs, totalMs}: Limits): AsyncGenerator<SnapshotChunk> {
   const session = connect(url, {...tls, ...(serverName !== undefined && {servername: serverName}), settings: {initialWindowSize: windowBytes, enablePush: false}});
   session.once('connect', () => { session.setLocalWindowSize(windowBytes); });
   try {
-    yield* answers(session, {url, idleMs, totalMs});
+    yield* answers(session, {url, token, idleMs, totalMs});
   } finally {
     session.destroy();
   }
 }
 
-async function* answers(session: ClientHttp2Session, {url, idleMs, totalMs}: Limits & {url: string}): AsyncGenerator<SnapshotChunk> {
+async function* answers(session: ClientHttp2Session, {url, token, idleMs, totalMs}: Limits & {url: string; token: string | undefined}): AsyncGenerator<SnapshotChunk> {
   let broken: Error | undefined;
   session.on('error', (error: Error) => { broken ??= error; });
-  const stream = session.request({':method': 'POST', ':path': method, 'content-type': 'application/grpc', te: 'trailers'}, {signal: AbortSignal.timeout(totalMs)});
+  const headers = {':method': 'POST', ':path': method, 'content-type': 'application/grpc', te: 'trailers', ...(token !== undefined && {token})};
+  const stream = session.request(headers, {signal: AbortSignal.timeout(totalMs)});
   const silent = new Error(`nothing came for ${idleMs / 1000} s`);
   stream.setTimeout(idleMs, () => { stream.destroy(silent); });
   let answered: IncomingHttpHeaders = {};

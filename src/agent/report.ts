@@ -5,7 +5,13 @@
  * IDs are lower-case hex without 0x, as etcdctl prints them. Indexes, terms and revisions are safe integers. Sizes are bytes.
  */
 
-export type AgentCommand = 'inspect' | 'copy' | 'spend' | 'seal' | 'set-aside' | 'prepare-join' | 'prepare-force' | 'restore-copy' | 'prune' | 'snapshot';
+/** Commands on a member's volume. */
+export type VolumeCommand = 'inspect' | 'copy' | 'spend' | 'seal' | 'set-aside' | 'prepare-join' | 'prepare-force' | 'restore-copy' | 'prepare-seed' | 'seed' | 'prune' | 'snapshot';
+
+/** Commands on a store of snapshots: see store/. */
+export type StoreCommand = 'store-list' | 'store-fetch' | 'store-save';
+
+export type AgentCommand = VolumeCommand | StoreCommand;
 
 /** Upper limit of a report in bytes; the kubelet cuts a termination message at 4,096. */
 export const reportLimitBytes = 4_000;
@@ -52,6 +58,20 @@ export type AgentFailureReason =
   | 'EtcdRefused'
   /** What it sent is not whole, or does not match its hash. */
   | 'SnapshotDamaged'
+  /** The store of snapshots does not answer, or stopped answering. */
+  | 'StoreUnreachable'
+  /** It answers that it does not do what was asked: a key that it does not know, a bucket that is not there. */
+  | 'StoreRefused'
+  /** No snapshot in the store is one that may be taken: `refused` says of each why. */
+  | 'NoSnapshot'
+  /** A snapshot is shorter than its record says. */
+  | 'SnapshotTruncated'
+  /** A snapshot is of another cluster, or nothing proves that it is of this one. */
+  | 'SnapshotForeign'
+  /** A snapshot is older than what may be taken. */
+  | 'SnapshotTooOld'
+  /** The member that was snapshotted had not applied what it was known to have. */
+  | 'SnapshotBehind'
   /** Something that is not the run's own stands where the command has to write. */
   | 'Conflict'
   /** Anything that the operating system refused: message has call, path and code. */
@@ -73,6 +93,8 @@ export interface AgentFailure<C extends AgentCommand = AgentCommand> {
   inspect?: InspectFacts;
   /** prepare-force: the marker was spent before it failed. This pod may try again, any other one needs a new attempt. */
   marker?: SpendFacts;
+  /** store-fetch: snapshots that were looked at and not taken, the newest first. */
+  refused?: RefusedSnapshot[];
   truncated?: true;
 }
 
@@ -295,8 +317,8 @@ export interface RestoredFiles {
   copiedBytes: number;
   /** Files that share their blocks with the copy (reflink). */
   reflinked: number;
-  /** SHA-256 of the copy's manifest.json, hex. */
-  manifestSHA256: string;
+  /** SHA-256 of the copy's manifest.json, hex. Absent where it was not a copy, but built by etcdutl. */
+  manifestSHA256?: string;
 }
 
 export interface RestoreFacts extends RestoredFiles {
@@ -311,6 +333,10 @@ export interface RestoreFacts extends RestoredFiles {
 }
 
 export type RestoreCopyReport = AgentSuccess<'restore-copy'> & RestoreFacts;
+
+export type PrepareSeedReport = AgentSuccess<'prepare-seed'>;
+
+export type SeedReport = AgentSuccess<'seed'> & RestoreFacts;
 
 export interface PrunedRun {
   run: string;
@@ -348,6 +374,62 @@ export interface SnapshotFacts {
 
 export type SnapshotReport = AgentSuccess<'snapshot'> & SnapshotFacts & {milliseconds: number};
 
+/** A snapshot in a store. */
+export interface StoredSnapshot {
+  /** Name of its file or object, below the store's path or prefix. */
+  name: string;
+  /** RFC 3339. From its record; without one when its file or object was written. */
+  takenAt: string;
+  /** Size of the file: the database, and its SHA-256 in the last 32 bytes. */
+  bytes: number;
+  /** False: there is no record beside it, so nothing is known but what a fetch reads in it. */
+  recorded: boolean;
+  /** SHA-256 of the database, hex. */
+  sha256?: string;
+  revision?: number;
+  clusterID?: string;
+  /** IDs of the members that its data names. */
+  members?: string[];
+  /** Version of the etcd that it was taken from. */
+  etcdVersion?: string;
+}
+
+export type StoreListReport = AgentSuccess<'store-list'> & {
+  /** The newest first. */
+  snapshots: StoredSnapshot[];
+  /** How many there are; more than `snapshots` has where not all fit. */
+  total: number;
+};
+
+export interface RefusedSnapshot {
+  name: string;
+  reason: Extract<AgentFailureReason, 'SnapshotDamaged' | 'SnapshotTruncated' | 'SnapshotForeign' | 'SnapshotTooOld' | 'Unreadable'>;
+  message: string;
+}
+
+export type StoreFetchReport = AgentSuccess<'store-fetch'> & {
+  /** Everything but the cluster's ID and the version, which only a record has, was read in the snapshot itself. */
+  snapshot: StoredSnapshot & {sha256: string; revision: number; members: string[]};
+  /** File that it was written to, relative to --root. Absent with --discard. */
+  path?: string;
+  /** True: an earlier start of the command had fetched it, and it was checked again. */
+  already: boolean;
+  /** Newer ones that were not taken, and why. The first ones. */
+  refused: RefusedSnapshot[];
+  milliseconds: number;
+};
+
+export type StoreSaveReport = AgentSuccess<'store-save'> & {
+  snapshot: StoredSnapshot & {sha256: string; revision: number; members: string[]};
+  /** Snapshots that were taken away because newer ones are enough. The last ones. */
+  removed: string[];
+  /** Snapshots of this cluster that the store holds now. */
+  kept: number;
+  /** Why not all was taken away that should be. The snapshot itself is saved. */
+  pruneProblem?: string;
+  milliseconds: number;
+};
+
 export type AgentSuccessReport =
   | InspectReport
   | CopyReport
@@ -357,8 +439,13 @@ export type AgentSuccessReport =
   | PrepareJoinReport
   | PrepareForceReport
   | RestoreCopyReport
+  | PrepareSeedReport
+  | SeedReport
   | PruneReport
-  | SnapshotReport;
+  | SnapshotReport
+  | StoreListReport
+  | StoreFetchReport
+  | StoreSaveReport;
 
 /** Discriminated by `command` and `ok`. */
 export type AgentReport = AgentSuccessReport | AgentFailure;

@@ -37,7 +37,11 @@ interface Progress {
 const recordName = /^restored-([1-9][0-9]*)$/;
 
 export interface RestoreOptions extends StagingOptions {
+  /** Builds the trees where they are renamed from. Default: from the run's copy. */
+  stage?: (parts: readonly Part[]) => RestoredFiles;
   now?: () => Date;
+  /** Another run's guard is replaced: only where what is put in comes from elsewhere, and is not older than what that run set aside. */
+  overGuard?: boolean;
 }
 
 /** @throws {Refusal} AttemptSuperseded, Conflict, Guarded, DataInUse, and what stageCopy throws */
@@ -50,7 +54,7 @@ export function restoreCopy(place: DataPlace, attempt: number, options: RestoreO
     tidyAfterRecord(place, parts);
     return factsOf(place, record, true);
   }
-  refuseForeignThings(place, parts);
+  refuseForeignThings(place, parts, options);
   tidyAfterRecord(place, parts);
   const progress = resume(place, parts, attempt) ?? begin(place, parts, attempt, options);
   exchange(place, parts);
@@ -80,10 +84,11 @@ function requireStanding(place: DataPlace, parts: readonly Part[], {attempt, tre
   }
 }
 
-function refuseForeignThings(place: DataPlace, parts: readonly Part[]): void {
+/** @throws {Refusal} Conflict, Guarded, BadUsage for what stands in the data's place and is not this run's to move */
+export function refuseForeignThings(place: DataPlace, parts: readonly Part[], {overGuard = false}: Pick<RestoreOptions, 'overGuard'> = {}): void {
   const member = memberKind(place);
   refuseForeign(member);
-  if (member.kind === 'guard' && member.run !== place.run) {
+  if (member.kind === 'guard' && member.run !== place.run && !overGuard) {
     throw new Refusal('Guarded', `${place.member} is the guard file of run ${member.run}, not of run ${place.run}: what that run set aside is newer. Nothing was changed.`);
   }
   const blocking = blockedBy(place);
@@ -106,8 +111,8 @@ function nearest(path: string): {dev: number} {
   return statIfThere(path) ?? nearest(dirname(path));
 }
 
-function begin(place: DataPlace, parts: readonly Part[], attempt: number, options: StagingOptions): Progress {
-  const restored = stageCopy(place, parts, options);
+function begin(place: DataPlace, parts: readonly Part[], attempt: number, options: RestoreOptions): Progress {
+  const restored = options.stage === undefined ? stageCopy(place, parts, options) : options.stage(parts);
   const blocked = blockedBy(place) !== undefined;
   block(place);
   try {

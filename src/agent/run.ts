@@ -7,9 +7,10 @@ import {prepareForce} from './commands/prepare-force.ts';
 import {prepareJoin} from './commands/prepare-join.ts';
 import {prune} from './commands/prune.ts';
 import {restoreCopyCommand} from './commands/restore-copy.ts';
+import {prepareSeed, seed} from './commands/seed.ts';
 import {setAsideCommand} from './commands/set-aside.ts';
 import {errorCode, Refusal} from './failure.ts';
-import type {AgentCommand, AgentFailure, AgentReport, AgentSuccessReport} from './report.ts';
+import type {AgentFailure, AgentReport, AgentSuccessReport, StoreCommand, VolumeCommand} from './report.ts';
 
 /** Told before each system call that changes the volume. */
 export type OnStep = (what: string) => void;
@@ -20,8 +21,11 @@ export interface Outcome {
   exitCode: 0 | 1 | 2;
 }
 
+/** Those that need a network and packages: see store/main.ts. */
+export const isStoreCommand = (word: string | undefined): word is StoreCommand => word === 'store-list' || word === 'store-fetch' || word === 'store-save';
+
 /** Those that only work on the volume; `snapshot` waits for a network: see streaming.ts. */
-const commands: Record<Exclude<AgentCommand, 'snapshot'>, (args: Arguments, onStep?: OnStep) => AgentSuccessReport> = {
+const commands: Record<Exclude<VolumeCommand, 'snapshot'>, (args: Arguments, onStep?: OnStep) => AgentSuccessReport> = {
   inspect,
   copy,
   spend,
@@ -30,6 +34,8 @@ const commands: Record<Exclude<AgentCommand, 'snapshot'>, (args: Arguments, onSt
   'prepare-join': prepareJoin,
   'prepare-force': prepareForce,
   'restore-copy': restoreCopyCommand,
+  'prepare-seed': prepareSeed,
+  seed,
   prune,
 };
 
@@ -61,7 +67,7 @@ function failureReport(argv: readonly string[], error: unknown): AgentFailure {
   const run = argv[argv.indexOf('--run') + 1];
   const head = {
     ok: false as const,
-    command: isCommand(command) ? command : 'inspect' as const,
+    command: isCommand(command) || isStoreCommand(command) ? command : 'inspect' as const,
     ...(argv.includes('--run') && run !== undefined ? {run: run.slice(0, 63)} : {}),
   };
   if (error instanceof Refusal) {

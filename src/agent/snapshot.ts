@@ -41,7 +41,11 @@ export async function saveSnapshot(place: DataPlace, stream: () => AsyncIterable
   }
   if (statIfThere(temporary) !== undefined) place.durable.remove(temporary);
   try {
-    const saved = await receive(place, temporary, stream(), options);
+    const saved = await receiveSnapshot(temporary, stream(), (bytes) => {
+      requireSpace(place, bytes, options);
+      place.durable.makeDirectory(place.runDirectory);
+    });
+    giveTo(temporary, statIfThere(place.dataDirectory));
     const facts = describe(place, temporary, {...saved, expectMember: options.expectMember});
     place.durable.rename(temporary, target);
     return {...facts, path: relativeTo(place.root, target), already: false};
@@ -51,8 +55,11 @@ export async function saveSnapshot(place: DataPlace, stream: () => AsyncIterable
   }
 }
 
-/** Writes what comes, and compares it with the hash at its end. */
-async function receive(place: DataPlace, path: string, stream: AsyncIterable<SnapshotChunk>, options: SnapshotOptions): Promise<{sha256: string; bytes: number}> {
+/**
+ * Writes what comes to a new file, and compares it with the hash at its end. `begin` is told the size of the file before it is made.
+ * @throws {Refusal} SnapshotDamaged, and what the stream and `begin` throw
+ */
+export async function receiveSnapshot(path: string, stream: AsyncIterable<SnapshotChunk>, begin: (bytes: number) => void): Promise<{sha256: string; bytes: number}> {
   const hash = createHash('sha256');
   let last: Buffer = Buffer.alloc(0);
   let bytes = 0;
@@ -62,8 +69,7 @@ async function receive(place: DataPlace, path: string, stream: AsyncIterable<Sna
     for await (const {remaining, blob} of stream) {
       if (expected === undefined || fd === undefined) {
         expected = remaining + blob.length + hashBytes;
-        requireSpace(place, expected, options);
-        place.durable.makeDirectory(place.runDirectory);
+        begin(expected);
         fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
       }
       bytes += blob.length;
@@ -78,7 +84,6 @@ async function receive(place: DataPlace, path: string, stream: AsyncIterable<Sna
     const sha256 = hash.digest('hex');
     if (sha256 !== last.toString('hex')) throw damaged('its content does not match the SHA-256 that etcd sent with it');
     fsyncSync(fd);
-    giveTo(path, statIfThere(place.dataDirectory));
     return {sha256, bytes};
   } finally {
     if (fd !== undefined) closeSync(fd);
@@ -116,7 +121,7 @@ function describe(place: DataPlace, path: string, {sha256, bytes, expectMember}:
 }
 
 /** The SHA-256 of a snapshot that is there; undefined: it does not match the one at its end. */
-function checkedHash(path: string): string | undefined {
+export function checkedHash(path: string): string | undefined {
   const hash = createHash('sha256');
   const chunk = Buffer.allocUnsafe(1 << 18);
   let last: Buffer = Buffer.alloc(0);

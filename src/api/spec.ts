@@ -1,5 +1,9 @@
 import {z} from 'zod';
+import {dependentKinds} from '../kubernetes/dependents.ts';
+import {configurationSchema} from './configuration.ts';
+import {rebuildSchema} from './rebuild.ts';
 import {celRules} from './rules.ts';
+import {backupsSpecSchema, snapshotSpecSchema} from './store.ts';
 
 /** A DNS-1123 subdomain, the form of most Kubernetes names. */
 const name = (what: string) => z.string().min(1).max(253).describe(what);
@@ -34,6 +38,10 @@ const target = z.object({
   launch: launch.optional(),
 }).meta(celRules('target'));
 
+const autoReplace = z.object({
+  after: duration('10m', 'How long the member must have been proven gone for good before the run begins, e.g. 10m.'),
+}).describe('OnQuorumLoss with strategy Auto: while a quorum serves, a member whose volume and last process are proven to have gone with their node (Node deleted, or out of service) is replaced by itself. Neither a NotReady node nor lostMembers proves that. cooldown and maxAttempts hold for these runs by themselves. Default: nothing is replaced by itself.');
+
 const trigger = z.object({
   type: z.enum(['Manual', 'OnQuorumLoss']).default('Manual')
     .describe('Manual: one run for this resource; another one needs a new value in request. OnQuorumLoss: the cluster is watched, and a run begins by itself once its quorum is lost.'),
@@ -42,12 +50,18 @@ const trigger = z.object({
   cooldown: duration('30m', 'OnQuorumLoss: how long after the end of a run that it began the next one may begin, e.g. 30m.'),
   maxAttempts: z.int().min(1).max(10).default(3)
     .describe('OnQuorumLoss: runs that it begins before the cluster was whole again for as long as cooldown; after them a person has to ask for the next.'),
+  autoReplace: autoReplace.optional(),
 });
 
 const lostMember = z.object({
   pod: name('Pod of the member, e.g. etcd-0.'),
   memberID: z.string().regex(/^[0-9a-f]{1,16}$/).describe('Its member ID in lower-case hexadecimal, as status.members and etcdctl show it.'),
 }).describe('Your word that this member does not run any more and does not come back as it was. It is good for this member ID only.');
+
+const dependent = z.object({
+  kind: z.enum(dependentKinds).describe('What it is: Deployment, StatefulSet or DaemonSet.'),
+  name: name('Its name, in the namespace of this resource.'),
+});
 
 const verification = z.object({
   canaryKeys: z.array(z.string().min(1).max(1024)).max(32).default([])
@@ -61,12 +75,13 @@ const verification = z.object({
 export const specSchema = z.object({
   target,
   trigger: trigger.prefault({}),
-  strategy: z.enum(['Auto', 'ForceNewCluster']).default('Auto')
-    .describe('Auto and ForceNewCluster both force only where the quorum is lost for good and no quorum of data is left.'),
+  strategy: z.enum(['Auto', 'Restart', 'ForceNewCluster', 'ReplaceMembers', 'RestoreSnapshot', 'RebuildFromConfig']).default('Auto')
+    .describe('Auto and ForceNewCluster force only where the quorum is lost for good and no quorum of data is left. Where one is, Auto and Restart bring up pods that Kubernetes does not bring up by itself, with every disk kept; Restart does nothing else, and restarts pods in back-off too. While a quorum serves, Auto replaces the members that lostMembers names, and ReplaceMembers every member of which is proven that it is gone for good. RestoreSnapshot, and Auto where no data is left that a cluster can start from, starts a new cluster from a snapshot of spec.snapshot on all claims. RebuildFromConfig, and Auto where there is no snapshot either, starts an empty one and loads it from spec.rebuild: all else is lost. Such plans are never carried out without approval.'),
   approval: z.enum(['Automatic', 'Required']).default('Automatic')
     .describe('Required: the disks are read and the plan is made, and nothing else is done until approvedPlan carries its hash.'),
   approvedPlan: z.string().max(39).regex(/^sha256-[0-9a-f]{32}$/).optional()
     .describe('Hash of the plan that you approve, as status.run.plan.hash shows it. A plan that changes has another hash and asks again.'),
+  preferredLeader: name('Pod whose member leads while the cluster is whole and no run is in flight, e.g. etcd-1: leadership is moved there, and moved back when it goes elsewhere. Previous: after a recovery leadership returns, once, to the pod that led when the cluster was last whole before it. Default: raft\'s own choice.').optional(),
   paused: z.boolean().default(false)
     .describe('No run begins. One that has not forced anything yet lets everything go again; one that has is finished first.'),
   survivor: z.object({pod: name('Pod whose data the new cluster starts from.')}).optional()
@@ -83,6 +98,16 @@ export const specSchema = z.object({
     volumeSnapshotClassName: name('VolumeSnapshotClass of the snapshot. Default: the default class of the volume\'s CSI driver.').optional(),
     retention: duration('168h', 'How long copies, VolumeSnapshots and data that was set aside are kept after the end of the run, e.g. 168h.'),
   }).prefault({}),
+  snapshot: snapshotSpecSchema.optional().describe('Where snapshots of this cluster are: in a bucket (s3) or on a volume (claim).'),
+  backups: backupsSpecSchema.optional()
+    .describe('Snapshots are taken on a schedule, from a follower that is not behind, checked, and written to what spec.snapshot names.'),
+  // The API server refuses a second one by the list's map keys.
+  dependents: z.array(dependent).max(32)
+    .refine((list) => new Set(list.map(({kind, name: of}) => `${kind}/${of}`)).size === list.length, {error: 'names a dependent twice'}).optional()
+    .describe('What uses this etcd: stopped before the first etcd pod is, and returned in this order, each with its own count and each awaited Ready, once the survivor is verified.')
+    .meta({'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name']}),
+  configuration: configurationSchema.optional(),
+  rebuild: rebuildSchema.optional(),
   verification: verification.prefault({}),
 }).meta(celRules('spec'));
 

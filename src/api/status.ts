@@ -1,4 +1,5 @@
 import {z} from 'zod';
+import {dependentKinds} from '../kubernetes/dependents.ts';
 
 const text = z.string();
 const time = z.iso.datetime({offset: true});
@@ -50,6 +51,7 @@ const witnessSchema = z.object({
   raftIndex: count,
   raftTerm: count,
   members: z.array(z.object({pod: text, memberID: text, claimUID: text.optional(), volume: text.optional()})),
+  leader: text.optional().describe('Pod of the member that led.'),
   observedAt: time,
 }).describe('What was seen when every voter was healthy the last time: the witness of a later recovery.');
 
@@ -66,7 +68,17 @@ const suspicionSchema = z.object({
   agreedSince: time.optional().describe('Since when both have said that the quorum is lost: the grace period counts from here.'),
   recoversAt: time.optional().describe('When a run begins by itself, if nothing changes.'),
   waitsFor: text.optional().describe('Why no run begins by itself yet.'),
+  queuedAt: time.optional().describe('Since when a run would have begun by itself if fewer others were at work: it waits for its turn.'),
 }).describe('The quorum seems to be lost. Gone once a quorum serves again.');
+
+const autoReplaceSchema = z.object({
+  members: z.array(z.object({pod: text, memberID: text, proof: text, since: time})).describe('Members that are proven gone for good, and since when.'),
+  replacesAt: time.optional().describe('When a run begins that replaces them, if nothing changes.'),
+  waitsFor: text.optional().describe('Why none begins.'),
+  queuedAt: time.optional().describe('Since when it would have begun if fewer others were at work: it waits for its turn.'),
+  attempts: count.optional().describe('Such runs since the cluster was last whole for as long as trigger.cooldown.'),
+  endedAt: time.optional().describe('When the last of them ended.'),
+}).describe('trigger.autoReplace: what is to be replaced by itself while a quorum serves.');
 
 export const stepSchema = z.object({
   name: text,
@@ -76,10 +88,14 @@ export const stepSchema = z.object({
   message: text.optional(),
 });
 
+const planSnapshotSchema = z.object({
+  name: text, takenAt: time.optional(), revision: count, bytes: count, sha256: text, clusterID: text.optional(),
+});
+
 const planSchema = z.object({
   hash: text.describe('What an approval is given for: spec.approvedPlan has to carry it where spec.approval is Required.'),
-  strategy: z.enum(['ForceNewCluster']),
-  survivor: text,
+  strategy: z.enum(['Restart', 'ForceNewCluster', 'ReplaceMembers', 'RestoreSnapshot', 'RebuildFromConfig']),
+  survivor: text.describe('The member that the cluster starts from; with ReplaceMembers one that serves, through which the others are replaced; with Restart, and where a new cluster is started on all claims, one through which the result is verified.'),
   candidates: z.array(text),
   why: text,
   ranks: z.array(z.object({pod: text, memberID: text, term: count, index: count, commit: count, revision: count, from: z.enum(['disk', 'etcd', 'unread'])}))
@@ -89,6 +105,16 @@ const planSchema = z.object({
     .describe('The members that do not come back as they were, and what proves that they have ended.'),
   claims: z.array(z.object({name: text, pod: text, place: text, fate: text})).describe('What happens to each claim.'),
   expectedLoss: text,
+  givenUp: z.array(text).optional().describe('Pods of a cluster that went back, whose data is set aside for the older one that spec.survivor names. Such a plan is never carried out without approval.'),
+  dependents: z.array(z.object({kind: z.enum(dependentKinds), name: text, has: text})).optional()
+    .describe('What is stopped before the first etcd pod is, and what it had when the plan was made: a count of replicas, or the nodes that it runs on.'),
+  restarts: z.array(z.object({
+    pod: text, podUID: text.optional().describe('The pod that is stopped for it; absent: there is none.'), rollout: z.boolean().optional().describe('It comes back from another revision: one such pod after the other.'), why: text,
+  })).optional().describe('Restart: the pods that are brought up again, each on its own claim.'),
+  rebuild: z.array(z.object({name: text, from: text, keys: count.optional()})).optional().describe('RebuildFromConfig: what the new cluster is loaded with, in this order. Everything else is lost.'),
+  configuration: z.array(z.object({name: text, source: text, state: z.enum(['Consistent', 'Ignored', 'Inconsistent']), message: text})).optional()
+    .describe('What spec.configuration.checks found when the plan was made. Ignored: it is inconsistent, and the spec says to go on; the hash covers it.'),
+  snapshot: planSnapshotSchema.optional().describe('RestoreSnapshot: the snapshot that the new cluster starts from.'),
   steps: z.array(text),
   notes: z.array(text).describe('Differences from the template, and warnings.'),
   specHash: text.describe('Fingerprint of the spec\'s fields that the plan was made for.'),
@@ -110,6 +136,7 @@ export const offlineSchema = z.object({
   members: z.array(namedMemberSchema).optional(),
   readAt: time.optional(),
   unfit: text.optional().describe('Why no cluster can start from this data.'),
+  broken: z.boolean().optional().describe('It was looked at, and no etcd can start on it: log or database are damaged.'),
   etcdutl: z.object({
     keys: count.optional().describe('From etcd 3.6 on the keys that are there; before it counts every entry of the file.'), hash: text.optional(), revision: count.optional(), totalSize: count.optional(),
     broken: text.optional(), missing: text.optional().describe('Why there is nothing from it.'),
@@ -138,11 +165,38 @@ const joinSchema = z.object({
   gone: z.boolean().optional().describe('Its ordinal went with a scale-down during the run.'),
 });
 
+const dependentSchema = z.object({
+  kind: z.enum(dependentKinds),
+  name: text,
+  uid: text,
+  replicas: count.optional().describe('The count that it is given back. A DaemonSet has none.'),
+  nodeSelector: text.optional().describe('Of a DaemonSet: the label that was added to the node selector of its pods and is taken out again. No node has it.'),
+  state: z.enum(['Stopping', 'Stopped', 'Returning', 'Returned'])
+    .describe('Stopping: its count stands here, and it is being stopped. Stopped: its spec asks for no pod. Returning: it is being given back what it had. Returned: it has it, and is never touched again.'),
+  stoppedAt: time,
+  returnedAt: time.optional(),
+  readyAt: time.optional().describe('When as many of its pods were Ready as nodes can take.'),
+  startedAgain: count.optional().describe('So often somebody started it in the middle of the run, and it was stopped again.'),
+  startedBy: text.optional().describe('Who did so last, by the name that the API server recorded.'),
+  refused: text.optional().describe('Why the API server does not let it be changed; that is tried again.'),
+  message: text.optional().describe('What else is to be said of its return.'),
+}).describe('A dependent that the run has stopped: recorded before it is.');
+
+const rebuiltSchema = z.object({
+  sources: z.array(z.object({
+    name: text, from: text.optional(), state: z.enum(['Loading', 'Loaded']), keys: count.optional().describe('How many keys it wrote. A Job\'s are not known.'),
+    hash: text.optional().describe('Of its keys and values as they were loaded; a Secret\'s is keyed by its UID.'), job: text.optional(), startedAt: time, finishedAt: time.optional(),
+  })),
+  checks: z.array(z.object({name: text, state: z.enum(['Running', 'Passed']), job: text.optional(), startedAt: time, finishedAt: time.optional()})),
+}).describe('RebuildFromConfig: what the new cluster was loaded with, and what was checked. Loading: a load that was cut off begins again, with the same values.');
+
 export const runSchema = z.object({
   id: text,
   attempt: count,
   request: text.optional(),
-  trigger: z.enum(['Manual', 'OnQuorumLoss']).optional().describe('OnQuorumLoss: it began by itself.'),
+  previousLeader: text.optional().describe('Pod that led when the cluster was last whole before this run.'),
+  trigger: z.enum(['Manual', 'OnQuorumLoss', 'AutoReplace']).optional().describe('OnQuorumLoss: it began by itself. AutoReplace: so too, to replace a member while a quorum serves.'),
+  operator: text.optional().describe('Namespace and name of the Lease of the installation that carries the run out. Another one lets it be for as long as that is held.'),
   spec: text.optional().describe('The spec as the run used it last, as JSON: it goes on with this one when the spec becomes invalid.'),
   startedAt: time,
   finishedAt: time.optional(),
@@ -162,7 +216,32 @@ export const runSchema = z.object({
   }).optional(),
   volumeSnapshots: z.array(z.object({claim: text, pod: text, claimUID: text, name: text, uid: text, cutAt: time})).optional()
     .describe('VolumeSnapshots of the survivor\'s claims, and when the storage took them: before anything was changed.'),
+  replace: z.object({
+    removed: z.array(z.object({pod: text, memberID: text, at: time})).describe('Members that were taken out of the list, each written here before.'),
+    dataBytes: count.optional().describe('Size of the database that each new member is sent.'),
+  }).optional().describe('ReplaceMembers: the membership may have been changed, from here on the run is finished, whatever comes.'),
+  stored: z.object({
+    asked: text.describe('Fingerprint of what the store was asked for.'), readAt: time, snapshot: planSnapshotSchema.optional(),
+    refused: z.array(z.object({name: text, reason: text, message: text})).describe('Newer ones, or the named one, that cannot be restored.'),
+    problem: z.object({reason: text, message: text}).optional(),
+  }).optional().describe('The snapshot in the store that can be restored, verified with all of its content; or why there is none.'),
+  newCluster: z.object({
+    attempt: count.describe('A member that has no place after all makes the next attempt, without it.'),
+    members: z.array(text).describe('Pods whose members the new cluster begins with. The others join it as learners.'),
+    clusterID: text.describe('ID of the new cluster, which follows from its members and the token of the run.'),
+    move: z.object({from: count, target: count, proven: z.boolean(), why: text}).optional().describe('RestoreSnapshot: how far the revision is moved in the restored data, past what clients may have seen.'),
+    begunAt: time.optional().describe('Data may have been set aside, or a claim replaced: from here on the run is finished, whatever comes.'),
+    seeded: z.array(text).describe('Pods on whose claims the data of the new cluster is in place.'),
+    servedAt: time.optional().describe('When a quorum of the new cluster accepted the first write.'),
+  }).optional().describe('A new cluster is started on all claims at once.'),
+  stuck: z.array(z.object({pod: text, podUID: text.optional(), since: time})).optional().describe('Pods that could be restarted, and since when they have stood like this: Kubernetes may be about to bring them up itself.'),
+  restarted: z.array(z.object({pod: text, podUID: text.optional(), at: time, back: z.boolean().optional().describe('It served when the result was verified.')})).optional().describe('Restart: pods that were begun with, each written here before.'),
+  heldBefore: z.array(z.string().max(253)).max(16).optional().describe('Names that an earlier run left held when this one began. This run lets none of them go: they start by joining alone.'),
+  unservedSince: time.optional().describe('ReplaceMembers, and Restart while it verifies: since when the run finds no quorum that serves.'),
+  rebuild: rebuiltSchema.optional(),
   joins: z.array(joinSchema).optional(),
+  dependents: z.array(dependentSchema).optional(),
+  leftStopped: z.array(z.object({kind: z.enum(dependentKinds), name: text, uid: text, replicas: count})).optional().describe('What an earlier run could not bring back, and the count that it had before: this run gives it back.'),
   restart: z.object({pod: text, podUID: text}).optional(),
   approved: z.object({hash: text, at: time}).optional().describe('The plan that spec.approvedPlan approved.'),
   aborted: z.object({reason: text, message: text}).optional().describe('Why the run ends before anything was forced: what was held is let go again.'),
@@ -185,6 +264,45 @@ const keptSchema = z.object({
   run: text, pod: text, claimUID: text, until: time, volumeSnapshot: z.object({name: text, uid: text}).optional().describe('What is kept is this VolumeSnapshot, and not on the volume itself.'),
 });
 
+const leadershipSchema = z.object({
+  move: z.object({
+    from: text, to: text, askedAt: time, movedAt: time.optional(), failed: text.optional().describe('Why it did not come to it.'),
+  }).optional().describe('The last time that leadership was asked to move for spec.preferredLeader: from which pod to which.'),
+  tries: count.optional().describe('How often leadership was asked to move to that pod without having stayed there since for ten minutes.'),
+  returnedIn: text.optional().describe('The run after which leadership was with the previous leader again.'),
+});
+
+const backupSchema = z.object({
+  name: text.describe('File or object in the store.'), pod: text.describe('Pod of the member that it is taken from.'), memberID: text, clusterID: text,
+  startedAt: time,
+});
+
+const backupsSchema = z.object({
+  since: time.describe('Since when spec.backups asks for them.'),
+  current: backupSchema.extend({
+    version: text, revision: count.describe('What the member had applied before.'), helper: text.describe('Pod that takes and transfers it.'),
+    problem: text.optional().describe('Why that pod could not be made yet.'), store: text.optional().describe('Which store it goes to.'),
+  }).optional().describe('The one that is being taken: it stands here before its pod is made.'),
+  last: backupSchema.extend({
+    finishedAt: time, saved: z.boolean(), reason: text.optional(), message: text.optional().describe('Why it was not saved, or what went wrong besides.'),
+  }).optional().describe('The one that ended last.'),
+  lastSuccess: backupSchema.extend({
+    takenAt: time, finishedAt: time, revision: count, bytes: count, sha256: text.describe('SHA-256 of the database in it.'),
+    kept: count.describe('So many of this cluster were in the store then.'),
+    store: text.optional().describe('Which store that was.'),
+  }).optional().describe('The last one that was verified, saved and read back.'),
+  failures: count.optional().describe('How many have failed since the last one that was saved.'),
+});
+
+const findingSchema = z.object({
+  case: z.enum(['MemberNotAnswering', 'MemberCutOff', 'MemberBehind', 'MemberSlow', 'ServiceAstray']),
+  pod: text.optional(),
+  service: text.optional(),
+  since: time.optional().describe('Since when something is wrong with this pod or Service. Degraded counts what lasts.'),
+  behind: count.optional().describe('MemberBehind: how many log entries it has not applied that the leader has.'),
+  message: text,
+});
+
 /** `status` of a QuorumRecovery. Read leniently: an unreadable status counts as absent and is said so. */
 export const statusSchema = z.object({
   observedGeneration: count.optional(),
@@ -195,8 +313,16 @@ export const statusSchema = z.object({
   members: z.array(memberSchema).optional(),
   lastHealthy: witnessSchema.optional(),
   lastServed: servedSchema.optional(),
+  findings: z.array(findingSchema).max(16).optional()
+    .describe('What is wrong while a quorum serves. Nothing is done about it: no recovery would mend it.'),
+  leadership: leadershipSchema.optional(),
+  backups: backupsSchema.optional().describe('Snapshots that are taken for spec.backups.'),
   suspicion: suspicionSchema.optional(),
-  regression: z.object({since: time, message: text}).optional().describe('A quorum serves data that is older than what was seen before.'),
+  regression: z.object({
+    since: time, message: text,
+    members: z.array(z.object({pod: text, claimUID: text})).optional().describe('Pods that served it, with the claims that they ran on.'),
+  }).optional().describe('A quorum serves data that is older than what was seen before. It stays until one serves that is not.'),
+  autoReplace: autoReplaceSchema.optional(),
   automatic: z.object({attempts: count, endedAt: time.optional()}).optional()
     .describe('Runs that began by themselves since the cluster was whole for as long as trigger.cooldown, and when the last one ended.'),
   run: runSchema.optional(),
@@ -213,15 +339,20 @@ export const statusSchema = z.object({
 export type QuorumRecoveryStatus = z.infer<typeof statusSchema>;
 export type Condition = z.infer<typeof conditionSchema>;
 export type MemberRecord = z.infer<typeof memberSchema>;
+export type Finding = z.infer<typeof findingSchema>;
+export type Backups = z.infer<typeof backupsSchema>;
 export type Fenced = z.infer<typeof fencedSchema>;
 export type NamedMember = z.infer<typeof namedMemberSchema>;
 export type Served = z.infer<typeof servedSchema>;
 export type Witness = z.infer<typeof witnessSchema>;
+export type AutoReplace = z.infer<typeof autoReplaceSchema>;
 export type Suspicion = z.infer<typeof suspicionSchema>;
 export type Run = z.infer<typeof runSchema>;
 export type Plan = z.infer<typeof planSchema>;
 export type StepRecord = z.infer<typeof stepSchema>;
+export type DependentRecord = z.infer<typeof dependentSchema>;
 export type OfflineFacts = z.infer<typeof offlineSchema>;
+export type PlanSnapshot = z.infer<typeof planSnapshotSchema>;
 export type SnapshotRecord = z.infer<typeof snapshotSchema>;
 export type JoinRecord = z.infer<typeof joinSchema>;
 export type Kept = z.infer<typeof keptSchema>;

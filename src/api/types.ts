@@ -4,7 +4,7 @@ import type {QuorumRecoveryStatus} from './status.ts';
 
 export type {QuorumRecoverySpec} from './spec.ts';
 export type {
-  Condition, DataLoss, Fenced, JoinRecord, Kept, MemberRecord, NamedMember, OfflineFacts, Plan, QuorumRecoveryStatus, Run, Served, SnapshotRecord, StepRecord, Suspicion, Witness,
+  AutoReplace, Backups, Condition, DataLoss, DependentRecord, Fenced, Finding, JoinRecord, Kept, MemberRecord, NamedMember, OfflineFacts, Plan, PlanSnapshot, QuorumRecoveryStatus, Run, Served, SnapshotRecord, StepRecord, Suspicion, Witness,
 } from './status.ts';
 
 export const group = 'quorumrecovery.io';
@@ -41,8 +41,12 @@ export const marks = {
   attempt: `${group}/attempt`,
   /** Annotation of a joiner's own pod: the member list that it was made for, as `--initial-cluster`. */
   cluster: `${group}/initial-cluster`,
-  /** Annotation of a pod whose agent waits, set when its turn comes: the member ID that a joiner joins as, the attempt of a forced start. */
+  /** Annotation of a pod whose agent waits, set when its turn comes: the member ID that a joiner or a first member of a new cluster starts as, the attempt of a forced start or of a restore. */
   turn: `${group}/turn`,
+  /** Annotation of the pod that reads the store of snapshots: fingerprint of what it was asked for. */
+  asked: `${group}/asked`,
+  /** Key in the node selector of a DaemonSet that a run has stopped, with the run's id: no node has such a label. */
+  stopped: `${group}/stopped`,
   /** Scheduling gate of a held own pod. */
   gate: `${group}/held`,
   /** Finalizer on pods that are stopped: their end is read before they go. */

@@ -51,6 +51,7 @@ export const commands = {
       yes,
       'name': {type: 'string', value: 'NAME', summary: 'of a resource that is made; default: that of the StatefulSet'},
       'approval': {type: 'string', value: 'HOW', summary: 'Required: stop with the plan until it is approved', values: ['Automatic', 'Required']},
+      'strategy': {type: 'string', value: 'STRATEGY', summary: 'Restart: bring pods up again; ReplaceMembers: while a quorum serves, replace who is gone for good', values: ['Auto', 'Restart', 'ForceNewCluster', 'ReplaceMembers']},
       'survivor': {type: 'string', value: 'POD', summary: 'the member whose data counts; default: the best'},
       'lost': {type: 'string', value: 'POD[=MEMBERID]', summary: 'your word that this member does not run any more; again for another one', multiple: true},
       'tls-secret': {type: 'string', value: 'SECRET', summary: 'client certificate for etcd: ca.crt, tls.crt, tls.key'},
@@ -75,6 +76,19 @@ export const commands = {
   resume: {
     summary: 'takes a pause back', usage: '[NAME]', takes: ['resource'],
     options: {yes}, load: async () => ({run: (await import('./commands/pause.ts')).resume}),
+  },
+  'move-leader': {
+    summary: 'has another member lead: leadership is moved there, and kept there', usage: '[NAME] --to POD', takes: ['resource'],
+    about: [
+      'Sets spec.preferredLeader. The operator moves leadership while the cluster is whole and no run is in flight, to a member that is not',
+      'behind, once a minute at most, and moves it back when it goes elsewhere: until --to none takes the preference away.',
+    ],
+    options: {
+      'to': {type: 'string', value: 'POD', summary: 'a pod of the StatefulSet; Previous: after a recovery, the one that led before; none: no preference'},
+      'wait': {type: 'boolean', summary: 'stay until it leads'},
+      timeout,
+    },
+    load: async () => await import('./commands/move-leader.ts'),
   },
   release: {
     summary: 'the way out where the operator is dead: lets held pods go', usage: '[NAME]', takes: ['resource'],

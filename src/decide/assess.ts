@@ -4,13 +4,20 @@ import type {Observation} from '../observe/observation.ts';
 import {causesOf} from './causes.ts';
 import {takenByItsPod} from './beside.ts';
 import {cutOff, cutOffWords} from './cutOff.ts';
+import {findingsOf, servesInWords} from './findings.ts';
 import type {FencingVerdict} from './fencing.ts';
 import {judgeFencing} from './fencing.ts';
 import type {DataVerdict} from './intact.ts';
 import {judgeData} from './intact.ts';
 import type {Membership} from './membership.ts';
 import {clusterIDs, knownMemberships, quorumOf} from './membership.ts';
+import {givenUp} from './regressed.ts';
 import {authWords, rejectedWords} from './refusals.ts';
+import type {Replacement} from './replace.ts';
+import {askedReplacement, assessReplacement, isAutoReplacement, noQuorum} from './replace.ts';
+import {assessRestart} from './restart.ts';
+import type {Restart} from './restart.ts';
+import {asksAnew} from './strategies.ts';
 import type {Candidate} from './survivor.ts';
 import {rankCandidates} from './survivor.ts';
 
@@ -21,6 +28,8 @@ export type Assessment =
   | {kind: 'not-needed'; message: string}
   | {kind: 'unsure'; message: string}
   | {kind: 'inspect'; pods: string[]; message: string}
+  | Replacement
+  | Restart
   | {kind: 'lost'; memberships: Membership[]; data: DataVerdict[]; fencing: FencingVerdict; candidates: Candidate[]};
 
 /** What must be right in the resource and around it before anything else is asked. */
@@ -53,15 +62,12 @@ export function stalledBy(observation: Observation): Assessment | undefined {
 
 /** A quorum that serves: no act of this operator could help it. */
 function served(observation: Observation): Assessment | undefined {
-  const answered = observation.ordinals.filter((view) => view.probe.kind === 'Answered');
-  const leaders = answered.filter((view) => view.probe.kind === 'Answered' && view.probe.status.leader !== '');
-  if (leaders.length === 0) return undefined;
+  const leaders = observation.ordinals.filter((view) => view.probe.kind === 'Answered' && view.probe.status.leader !== '');
+  if (leaders.length === 0 || givenUp(observation).length > 0) return undefined;
   if (!observation.linearizable) {
     return {kind: 'unsure', message: `${leaders.map((view) => view.pod).join(', ')} still names a leader, but no linearizable read succeeds: asking again`};
   }
-  const missing = observation.ordinals.filter((view) => view.probe.kind !== 'Answered');
-  if (missing.length === 0) return {kind: 'not-needed', message: `all ${answered.length} members answer and have a leader: nothing is done`};
-  return {kind: 'not-needed', message: `the quorum holds (${answered.length} of ${observation.ordinals.length} members answer and have a leader), so nothing is forced. Not answering: ${causesOf(missing)}`};
+  return {kind: 'not-needed', message: servesInWords(observation, findingsOf(observation, []).findings)};
 }
 
 /**
@@ -91,10 +97,12 @@ function intactQuorum(observation: Observation, memberships: readonly Membership
     const quorum = quorumOf(membership.voters.length);
     const readable = of(membership, data, 'Running', 'Readable');
     if (readable.length >= quorum) {
-      return {kind: 'blocked', reason: 'QuorumOfDataIntact', message: `${readable.length} of ${membership.voters.length} voters still have their data: ${listed(readable)}. Forcing would discard acknowledged writes, so nothing is forced. Let these pods start: ${causesOf(observation.ordinals) || 'their cause is not known'}`};
+      const restart = assessRestart(observation, membership, readable);
+      if (restart.kind === 'restart') return restart;
+      return {kind: 'blocked', reason: 'QuorumOfDataIntact', message: `${readable.length} of ${membership.voters.length} voters still have their data: ${listed(readable)}. Forcing would discard acknowledged writes, so nothing is forced. Let these pods start: ${causesOf(observation.ordinals) || 'their cause is not known'}${restart.why === '' ? '' : `. ${restart.why}`}`};
     }
   }
-  if (!fencing.holds) {
+  if (!fencing.holds && observation.spec.strategy !== 'Restart') {
     return {kind: 'blocked', reason: 'FencingUnproven', message: `${fencing.message}. Way out: bring the node back, or delete its Node object once the machine is off for good, or taint it node.kubernetes.io/out-of-service, or name the member in spec.lostMembers (${lostHint(fencing)})`};
   }
   for (const membership of memberships) {
@@ -109,10 +117,37 @@ function intactQuorum(observation: Observation, memberships: readonly Membership
 const lostHint = (fencing: FencingVerdict) => fencing.processes.filter((verdict) => verdict.waitsFor !== undefined)
   .map((verdict) => `{pod: ${verdict.pod}, memberID: ${verdict.memberID || '?'}}`).join(', ');
 
+/** Nobody asked for such a run: it replaces what it began for, and waits for nobody where that may not be. The watch goes on with what there is then. */
+function byItself(observation: Observation, early: Assessment | undefined): Assessment {
+  if (observation.spec.trigger.autoReplace === undefined) return {kind: 'not-needed', message: 'spec.trigger.autoReplace is not set any more: nothing is replaced'};
+  if (early === undefined) return {kind: 'not-needed', message: 'no quorum serves any more, so nothing is replaced: what trigger.type OnQuorumLoss says comes next'};
+  const found = early.kind === 'not-needed' ? assessReplacement(observation, early.message, 'Gone') : early;
+  return found.kind === 'blocked' || found.kind === 'inspect' ? {kind: 'not-needed', message: `nothing is replaced by itself: ${found.message}`} : found;
+}
+
+/**
+ * Nobody tells who the members were: no etcd answers, every disk within reach was read, and this resource never saw the cluster. The set's
+ * ordinals are what has to be fenced then, and disks that cannot be read count as data.
+ */
+function nothingLeft(observation: Observation): Assessment {
+  const {ordinals, status} = observation;
+  const unreadable = ordinals.filter(({pod}) => status.run?.offline?.some((facts) => facts.pod === pod && facts.data === 'Unreadable'));
+  if (unreadable.length >= quorumOf(ordinals.length)) {
+    return {kind: 'blocked', reason: 'QuorumOfDataIntact', message: `the disks of ${unreadable.map(({pod}) => pod).join(', ')} hold data that cannot be read, and nothing tells whose: nothing is started anew beside what may be a quorum of data. If it is lost, keep its volumes (Retain) and delete their claims and pods`};
+  }
+  const fencing = judgeFencing(observation, true, []);
+  if (!fencing.holds) return {kind: 'blocked', reason: 'FencingUnproven', message: `${fencing.message}. Way out: bring the nodes back, or delete their Node objects once the machines are off for good, or taint them node.kubernetes.io/out-of-service`};
+  return {kind: 'lost', memberships: [], data: [], fencing, candidates: []};
+}
+
 /** Assesses a cluster. Pure: facts in, one verdict out; the order of the questions is the order of their weight. */
 export function assess(observation: Observation): Assessment {
   const early = stalledBy(observation) ?? served(observation) ?? userRefused(observation);
+  const asked = askedReplacement(observation);
+  if (isAutoReplacement(observation.status.run)) return byItself(observation, early);
+  if (early?.kind === 'not-needed' && asked !== undefined) return assessReplacement(observation, early.message, asked);
   if (early) return early;
+  if (observation.spec.strategy === 'ReplaceMembers') return {kind: 'blocked', reason: 'QuorumAtRisk', message: noQuorum};
   const unreached = cutOff(observation);
   if (unreached.length > 0) return {kind: 'blocked', reason: 'OperatorCutOff', message: cutOffWords(observation, unreached)};
   const memberships = knownMemberships(observation);
@@ -125,7 +160,7 @@ export function assess(observation: Observation): Assessment {
     if (taken.length > 0) {
       return {kind: 'blocked', reason: 'ClusterUnknown', message: `no member answers, and the volumes of ${taken.join(', ')} are ReadWriteOncePod: they cannot be read while their pods are there, so the membership is not known. ${causesOf(observation.ordinals)}`};
     }
-    return {kind: 'blocked', reason: 'NoSurvivor', message: `no member answers and no disk within reach holds etcd data: ${causesOf(observation.ordinals)}`};
+    return asksAnew(observation.spec) ? nothingLeft(observation) : {kind: 'blocked', reason: 'NoSurvivor', message: `no member answers and no disk within reach holds etcd data: ${causesOf(observation.ordinals)}`};
   }
   const ids = clusterIDs(memberships);
   if (ids.length > 1) {
@@ -141,5 +176,6 @@ export function assess(observation: Observation): Assessment {
   const fencing = judgeFencing(observation, true, memberships);
   const intact = intactQuorum(observation, memberships, data, fencing);
   if (intact) return intact;
+  if (observation.spec.strategy === 'Restart') return {kind: 'blocked', reason: 'NoQuorumOfData', message: `less than a quorum of the voters have their data: ${listed(data)}. Starting the others again brings no quorum back, and spec.strategy Restart does nothing else. If the quorum is lost for good, set spec.strategy: Auto, which starts a new cluster from the best data that is left`};
   return {kind: 'lost', memberships, data, fencing, candidates: rankCandidates(observation, data)};
 }

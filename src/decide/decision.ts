@@ -1,6 +1,8 @@
-import type {V1PersistentVolume, V1PersistentVolumeClaim, V1Pod} from '@kubernetes/client-node';
+import type {V1Job, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod} from '@kubernetes/client-node';
 import type {BlockedReason, StalledReason} from '../api/reasons.ts';
+import type {RebuildCheck, RebuildSource} from '../api/rebuild.ts';
 import type {OfflineFacts, QuorumRecoveryStatus} from '../api/types.ts';
+import type {DependentView} from '../kubernetes/dependents.ts';
 import type {VolumeSnapshot} from '../kubernetes/volumeSnapshots.ts';
 
 /** A change of the status: applied to a draft, written by the one status writer. */
@@ -25,6 +27,8 @@ export type Action =
   /** What the agent in that pod waits for. */
   | {type: 'GiveTurn'; pod: V1Pod; turn: string}
   | {type: 'UngatePod'; pod: V1Pod}
+  /** A stop that was begun, and never asked for: the pod stays, and nothing may keep its object when it goes. */
+  | {type: 'DropFence'; pod: V1Pod}
   | {type: 'RetainVolume'; volume: V1PersistentVolume}
   | {type: 'DeleteClaim'; claim: V1PersistentVolumeClaim}
   | {type: 'CreateClaim'; claim: V1PersistentVolumeClaim}
@@ -34,11 +38,27 @@ export type Action =
   /** In the forced etcd: its revision is moved on to the target, and the history before it compacted. */
   | {type: 'MoveRevision'; pod: V1Pod; target: number}
   | {type: 'ProveWrite'; pod: V1Pod}
+  /** The members of a new cluster agree on a leader, and accept a write; `step`: who asks. */
+  | {type: 'ProveNewCluster'; pods: string[]; canaries: boolean; step: string}
   | {type: 'AddLearner'; via: string; pod: string; peerURLs: string[]}
   | {type: 'RemoveMember'; via: string; memberID: string; pod: string}
+  /** A voter that is gone for good: the quorum is counted once more before. */
+  | {type: 'RemoveVoter'; via: string; memberID: string; pod: string}
   | {type: 'PromoteLearner'; via: string; memberID: string; pod: string}
-  | {type: 'VerifyMembers'; pods: string[]; via: string}
-  | {type: 'RemoveProbeKey'; via: string};
+  /** `away`: pods of voters that have to be in the list and do not serve now; `apart`: pods of the set that were no voters before. */
+  | {type: 'VerifyMembers'; pods: string[]; via: string; away?: string[]; apart?: string[]}
+  | {type: 'RemoveProbeKey'; via: string}
+  /** Asks the leader in the pod `from` to hand over to the member in the pod `to`. */
+  | {type: 'MoveLeader'; from: string; to: string; memberID: string}
+  /** Writes every key of the source into the new cluster. */
+  | {type: 'LoadKeys'; source: RebuildSource}
+  | {type: 'CheckKeys'; check: RebuildCheck}
+  | {type: 'CreateJob'; job: V1Job}
+  /** As a dry run: whether each of them may be stopped. */
+  | {type: 'TryDependents'; dependents: DependentView[]}
+  | {type: 'StopDependent'; dependent: DependentView}
+  /** `replicas`: its count; undefined: a DaemonSet's. */
+  | {type: 'ReturnDependent'; dependent: DependentView; replicas: number | undefined};
 
 /**
  * The next step of a run, decided from one Observation. Nothing is done here: the phases act, and only after the
@@ -53,6 +73,8 @@ export type Decision =
   | {kind: 'stalled'; reason: StalledReason; message: string}
   | {kind: 'not-needed'; message: string}
   | {kind: 'abort'; reason: BlockedReason; message: string}
+  /** The run ends here; what it holds stays held. */
+  | {kind: 'failed'; message: string}
   | {kind: 'deferred'; reason: string; message: string; record: Transaction; actions?: Action[]}
   | {kind: 'done'; message: string; record?: Transaction};
 

@@ -4,6 +4,7 @@ import {describePlace} from '../observe/places.ts';
 import {takenByItsPod} from './beside.ts';
 import {isNamedLost} from './membership.ts';
 import type {Voter} from './membership.ts';
+import {givenUp} from './regressed.ts';
 
 /**
  * Whether a voter's data still exists, as far as it is known.
@@ -30,7 +31,7 @@ function byFacts(voter: Voter, facts: OfflineFacts, withinReach: boolean): DataV
 }
 
 /** The member was seen on this very claim: by the witness, or when its etcd answered. */
-function isKnownClaim({status: {lastHealthy, members}}: Observation, {memberID}: Voter, claimUID: string | undefined): boolean {
+export function isKnownClaim({status: {lastHealthy, members}}: Observation, {memberID}: Voter, claimUID: string | undefined): boolean {
   return claimUID !== undefined && [...(lastHealthy?.members ?? []), ...(members ?? [])].some((member) => member.memberID === memberID && member.claimUID === claimUID);
 }
 
@@ -67,6 +68,7 @@ function byWord(view: OrdinalView | undefined, voter: Voter): DataVerdict {
 /** Judges the data of one voter of a membership. */
 export function judgeData(observation: Observation, voter: Voter): DataVerdict {
   const view = observation.ordinals.find((candidate) => candidate.pod === voter.pod);
+  if (voter.pod !== undefined && givenUp(observation).includes(voter.pod)) return {voter, state: 'Gone', why: 'it served the cluster that went back, and spec.survivor gives that one up'};
   // An etcd that answers is no matter of opinion.
   if (view?.probe.kind === 'Answered' && view.probe.status.memberID === voter.memberID) return {voter, state: 'Running', why: 'its etcd answers'};
   if (isNamedLost(observation, voter.pod, voter.memberID)) return byWord(view, voter);

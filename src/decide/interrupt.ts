@@ -1,8 +1,10 @@
 import {isPlanning} from '../api/progress.ts';
 import type {Plan} from '../api/types.ts';
 import type {Observation} from '../observe/observation.ts';
+import {isRestart} from './restart.ts';
 import {plannedSpecHash, setSpecHash} from './plan.ts';
-import {forceMayHaveBegun} from './steps/forceHelper.ts';
+import {isCommitted} from './steps/committed.ts';
+import {behaviourIn, behaviourOf} from './strategies.ts';
 
 /** What a person did in the middle of a run. */
 export interface Interruption {
@@ -10,8 +12,11 @@ export interface Interruption {
   message: string;
 }
 
+/** Whether a person has to approve this plan: one that gives up a cluster which serves, or that starts anew, is never carried out without. */
+export const needsApproval = ({spec}: Observation, {givenUp, strategy}: Plan): boolean => spec.approval === 'Required' || givenUp !== undefined || behaviourOf(strategy).alwaysAsks;
+
 /** Whether the plan as it stands may be carried out. */
-export const isApproved = ({spec}: Observation, plan: Plan): boolean => spec.approval !== 'Required' || spec.approvedPlan === plan.hash;
+export const isApproved = (observation: Observation, plan: Plan): boolean => !needsApproval(observation, plan) || observation.spec.approvedPlan === plan.hash;
 
 /** The set is not there, or goes, or its namespace does. */
 export const setIsGoing = ({set, namespaceGoing}: Pick<Observation, 'set' | 'namespaceGoing'>): boolean =>
@@ -36,7 +41,7 @@ function interruption(observation: Observation): Interruption | undefined {
   if (specProblem !== undefined) return {reason: 'SpecChanged', message: `the spec cannot be used any more (${specProblem})`};
   // While the plan is made or asked about, it is made anew from the spec as it is.
   if (run?.plan === undefined || isPlanning(run)) return undefined;
-  if (run.plan.specHash !== plannedSpecHash(spec)) return {reason: 'SpecChanged', message: 'the spec that the plan was made for was changed'};
+  if (run.plan.specHash !== plannedSpecHash(spec, run.plan.strategy)) return {reason: 'SpecChanged', message: 'the spec that the plan was made for was changed'};
   if (!isApproved(observation, run.plan)) return {reason: 'SpecChanged', message: `spec.approvedPlan does not carry the hash of the plan (${run.plan.hash})`};
   const changed = setChange(observation);
   return changed === undefined ? undefined : {reason: 'SetChanged', message: changed};
@@ -52,12 +57,14 @@ export function interrupted(observation: Observation): {ends: Interruption} | {g
   const asked = interruption(observation);
   if (asked === undefined) return undefined;
   const {reason, message} = asked;
-  if (forceMayHaveBegun(observation)) {
+  const {committed, uncommitted} = behaviourIn(run) ?? behaviourOf('ForceNewCluster');
+  if (isCommitted(observation)) {
     const how = reason === 'SetChanged' ? 'it goes on with the set as it is' : 'this run is finished first';
-    return {goesOn: `${message} after the force had begun: ${observation.specProblem === undefined ? how : `${how}, with the spec as it was`}`};
+    return {goesOn: `${message} after the ${committed}: ${observation.specProblem === undefined ? how : `${how}, with the spec as it was`}`};
   }
   const again = reason === 'SpecChanged' || reason === 'SetChanged' ? ', and a new run begins' : '';
-  return {ends: {reason, message: `${message} before anything was forced: every held pod is let go${again}`}};
+  if (isRestart(run)) return {ends: {reason, message: `${message}: pods that were stopped are made again, and no other is touched${again}`}};
+  return {ends: {reason, message: `${message} before ${uncommitted}: every held pod is let go${again}`}};
 }
 
 /** Runs that ended without a force, for a reason that another run does not have. */

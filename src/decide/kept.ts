@@ -12,8 +12,10 @@ import {sourceOf} from './steps/common.ts';
 const retryMs = 10 * 60_000;
 
 /** Pods on whose volumes a run has left something: all of them once the force has begun, before it those that were snapshotted. */
-function keepers({force, snapshots = [], steps}: Run, all: string[]): string[] {
-  if (force?.podUID !== undefined) return all;
+function keepers({force, newCluster, snapshots = [], steps, replace, joins = []}: Run, all: string[]): string[] {
+  // What was built beside the data, or set aside.
+  if (force?.podUID !== undefined || newCluster !== undefined) return all;
+  if (replace !== undefined) return joins.filter(({guarded}) => guarded === true).map(({pod}) => pod);
   const begun = steps.some(({name, startedAt}) => name === 'Hold' && startedAt !== undefined);
   return begun ? snapshots.map(({pod}) => pod) : [];
 }

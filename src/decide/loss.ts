@@ -8,7 +8,9 @@ export function highestRevision({lastHealthy, lastServed, members, run}: QuorumR
 
 /** What is known before anything is done. */
 export function knownLoss(status: QuorumRecoveryStatus, survivorRevision: number | undefined): DataLoss {
-  const highest = highestRevision(status);
+  // Revisions of a cluster that is given up are of other data.
+  const given = status.run?.plan?.givenUp ?? [];
+  const highest = highestRevision({...status, members: status.members?.filter(({pod}) => !given.includes(pod))});
   return {
     ...(survivorRevision !== undefined && {survivorRevision}), ...(highest > 0 && {lastKnownRevision: highest}), witnessed: status.lastHealthy !== undefined,
   };

@@ -1,5 +1,6 @@
-import type {NamedMember} from '../api/types.ts';
+import type {MemberRecord, NamedMember} from '../api/types.ts';
 import type {Observation} from '../observe/observation.ts';
+import {givenUp} from './regressed.ts';
 
 export interface Voter {
   memberID: string;
@@ -12,11 +13,16 @@ export interface Membership {
   source: string;
   clusterID: string | undefined;
   voters: Voter[];
+  /** Of a cluster that a person gives up: its voters have to end like all others, and its ID is no second lineage. */
+  givenUp?: true;
 }
 
 /** A person's word on this pod's member, good for that member ID only. */
 export const isNamedLost = ({spec}: Observation, pod: string | undefined, memberID: string | undefined): boolean =>
   spec.lostMembers?.some((lost) => lost.pod === pod && lost.memberID === memberID) === true;
+
+/** What is kept of the member in a pod. */
+export const recordOf = ({status}: Pick<Observation, 'status'>, pod: string | undefined): MemberRecord | undefined => status.members?.find((member) => member.pod === pod);
 
 export const quorumOf = (voters: number) => Math.floor(voters / 2) + 1;
 
@@ -37,6 +43,7 @@ const votersIn = (members: readonly NamedMember[], pods: readonly string[]): Vot
 export function knownMemberships(observation: Observation): Membership[] {
   const pods = observation.ordinals.map((view) => view.pod);
   const {status} = observation;
+  const apart = givenUp(observation);
   const found: Membership[] = [];
   if (status.run?.identity) {
     const {clusterID, members, source} = status.run.identity;
@@ -44,7 +51,7 @@ export function knownMemberships(observation: Observation): Membership[] {
   }
   for (const view of observation.ordinals) {
     if (view.probe.kind !== 'Answered' && view.probe.kind !== 'PeerOnly') continue;
-    found.push({source: `member list of ${view.pod}`, clusterID: view.probe.clusterID, voters: votersIn(view.probe.members, pods)});
+    found.push({source: `member list of ${view.pod}`, clusterID: view.probe.clusterID, voters: votersIn(view.probe.members, pods), ...(apart.includes(view.pod) && {givenUp: true})});
   }
   for (const facts of status.run?.offline ?? []) {
     if (!facts.members) continue;
@@ -54,7 +61,8 @@ export function knownMemberships(observation: Observation): Membership[] {
     const {clusterID, members} = status.lastHealthy;
     found.push({source: 'last healthy state', clusterID, voters: members.map(({memberID, pod}) => ({memberID, pod}))});
   }
-  return found;
+  // What the data is that counts is told by the others first.
+  return found.sort((a, b) => Number(a.givenUp ?? false) - Number(b.givenUp ?? false));
 }
 
 /** The set's ordinals as a membership: one voter a pod, whose ID is only known where another source tells it. */
@@ -69,4 +77,4 @@ export function membershipOfSet(observation: Observation, known: readonly Member
 
 /** Cluster IDs that the sources name; more than one is two lineages. */
 export const clusterIDs = (memberships: readonly Membership[]) =>
-  [...new Set(memberships.map((membership) => membership.clusterID).filter((id) => id !== undefined))];
+  [...new Set(memberships.filter((membership) => membership.givenUp === undefined).map((membership) => membership.clusterID).filter((id) => id !== undefined))];

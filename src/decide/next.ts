@@ -1,13 +1,20 @@
-import type {Observation} from '../observe/observation.ts';
+import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {ownPod} from '../kubernetes/ownPods.ts';
+import {againstConfiguration} from './configuration.ts';
 import type {Action, Decision} from './decision.ts';
 import {act, blocked, stalled} from './decision.ts';
 import {setIsGoing} from './interrupt.ts';
 import {podOfJoinStep} from './plan.ts';
+import {judgeProcess} from './processes.ts';
+import {isReplacement, servingPods} from './replace.ts';
+import {anchored} from './steps/anchor.ts';
+import {keepStopped, returnDependents, returnMeanwhile, stopDependents} from './steps/dependents.ts';
+import {isRestart} from './restart.ts';
 import {decommission} from './steps/decommission.ts';
 import {endForce, force} from './steps/force.ts';
 import {readCopy} from './steps/etcdutl.ts';
-import {forceMayHaveBegun, withHelper} from './steps/forceHelper.ts';
+import {isCommitted} from './steps/committed.ts';
+import {withHelper} from './steps/forceHelper.ts';
 import {hold} from './steps/hold.ts';
 import {inspect} from './steps/inspect.ts';
 import {keepHeld, mayRetry} from './steps/defer.ts';
@@ -16,17 +23,28 @@ import {prepareJoins} from './steps/joinPod.ts';
 import {plan} from './steps/plan.ts';
 import {approve} from './steps/approve.ts';
 import {letGo, release} from './steps/release.ts';
-import {runIn, sourceOf} from './steps/common.ts';
+import {joinOf, memberIDOf, runIn, sourceOf} from './steps/common.ts';
 import {holdAdded, joinOfGone} from './steps/scaled.ts';
+import {restart, verifyRestarted} from './steps/restart.ts';
+import {check, load} from './steps/load.ts';
+import {restoreClaims} from './steps/restoreClaims.ts';
+import {quorumServes, removeLost, stopReplaced} from './steps/replace.ts';
 import {stop} from './steps/stop.ts';
+import {startAll, startEmpty} from './steps/startAll.ts';
 import {startSurvivor} from './steps/survivor.ts';
 import {controllerMakes, restartProof, verify} from './steps/verify.ts';
+import {behaviourIn, startsAnew} from './strategies.ts';
 import {leaveNothing, releaseStrays} from './strays.ts';
 import {troubled} from './trouble.ts';
+import {recordOf} from './membership.ts';
 
 const steps: Record<string, (observation: Observation) => Decision> = {
-  Plan: plan, Approve: approve, Hold: hold, Stop: stop, Inspect: inspect, Force: force, EndForce: endForce, StartSurvivor: startSurvivor,
-  Decommission: decommission, Verify: verify, RestartProof: restartProof, Release: release, LetGo: letGo,
+  Plan: plan, Approve: approve, StopDependents: stopDependents, ReturnDependents: returnDependents, Hold: hold,
+  Stop: (observation) => (isReplacement(observation.status.run) ? stopReplaced(observation) : stop(observation)),
+  Remove: removeLost, Inspect: inspect, Force: force, EndForce: endForce, StartSurvivor: startSurvivor,
+  Decommission: decommission, Restart: restart, Restore: restoreClaims, StartAll: startAll, StartEmpty: startEmpty, Load: load, Check: check,
+  Verify: (observation) => (isRestart(observation.status.run) ? verifyRestarted(observation) : verify(observation)),
+  RestartProof: restartProof, Release: release, LetGo: letGo,
 };
 
 function decideStep(observation: Observation, name: string): Decision {
@@ -65,18 +83,30 @@ export function nextStep(observation: Observation): NextStep | undefined {
   // One that may go on only after the others were verified waits for the end of the run, which it opens again: with it what it was verified by.
   const verified = run.steps.some((step) => step.name === 'Verify' && step.state === 'Done');
   const waiting = joining ?? run.steps.find((step) => step.state !== 'Done' && (step.state !== 'Deferred' || (!verified && mayRetryStep(observation, step.name))));
-  const changed = setGone(observation) ?? holdAdded(observation);
+  const changed = setGone(observation) ?? holdAdded(observation) ?? keepStopped(observation, waiting?.name);
   if (changed) return {name: waiting?.name ?? 'Release', decision: changed};
   if (waiting === undefined) return undefined;
-  const step = keepDeferredHeld(observation) ?? makeAgain(observation) ?? neverLetGo(observation, decideStep(observation, waiting.name));
+  // What a quorum may hang on comes before the question for it.
+  const step = keepDeferredHeld(observation) ?? makeAgain(observation) ?? anyServes(observation) ?? quorumServes(observation, waiting.name) ?? unproven(observation) ?? neverLetGo(observation, againstConfiguration(observation, waiting.name, decideStep(observation, waiting.name)));
   const decision = troubled(observation, waiting.name, step);
-  return {name: waiting.name, decision: meanwhile(observation, waiting.name, decision)};
+  const instead = meanwhile(observation, waiting.name, decision);
+  return {name: waiting.name, decision: returnMeanwhile(observation, instead) ?? instead};
+}
+
+/** What comes after the new cluster has served goes on through any member of it that does. */
+function anyServes(observation: Observation): Decision | undefined {
+  const {newCluster, steps} = runIn(observation);
+  if (newCluster?.servedAt === undefined) return undefined;
+  const joined = steps.filter(({state}) => state === 'Done').map(({name}) => podOfJoinStep(name)).filter((pod) => pod !== undefined);
+  const decision = anchored(observation, [...newCluster.members, ...joined]);
+  // What waits for it says more of what it waits for.
+  return decision?.kind === 'wait' ? undefined : decision;
 }
 
 /** The end of a run before the force is none after it, whatever a step says. */
 function neverLetGo(observation: Observation, decision: Decision): Decision {
-  if (decision.kind !== 'abort' || !forceMayHaveBegun(observation)) return decision;
-  return blocked(decision.reason, `the force has begun, so nothing is let go any more: ${decision.message}`);
+  if (decision.kind !== 'abort' || !isCommitted(observation)) return decision;
+  return blocked(decision.reason, `nothing is let go any more after the ${behaviourIn(observation.status.run)?.committed ?? ''}: ${decision.message}`);
 }
 
 /**
@@ -84,18 +114,49 @@ function neverLetGo(observation: Observation, decision: Decision): Decision {
  * them before that one is Ready, so they are made as the controller would.
  */
 function makeAgain(observation: Observation): Decision | undefined {
-  const {status, ordinals} = observation;
-  const held = status.heldPods ?? [];
-  if (status.run?.force?.endedAt === undefined) return undefined;
-  const members = ordinals.map(({pod}) => pod).filter((pod) => !held.includes(pod));
-  const gone = ordinals.filter((view) => members.includes(view.pod) && view.object === undefined && !controllerMakes(observation, members, view));
+  const {status} = observation;
+  const gone = mayMake(observation);
   const pods = gone.map((view) => ownPod(sourceOf(observation, view), status.run?.id ?? '', false));
   return pods.length === 0 ? undefined : act(`making ${gone.map(({pod}) => pod).join(', ')} again: the StatefulSet's controller waits for a held pod`, ...pods.map((pod): Action => ({type: 'CreatePod', pod})));
 }
 
+/** What a member may still run in that has no pod any more, say one that a person deleted by force on a node that is cut off; undefined: nothing. */
+function mayStillRun(observation: Observation, {pod}: OrdinalView): string | undefined {
+  const run = runIn(observation);
+  // Of members of a forced cluster there is no record while the run goes on.
+  if (!isReplacement(run)) return undefined;
+  // The kubelet of a Ready node ends what has no pod any more, and etcd locks its data: the controller, if it did not wait, would make it too.
+  const node = recordOf(observation, pod)?.node;
+  if (observation.nodes.some(({name, ready}) => name === node && ready)) return undefined;
+  const memberID = joinOf(run, pod)?.memberID ?? memberIDOf(observation, pod) ?? '';
+  const {proven, waitsFor} = judgeProcess(observation, {memberID, pod});
+  return proven === undefined ? waitsFor ?? 'it may still run' : undefined;
+}
+
+const mayMake = (observation: Observation): OrdinalView[] => controllerWaits(observation).filter((view) => mayStillRun(observation, view) === undefined);
+
+/** No ordinal runs twice: a pod is made again only once the one before has ended. */
+function unproven(observation: Observation): Decision | undefined {
+  const open = controllerWaits(observation).map((view) => ({view, why: mayStillRun(observation, view)})).filter(({why}) => why !== undefined);
+  if (open.length === 0) return undefined;
+  const named = open.map(({view: {pod}, why}) => `${pod} has no pod, and the StatefulSet's controller waits for a held one: ${why ?? ''}`).join('; ');
+  return blocked('FencingUnproven', `${named}. It is made again once its last process is proven to have ended. Way out: delete the Node object once the machine is off for good, or taint it node.kubernetes.io/out-of-service, or name the member in spec.lostMembers once you have made sure that it does not run`);
+}
+
+/** The members whose pods have gone and which it would not make as long as others are held. */
+function controllerWaits(observation: Observation): OrdinalView[] {
+  const {status, ordinals} = observation;
+  const held = status.heldPods ?? [];
+  // Members that are not replaced are the run's to make from the hold on, which is in the controller's way.
+  const begun = isReplacement(status.run) ? held.length > 0 : (status.run?.newCluster?.servedAt ?? status.run?.force?.endedAt) !== undefined;
+  if (!begun || held.length === 0) return [];
+  const members = ordinals.map(({pod}) => pod).filter((pod) => !held.includes(pod));
+  return ordinals.filter((view) => members.includes(view.pod) && view.object === undefined && !controllerMakes(observation, members, view));
+}
+
 /** What later steps need and nothing speaks against now: a wait is time to make it. */
 function meanwhile(observation: Observation, step: string, decision: Decision): Decision {
-  if (step === 'Stop') return withHelper(observation, decision);
+  if (step === 'Stop') return isReplacement(observation.status.run) || startsAnew(observation.status.run) ? decision : withHelper(observation, decision);
   return (decision.kind === 'wait' ? prepareJoins(observation, step) ?? readCopy(observation) : undefined) ?? decision;
 }
 
@@ -106,14 +167,16 @@ function meanwhile(observation: Observation, step: string, decision: Decision): 
 function setGone(observation: Observation): Decision | undefined {
   const {ordinals, spec} = observation;
   const {plan} = runIn(observation);
-  if (plan === undefined || !forceMayHaveBegun(observation)) return undefined;
+  if (plan === undefined || !isCommitted(observation)) return undefined;
   // Its pods have to go before anything else of a namespace does, the resource itself included.
   const strays = observation.namespaceGoing ? leaveNothing(observation) : releaseStrays(observation);
   if (strays.length > 0) return act('letting go pods that belong to no ordinal of the StatefulSet any more', ...strays);
   if (setIsGoing(observation)) {
     return stalled('StatefulSetNotFound', `StatefulSet ${spec.target.statefulSet} was deleted during the run: nothing more is done. Its claims and the copy are kept. Create it again, and the run goes on with it; or delete the QuorumRecovery, which ends the run at once`);
   }
-  if (ordinals.some((view) => view.pod === plan.survivor)) return undefined;
+  // Another member takes the anchor's place.
+  const members = isReplacement(observation.status.run) ? servingPods(observation) : observation.status.run?.newCluster?.members ?? [plan.survivor];
+  if (ordinals.some((view) => members.includes(view.pod))) return undefined;
   return blocked('PlanChanged', `the StatefulSet was scaled down during the run and has no pod ${plan.survivor} any more, which is the cluster now: scale it up again`);
 }
 
@@ -124,7 +187,12 @@ function mayRetryStep(observation: Observation, name: string): boolean {
 
 /** A finished, degraded run goes on once a member that waited may join. */
 export function reopens(observation: Observation): string[] {
-  const run = observation.status.run;
+  const {run, heldPods = []} = observation.status;
+  // It ended for want of a quorum, and its members are not whole. One that could not be verified while a quorum served is over: another one is asked for.
+  const unserved = run?.outcome === 'Failed' && isReplacement(run) && run.unservedSince !== undefined;
+  if (unserved && heldPods.length > 0 && observation.linearizable) return run.steps.filter(({state}) => state !== 'Done').map(({name}) => name);
   if (run?.outcome !== 'Degraded') return [];
+  // A member of the cluster is gone, and its controller does not make it again: it is made, and verified again.
+  if (mayMake(observation).length > 0) return ['Verify'];
   return run.steps.filter((step) => step.state === 'Deferred' && mayRetryStep(observation, step.name)).map((step) => step.name);
 }

@@ -1,11 +1,11 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import type {BlockedReason} from '../api/reasons.ts';
 import {membershipHooks} from '../etcd/launch/launch.ts';
-import {forceSupport, versionOfImage} from '../etcd/versions.ts';
+import {canReplace, canRestore, forceSupport, versionOfImage} from '../etcd/versions.ts';
 import {isLaunch} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {statefulSetPod} from '../kubernetes/ownPods.ts';
-import {agentPod, forcePod} from '../kubernetes/helperPods.ts';
+import {agentPod, forcePod, joinerPod} from '../kubernetes/helperPods.ts';
 import {authWords} from './refusals.ts';
 import {snapshotRefusal} from './snapshots.ts';
 import {sourceOf} from './steps/common.ts';
@@ -36,6 +36,11 @@ function templateRefusal({templates, set, ordinals}: Observation): Refusal | und
   if (templates?.rollout !== undefined) {
     return {reason: 'RolloutInProgress', message: `StatefulSet ${set?.metadata?.name ?? ''} is in the middle of a rollout: ${templates.rollout}. Its controller would delete the run's pods. Undo it (kubectl rollout undo) or finish it; the run goes on by itself then`};
   }
+  return forcesRefusal(ordinals);
+}
+
+/** No pod is made from a template that forces. */
+export function forcesRefusal(ordinals: readonly OrdinalView[]): Refusal | undefined {
   const forcing = ordinals.find((view) => isLaunch(view.launch) && view.launch.forceNewCluster);
   if (forcing) {
     return {reason: 'TemplateForces', message: `the template starts ${forcing.pod} with --force-new-cluster: each restart would throw the other members out again. Take the flag out of the StatefulSet`};
@@ -60,12 +65,35 @@ function authRefusal(observation: Observation, survivor: OrdinalView): Refusal |
   return {reason: 'AuthRequired', message: authWords(survivor.pod)};
 }
 
+const noAgentImage: Refusal = {reason: 'AgentImageMissing', message: 'the operator does not know the image of the volume agent: set --agent-image (AGENT_IMAGE) to its own image'};
+
 /** What would stop the run half-way, asked while nothing has been touched. */
 export function preflight(observation: Observation, survivor: OrdinalView): Refusal | undefined {
-  if (observation.agentImage === '') {
-    return {reason: 'AgentImageMissing', message: 'the operator does not know the image of the volume agent: set --agent-image (AGENT_IMAGE) to its own image'};
-  }
+  if (observation.agentImage === '') return noAgentImage;
   return templateRefusal(observation) ?? versionRefusal(survivor) ?? namesRefusal(observation) ?? authRefusal(observation, survivor) ?? snapshotRefusal(observation, survivor);
+}
+
+/** The same where a new cluster is started on all claims: nothing is forced, and the old one's users are its data's, or gone with it. */
+export function newClusterPreflight(observation: Observation, first: OrdinalView): Refusal | undefined {
+  if (observation.agentImage === '') return noAgentImage;
+  const unread = observation.ordinals.find(({launch}) => !isLaunch(launch));
+  if (unread !== undefined && !isLaunch(unread.launch)) return {reason: 'PodRefused', message: unread.launch.message};
+  const version = versionOf(first);
+  const known = canRestore(version) ? undefined : {reason: 'VersionNotForceable' as const, message: `${first.pod} runs etcd ${version || 'of an unknown version'}: a new cluster is started with etcd 3.5.10 and later, 3.6 and 3.7, whose etcdutl can move the revision. Name such an image, with its version as the tag, in the StatefulSet. Nothing was touched`};
+  return templateRefusal(observation) ?? known ?? namesRefusal(observation);
+}
+
+/** Members are taken out of the list before others join: what joining is in this version has to be known before. */
+function unknownVersion(anchor: OrdinalView): Refusal | undefined {
+  const version = versionOf(anchor);
+  if (canReplace(version)) return undefined;
+  return {reason: 'VersionNotForceable', message: `${anchor.pod} runs etcd ${version || 'of an unknown version'}: members are replaced in etcd 3.5, 3.6 and 3.7. Nothing is removed`};
+}
+
+/** The same where members of a cluster that serves are replaced: nothing is forced, and nobody's data is copied. */
+export function replacePreflight(observation: Observation, anchor: OrdinalView): Refusal | undefined {
+  if (observation.agentImage === '') return noAgentImage;
+  return templateRefusal(observation) ?? unknownVersion(anchor) ?? namesRefusal(observation) ?? authRefusal(observation, anchor);
 }
 
 /** Hooks and sidecars that change the membership on their own: named in the plan, and taken out of the run's own pods. */
@@ -83,9 +111,9 @@ export function alarmNotes({probe}: OrdinalView): string[] {
   return ['etcd says that its database fills its quota (alarm NOSPACE): before any client can write, the history is compacted to the newest revision, the database defragmented and the alarm disarmed'];
 }
 
-/** Members that get a new volume need a class that exists. The survivor needs none, so this is told and stops nobody. */
-export function storageNotes({ordinals, storage: {classes}}: Observation, survivor: string): string[] {
-  const others = ordinals.filter((view) => view.pod !== survivor).flatMap((view) => view.claims)
+/** Members that get a new volume need a class that exists. What serves needs none, so this is told and stops nobody. */
+export function storageNotes({ordinals, storage: {classes}}: Observation, joiners: readonly string[]): string[] {
+  const others = ordinals.filter((view) => joiners.includes(view.pod)).flatMap((view) => view.claims)
     .filter((claim) => claim.place.at === 'GoneNode' || claim.place.at === 'Missing' || claim.place.at === 'Unbound');
   return others.flatMap(({name, template}) => {
     const wanted = template.spec?.storageClassName;
@@ -100,10 +128,28 @@ export function trialPods(observation: Observation, survivor: OrdinalView, run: 
   const options = {observation, view: survivor, source, run};
   const forced = forcePod({...options, attempt: 1, members: undefined});
   const own = statefulSetPod(source);
-  const pods = [agentPod({...options, step: 'Trial', command: ['inspect'], readOnly: false}), ...('pod' in forced ? [forced.pod] : []), own];
-  return pods.map((pod, index) => {
-    const trial = structuredClone(pod);
-    trial.metadata = Object.assign(trial.metadata ?? {}, {name: `${survivor.pod}-trial-${index}`});
-    return trial;
-  });
+  return asTrials([agentPod({...options, step: 'Trial', command: ['inspect'], readOnly: false}), ...('pod' in forced ? [forced.pod] : []), own], survivor.pod);
 }
+
+/** The same for a member that is replaced: the agent on its volume, and the pod in which it joins. */
+export function joinerTrials(observation: Observation, view: OrdinalView, run: string): V1Pod[] {
+  const options = {observation, view, source: sourceOf(observation, view), run};
+  const joiner = joinerPod({...options, cluster: ''});
+  return asTrials([agentPod({...options, step: 'Trial', command: ['set-aside'], readOnly: false}), ...('pod' in joiner ? [joiner.pod] : [])], view.pod);
+}
+
+/** The same where a new cluster is started on all claims: one member stands for all, whose pods differ in names. */
+export function newClusterTrials(observation: Observation, run: string): V1Pod[] {
+  const [first] = observation.ordinals;
+  return first === undefined ? [] : [...joinerTrials(observation, first, run), ...ownTrials(observation, [first]).map((pod) => ({...pod, metadata: {...pod.metadata, name: `${first.pod}-trial-own`}}))];
+}
+
+/** The same for pods that are only made again. */
+export const ownTrials = (observation: Observation, views: readonly OrdinalView[]): V1Pod[] =>
+  views.flatMap((view) => asTrials([statefulSetPod(sourceOf(observation, view))], view.pod));
+
+const asTrials = (pods: readonly V1Pod[], name: string): V1Pod[] => pods.map((pod, index) => {
+  const trial = structuredClone(pod);
+  trial.metadata = Object.assign(trial.metadata ?? {}, {name: `${name}-trial-${index}`});
+  return trial;
+});

@@ -2,7 +2,7 @@ import type {V1ContainerStatus, V1Pod} from '@kubernetes/client-node';
 import type {Fenced, MemberRecord} from '../api/types.ts';
 import type {NodeView, Observation, OrdinalView} from '../observe/observation.ts';
 import {isGated, isTerminating, runOf} from '../kubernetes/ownPods.ts';
-import {isNamedLost} from './membership.ts';
+import {isNamedLost, recordOf} from './membership.ts';
 import type {Voter} from './membership.ts';
 
 /** What is known of the last process that ran a member. */
@@ -131,7 +131,7 @@ export function judgeProcess(observation: Observation, voter: Voter): ProcessVer
   if (view === undefined) {
     return {pod: voter.pod ?? '', memberID: voter.memberID, proven: undefined, stoppable: false, waitsFor: `member ${voter.memberID} has no pod in the StatefulSet`};
   }
-  const record = observation.status.members?.find((member) => member.pod === view.pod);
+  const record = recordOf(observation, view.pod);
   const verdict = {pod: view.pod, memberID: voter.memberID, proven: undefined, stoppable: false, waitsFor: undefined};
   const named = isNamedLost(observation, view.pod, voter.memberID);
   // A pod that this run made is no old process: held it never started, and let go it runs a member of the new cluster.

@@ -34,7 +34,7 @@ const servedOf = (status: QuorumRecoveryStatus) => (isServedSuperseded(status) ?
  * Where the revision has to be so that no client has seen it: past what was seen, and past what was written after the last look until
  * now, when the old members are proven ended. Nobody saw that: twice the highest rate is taken for it.
  */
-export function moveFor({status, spec, now}: Pick<Observation, 'status' | 'spec' | 'now'>, survivor: string, from: number): Move {
+export function moveFor({status, spec, now}: Pick<Observation, 'status' | 'spec' | 'now'>, survivor: string, from: number, atMost = maxMove): Move {
   const known = highestKnown(status, from, survivor);
   const {minRevision} = spec;
   const told = minRevision !== undefined && minRevision >= known ? minRevision + beyondWatch : undefined;
@@ -45,7 +45,7 @@ export function moveFor({status, spec, now}: Pick<Observation, 'status' | 'spec'
   const whySeen = served && `at ${served.at} a quorum served at revision ${served.revision}; added are ${group(baseMargin)}, and twice ${rate} a second (${served.perSecond === undefined ? 'assumed' : 'the most that was seen'}) for the ${Math.ceil(seconds)} s until the old members were proven ended`;
   const whyTold = told === undefined ? undefined : `spec.minRevision says that clients have seen up to ${minRevision ?? 0}`;
   const wanted = Math.max(seen ?? known + baseMargin, told ?? 0);
-  const target = Math.min(wanted, from + maxMove);
+  const target = Math.min(wanted, from + atMost);
   const proven = told !== undefined && target >= told ? whyTold : target === wanted ? whySeen : undefined;
   if (proven !== undefined) return {from, target, proven: true, why: proven};
   const beyond = target === wanted ? '' : `. It would have to be ${wanted}, and more than ${group(maxMove)} revisions are not moved: that would keep clients out for long`;

@@ -3,6 +3,7 @@ import {hasFence, isGated, isTerminating, runOf} from '../kubernetes/ownPods.ts'
 import {isOnReadyNode} from '../observe/observation.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {Action} from './decision.ts';
+import {owedBack} from './dependents.ts';
 import {setIsGoing} from './interrupt.ts';
 import {endedByKubelet} from './processes.ts';
 
@@ -24,13 +25,13 @@ export const dropGatedStrays = ({strays, status: {run}}: Observation): Action[] 
  */
 export function leaveNothing(observation: Observation): Action[] {
   if (!setIsGoing(observation)) return [];
-  const {helpers, pruners, ordinals} = observation;
+  const {helpers, pruners, savers, ordinals} = observation;
   const own = ordinals.flatMap(({object}) => (object !== undefined && isTerminating(object) && hasFence(object) ? [object] : []));
   return [
-    ...[...helpers, ...pruners].flatMap((pod): Action[] => {
+    ...[...helpers, ...pruners, ...savers].flatMap((pod): Action[] => {
       if (!isTerminating(pod)) return [{type: 'DeletePod', pod}];
       return hasFence(pod) ? [{type: 'ReleasePod', pod, force: false}] : [];
     }),
-    ...own.map((pod): Action => ({type: 'ReleasePod', pod, force: false})), ...dropGatedStrays(observation), ...releaseStrays(observation),
+    ...own.map((pod): Action => ({type: 'ReleasePod', pod, force: false})), ...dropGatedStrays(observation), ...releaseStrays(observation), ...owedBack(observation),
   ];
 }

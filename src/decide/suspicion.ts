@@ -4,6 +4,8 @@ import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {causesOf} from './causes.ts';
 import {durationMs} from './durations.ts';
 import {knownMemberships, quorumOf} from './membership.ts';
+import type {Turn} from './turns.ts';
+import {turnInWords} from './turns.ts';
 import {isSuperseded} from './witness.ts';
 
 /** What one of the two views says of the quorum (DESIGN section 6: both must agree before anything is done without a person). */
@@ -12,17 +14,19 @@ export interface View {
   words: string;
 }
 
-const isReady = (observation: Observation, {object}: OrdinalView): boolean =>
+/** Its kubelet, which is heard of, says that the pod is Ready. */
+export const isReady = (observation: Observation, {object}: OrdinalView): boolean =>
   object?.status?.conditions?.some(({type, status}) => type === 'Ready' && status === 'True') === true
   && isOnReadyNode(observation, object);
 
 const voterCount = (observation: Observation): number =>
   Math.max(0, ...knownMemberships(observation).map(({voters}) => voters.length)) || observation.ordinals.length;
 
-/** Pods and nodes, as the kubelets and the node controller tell them. */
+/** Pods and nodes, as the kubelets and the node controller tell them. A name that a run left held is no voter's: it may run a learner that nobody can promote. */
 export function kubernetesView(observation: Observation): View {
   const voters = voterCount(observation);
-  const ready = observation.ordinals.filter((view) => isReady(observation, view));
+  const {heldPods = []} = observation.status;
+  const ready = observation.ordinals.filter((view) => !heldPods.includes(view.pod) && isReady(observation, view));
   const counted = `${ready.length} of ${voters} pods are Ready on a Ready node, ${quorumOf(voters)} needed`;
   return {says: ready.length < quorumOf(voters) ? 'Lost' : 'Serves', words: counted};
 }
@@ -80,8 +84,14 @@ export function suspect(observation: Observation): Suspicion {
   return {
     since: before?.since ?? at, kubernetes: kubernetes.words, etcd: etcd.words,
     ...(agreedSince !== undefined && {agreedSince}),
+    ...(before?.queuedAt !== undefined && waitsFor === undefined && due !== undefined && due <= now && {queuedAt: before.queuedAt}),
     ...(waitsFor === undefined ? due !== undefined && {recoversAt: new Date(due).toISOString()} : {waitsFor}),
   };
+}
+
+/** What is suspected of a cluster whose run would begin now, and waits until fewer others are at work. */
+export function awaitTurn(suspicion: Suspicion, turn: Extract<Turn, {kind: 'Waits'}> | undefined, limit: number, queuedAt: string): Suspicion {
+  return {...suspicion, queuedAt, waitsFor: `${turnInWords(turn, limit)}. A new value of spec.trigger.request begins it at once`};
 }
 
 export type Automatic = {kind: 'run'} | {kind: 'wait'; message: string} | {kind: 'exhausted'; message: string};
@@ -102,4 +112,6 @@ export function automatic({spec: {trigger}, status, now}: Observation, suspicion
 export function settleAttempts(draft: QuorumRecoveryStatus, {spec: {trigger}, now}: Observation, whole: boolean): void {
   const {endedAt} = draft.automatic ?? {};
   if (whole && endedAt !== undefined && now - Date.parse(endedAt) >= durationMs(trigger.cooldown)) delete draft.automatic;
+  const replaced = draft.autoReplace?.endedAt;
+  if (whole && replaced !== undefined && now - Date.parse(replaced) >= durationMs(trigger.cooldown)) delete draft.autoReplace;
 }

@@ -8,9 +8,10 @@ import {quorumOf} from './membership.ts';
 import {podOfJoinStep} from './plan.ts';
 import {rejectedWords} from './refusals.ts';
 import {runIn, survivorOf} from './steps/common.ts';
+import {behaviourIn} from './strategies.ts';
 
 /** From here on the survivor's own pod is the cluster. */
-const serving = (step: string) => ['StartSurvivor', 'Decommission', 'RestartProof', 'Verify', 'Release'].includes(step) || podOfJoinStep(step) !== undefined;
+const serving = (step: string) => ['StartSurvivor', 'StartAll', 'StartEmpty', 'Load', 'Check', 'Remove', 'Restart', 'Decommission', 'ReturnDependents', 'RestartProof', 'Verify', 'Release'].includes(step) || podOfJoinStep(step) !== undefined;
 
 /** From here on nothing but the survivor's disk can go on, and once it may have been forced nothing is let go either. */
 const needsSurvivor = (step: string) => serving(step) || step === 'Force' || step === 'EndForce';
@@ -18,9 +19,11 @@ const needsSurvivor = (step: string) => serving(step) || step === 'Force' || ste
 /** Whether an act asks an etcd. Of all acts, so that a new one is not forgotten here. */
 const asksEtcd: Record<Action['type'], boolean> = {
   ProveHold: false, DryRunPods: false, StopPod: false, ReleasePod: false, CreatePod: false, DeletePod: false, TakeSnapshot: false, OfferReader: false,
-  ReadEtcdutl: false, ReplacePod: false, GiveTurn: false, UngatePod: false, RetainVolume: false, DeleteClaim: false, CreateClaim: false,
+  ReadEtcdutl: false, ReplacePod: false, GiveTurn: false, UngatePod: false, DropFence: false, RetainVolume: false, DeleteClaim: false, CreateClaim: false,
   CreateVolumeSnapshot: false, DeleteVolumeSnapshot: false,
-  CheckForced: true, MoveRevision: true, ProveWrite: true, AddLearner: true, RemoveMember: true, PromoteLearner: true, VerifyMembers: true, RemoveProbeKey: true,
+  CheckForced: true, MoveRevision: true, ProveWrite: true, ProveNewCluster: true, AddLearner: true, RemoveMember: true, RemoveVoter: true, PromoteLearner: true, VerifyMembers: true, RemoveProbeKey: true,
+  LoadKeys: true, CheckKeys: true, CreateJob: false,
+  MoveLeader: true, TryDependents: false, StopDependent: false, ReturnDependent: false,
 };
 
 /** Waits, or would ask an etcd: what is not in the way of anything else is not said. */
@@ -83,5 +86,7 @@ export function troubled(observation: Observation, step: string, decision: Decis
   if (!standsStill(decision)) return decision;
   const needsSecret = serving(step) || decision.kind === 'act';
   const secret = needsSecret ? secretGone(observation) : undefined;
-  return (needsSurvivor(step) ? survivorGone(observation) : undefined) ?? (serving(step) ? quorumGone(observation) : undefined) ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
+  // Where a quorum serves no single member is needed (steps/replace.ts, quorumServes).
+  const one = behaviourIn(observation.status.run)?.throughAny === true ? undefined : (needsSurvivor(step) ? survivorGone(observation) : undefined) ?? (serving(step) ? quorumGone(observation) : undefined);
+  return one ?? secret ?? (serving(step) ? refusedBy(observation) : undefined) ?? decision;
 }

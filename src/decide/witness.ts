@@ -1,29 +1,32 @@
 import type {QuorumRecoveryStatus, Witness} from '../api/types.ts';
+import {isServing, statusOf} from '../observe/observation.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {MemberStatus} from '../etcd/types.ts';
 
-const isForcedSince = ({run}: QuorumRecoveryStatus, seen: string | undefined): boolean =>
-  seen !== undefined && run?.force?.endedAt !== undefined && run.force.endedAt > seen;
+const isReplacedSince = ({run}: QuorumRecoveryStatus, seen: string | undefined): boolean =>
+  seen !== undefined && [run?.force?.endedAt, run?.newCluster?.servedAt].some((at) => at !== undefined && at > seen);
 
 /** A run of this resource has put another cluster in the place of the one that the witness saw. */
-export const isSuperseded = (status: QuorumRecoveryStatus): boolean => isForcedSince(status, status.lastHealthy?.observedAt);
+export const isSuperseded = (status: QuorumRecoveryStatus): boolean => isReplacedSince(status, status.lastHealthy?.observedAt);
 
 /** The same of what served last. */
-export const isServedSuperseded = (status: QuorumRecoveryStatus): boolean => isForcedSince(status, status.lastServed?.at);
+export const isServedSuperseded = (status: QuorumRecoveryStatus): boolean => isReplacedSince(status, status.lastServed?.at);
 
 /** What the members that answer say. */
-export const statusesOf = ({ordinals}: Observation): MemberStatus[] =>
-  ordinals.map(({probe}) => (probe.kind === 'Answered' ? probe.status : undefined)).filter((status) => status !== undefined);
+export const statusesOf = ({ordinals}: Pick<Observation, 'ordinals'>): MemberStatus[] =>
+  ordinals.map(statusOf).filter((status) => status !== undefined);
 
 /** Every member answers as a voter with a leader, and a quorum serves. */
 export function isWhole(observation: Observation): boolean {
   const statuses = statusesOf(observation);
   return observation.linearizable && statuses.length > 0 && statuses.length === observation.ordinals.length
-    && statuses.every((status) => status.leader !== '' && !status.isLearner);
+    && statuses.every(isServing);
 }
 
 export interface Regression {
   message: string;
+  /** Those that serve it, with the claims that they run on. */
+  members: {pod: string; claimUID: string}[];
 }
 
 const highest = (statuses: readonly MemberStatus[], of: (status: MemberStatus) => number): number => Math.max(...statuses.map(of));
@@ -43,15 +46,22 @@ export function regression(observation: Observation): Regression | undefined {
   const raftIndex = highest(statuses, (one) => one.raftIndex);
   const another = statuses.every(({clusterID}) => clusterID !== witness.clusterID);
   if (revision >= witness.revision && (another || raftIndex >= witness.raftIndex)) return undefined;
-  return {message: `${inWords(witness, {revision, raftIndex, another})}. ${whereOldDataMayBe(observation)} Nothing is done by itself. Stop the writers, and keep every volume until you know which data is right; if the present data is, delete this QuorumRecovery and make it again`};
+  const members = observation.ordinals.flatMap(({pod, probe, data}) => {
+    const claimUID = data?.object?.metadata?.uid;
+    return probe.kind === 'Answered' && probe.status.leader !== '' && claimUID !== undefined ? [{pod, claimUID}] : [];
+  });
+  return {members, message: `${inWords(witness, {revision, raftIndex, another})}. ${whereOldDataMayBe(observation)} Nothing is done by itself. Stop the writers, and keep every volume until you know which data is right. If the present data is: delete this QuorumRecovery and make it again. If the old data is: name its member in spec.survivor and ask for a run (spec.trigger.request); its plan is told first, and carried out only once you approve it`};
 }
+
+/** Its data went back, now or before, and that is not settled: nothing of it is a witness. */
+export const wentBack = ({regression: before}: QuorumRecoveryStatus, observation: Observation): boolean => before !== undefined || regression(observation) !== undefined;
 
 function inWords(witness: Witness, {revision, raftIndex, another}: {revision: number; raftIndex: number; another: boolean}): string {
   const now = another ? `a cluster of another ID serves at revision ${revision}` : `a quorum serves at revision ${revision}, raft index ${raftIndex}`;
   return `${now}; at ${witness.observedAt} the cluster was whole at revision ${witness.revision}, raft index ${witness.raftIndex}: the data went back`;
 }
 
-/** Members that are not part of what serves, and whose volumes are the ones that the witness saw. */
+/** Members that are not part of what serves, and whose volumes are the ones that the witness saw, or have no pod now. */
 function whereOldDataMayBe({ordinals, status}: Observation): string {
   const witnessed = status.lastHealthy?.members ?? [];
   const apart = ordinals.filter(({pod, probe, data}) => {
@@ -59,6 +69,11 @@ function whereOldDataMayBe({ordinals, status}: Observation): string {
     const serves = probe.kind === 'Answered' && probe.status.leader !== '';
     return !serves && known?.claimUID !== undefined && known.claimUID === data?.object?.metadata?.uid;
   });
-  if (apart.length === 0) return 'No member outside of it has a volume that the witness knows: look at copies and snapshots.';
-  return `The old data may still be on ${apart.map(({pod, data}) => `claim ${data?.name ?? ''} of ${pod}`).join(', ')}.`;
+  const away = witnessed.filter(({pod}) => !ordinals.some((view) => view.pod === pod));
+  const places = [
+    ...apart.map(({pod, data}) => `claim ${data?.name ?? ''} of ${pod}`),
+    ...away.map(({pod, volume}) => `volume ${volume ?? '(unknown)'} of ${pod}, which the StatefulSet has no pod for now (scale it up again)`),
+  ];
+  if (places.length === 0) return 'No member outside of it has a volume that the witness knows: look at copies and snapshots.';
+  return `The old data may still be on ${places.join(', ')}.`;
 }

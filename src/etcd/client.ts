@@ -1,11 +1,14 @@
 import {certificateReason, classify} from './classify.ts';
 import type {RpcFailure} from './classify.ts';
-import {Connection, hostAndPort} from './connection.ts';
+import {hostAndPort} from './channel.ts';
+import {Connection} from './connection.ts';
 import type {Outcome, Service} from './connection.ts';
 import {diagnose} from './diagnose.ts';
 import {EtcdError, isEtcdError} from './errors.ts';
+import {watchLeader} from './leader-watch.ts';
+import type {LeaderWatch, WatchHeard} from './leader-watch.ts';
 import {decimalID, hexID, toAlarms, toListedMember, toMemberStatus, toNumber} from './messages.ts';
-import type {AlarmResponse, HashResponse, Header, MemberListResponse, RangeResponse, StatusMessage, MemberMessage} from './messages.ts';
+import type {AlarmResponse, HashResponse, Header, MemberListResponse, RangeResponse, StatusMessage, MemberMessage, TxnResponse} from './messages.ts';
 import type {ConnectMember, EtcdEndpoint, EtcdMember, ListedMember, MemberAlarm, MemberStatus} from './types.ts';
 
 const defaultDeadlineMs = 5_000;
@@ -39,8 +42,8 @@ class Client implements EtcdMember {
     this.#connection = new Connection(endpoint);
   }
 
-  async status(): Promise<MemberStatus> {
-    return toMemberStatus(await this.#call<StatusMessage>({service: 'Maintenance', method: 'Status', local: true}));
+  async status(options: {deadlineMs?: number} = {}): Promise<MemberStatus> {
+    return toMemberStatus(await this.#call<StatusMessage>({service: 'Maintenance', method: 'Status', local: true, ...options}));
   }
 
   async memberList(options: {linearizable?: boolean} = {}): Promise<{clusterID: string; members: ListedMember[]}> {
@@ -63,6 +66,17 @@ class Client implements EtcdMember {
     const payload = {key: Buffer.from(key), value: Buffer.from(value)};
     const response = await this.#call<{header: Header}>({service: 'KV', method: 'Put', payload});
     return {revision: toNumber(response.header.revision)};
+  }
+
+  async putAll(entries: readonly {key: Buffer; value: Buffer}[]): Promise<void> {
+    const success = entries.map(({key, value}) => ({request_put: {key, value}}));
+    await this.#call({service: 'KV', method: 'Txn', payload: {compare: [], success, failure: []}});
+  }
+
+  async getAll(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    const success = keys.map((key) => ({request_range: {key}}));
+    const response = await this.#call<TxnResponse>({service: 'KV', method: 'Txn', payload: {compare: [], success, failure: []}});
+    return response.responses.map(({response_range: range}) => range?.kvs[0]?.value);
   }
 
   async advance(key: string, by: number): Promise<{revision: number}> {
@@ -118,6 +132,10 @@ class Client implements EtcdMember {
     await this.#call({service: 'Cluster', method: 'MemberRemove', payload: {ID: decimalID(id)}});
   }
 
+  async moveLeader(id: string): Promise<void> {
+    await this.#call({service: 'Maintenance', method: 'MoveLeader', payload: {targetID: decimalID(id)}});
+  }
+
   async alarms(): Promise<MemberAlarm[]> {
     return toAlarms(await this.#call<AlarmResponse>({service: 'Maintenance', method: 'Alarm', payload: {action: 0}}));
   }
@@ -147,6 +165,10 @@ class Client implements EtcdMember {
     const status = await this.#once({service: 'Auth', method: 'AuthStatus'}, this.#token);
     if (status.ok) return (status.response as {enabled: boolean}).enabled;
     return isRefusal(status.failure) ? true : undefined;
+  }
+
+  watchLeader(heard: WatchHeard): LeaderWatch {
+    return watchLeader(() => this.#connection.openWatch({hasleader: 'true'}), heard);
   }
 
   close(): void {

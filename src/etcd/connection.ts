@@ -1,8 +1,8 @@
 import {noop} from 'cockatiel';
 import {Etcd3} from 'etcd3';
-import type {IOptions} from 'etcd3';
 import type {RpcFailure} from './classify.ts';
 import {clientClosed, isConnectionFailure} from './classify.ts';
+import {hostAndPort, openChannel} from './channel.ts';
 import type {EtcdEndpoint} from './types.ts';
 
 export type Service = 'KV' | 'Cluster' | 'Maintenance' | 'Auth';
@@ -29,59 +29,14 @@ interface MetadataHolder {
 }
 
 /**
- * A member whose node ended suddenly sends nothing, not even an end: only a ping tells. etcd closes a connection that pings more often than
- * each 5 s (server/embed/config.go, DefaultGRPCKeepAliveMinTime).
- */
-const keepAlive = {'grpc.keepalive_time_ms': 6_000, 'grpc.keepalive_timeout_ms': 2_000, 'grpc.keepalive_permit_without_calls': 0};
-
-let connections = 0;
-
-/**
- * grpc-js shares connections of equal options between clients, dead ones too, so each client gets an option of its own.
- * It would also use a proxy from the environment, which has no business between operator and member.
- */
-function channelOptions(endpoint: EtcdEndpoint): NonNullable<IOptions['grpcOptions']> {
-  connections += 1;
-  const serverName = endpoint.tls?.serverName;
-  return {
-    'quorumrecovery.connection': connections,
-    'grpc.enable_http_proxy': 0,
-    'grpc.service_config_disable_resolution': 1,
-    ...(serverName === undefined ? {} : {'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName}),
-  };
-}
-
-function credentials(endpoint: EtcdEndpoint): Pick<IOptions, 'credentials'> {
-  const {tls} = endpoint;
-  if (tls === undefined) return {};
-  return {
-    credentials: {
-      // etcd3's type wants the CA; grpc-js takes none for the system's roots.
-      rootCertificate: (tls.ca === undefined ? undefined : Buffer.from(tls.ca)) as Buffer,
-      ...(tls.key === undefined ? {} : {privateKey: Buffer.from(tls.key)}),
-      ...(tls.cert === undefined ? {} : {certChain: Buffer.from(tls.cert)}),
-    },
-  };
-}
-
-/** host:port as gRPC and URLs want it, IPv6 addresses in brackets. */
-export function hostAndPort(endpoint: {address: string; port: number}): string {
-  const host = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;
-  return `${host}:${endpoint.port}`;
-}
-
-/**
  * etcd3 for one host, without retries. Calls go around its methods to the generated stubs: those lose the gRPC code,
  * shift arguments (snapshot), name a method that is not there (hashKV), and send no token where they should.
  */
 class OneHost extends Etcd3 {
-  constructor(endpoint: EtcdEndpoint, options: object = {}) {
-    super({
-      hosts: `${endpoint.tls === undefined ? 'http' : 'https'}://${hostAndPort(endpoint)}`,
-      faultHandling: {host: () => noop, global: noop},
-      grpcOptions: {...channelOptions(endpoint), ...options},
-      ...credentials(endpoint),
-    });
+  constructor(endpoint: EtcdEndpoint) {
+    // All services over the one channel, which has the certificates: etcd3 would make a secure context for each client.
+    const channelOverride = openChannel(endpoint);
+    super({hosts: `http://${hostAndPort(endpoint)}`, faultHandling: {host: () => noop, global: noop}, grpcOptions: {channelOverride}});
   }
 
   openWatch(entries: Record<string, string>): Promise<OpenCall> {
@@ -104,18 +59,6 @@ class OneHost extends Etcd3 {
         });
       });
     });
-  }
-}
-
-/** Opens the Watch call of one member, on a connection of its own. */
-export async function openWatch(endpoint: EtcdEndpoint, metadata: Record<string, string>): Promise<{call: OpenCall; close: () => void}> {
-  const host = new OneHost(endpoint, keepAlive);
-  try {
-    const call = await host.openWatch(metadata);
-    return {call, close: () => { call.cancel(); host.close(); }};
-  } catch (error) {
-    host.close();
-    throw error;
   }
 }
 
@@ -154,6 +97,30 @@ export class Connection {
     } finally {
       used.running -= 1;
       if (used.retired && used.running === 0) used.host.close();
+    }
+  }
+
+  /** Opens a Watch call on the connection that the others use. `close` ends it, and has to be called in the end. */
+  async openWatch(metadata: Record<string, string>): Promise<{call: OpenCall; close: () => void}> {
+    if (this.#closed) throw new Error(clientClosed);
+    this.#current ??= {host: new OneHost(this.#endpoint), running: 0, retired: false};
+    const used = this.#current;
+    used.running += 1;
+    let open = true;
+    const close = (call?: OpenCall): void => {
+      if (!open) return;
+      open = false;
+      call?.cancel();
+      used.running -= 1;
+      if (used.retired && used.running === 0) used.host.close();
+    };
+    try {
+      const call = await used.host.openWatch(metadata);
+      call.on('error', (failure) => { if (isConnectionFailure(failure)) this.#retire(used); });
+      return {call, close: () => { close(call); }};
+    } catch (error) {
+      close();
+      throw error;
     }
   }
 

@@ -15,6 +15,26 @@ export interface EtcdutlFacts {
 /** The command: it reads every page of the file and every key, opens it for reading only, and takes a shared lock. */
 export const statusCommand = (file: string): string[] => ['etcdutl', 'snapshot', 'status', file, '--write-out=json'];
 
+/** What `etcdutl snapshot restore` makes of a snapshot: the data of one member of a new cluster. */
+export interface Restoring {
+  file: string;
+  name: string;
+  initialCluster: string;
+  peerURLs: readonly string[];
+  token: string;
+  dataDir: string;
+  /** undefined: the WAL goes into the data directory. */
+  walDir: string | undefined;
+  /** Revisions that are left out, so that no client sees one twice; what is there is marked as compacted. */
+  bump: number;
+}
+
+/** The command. etcdutl has `--bump-revision` from 3.5.10 on, and wants `--mark-compacted` with it (CHANGELOG-3.5). */
+export const restoreCommand = ({file, name, initialCluster, peerURLs, token, dataDir, walDir, bump}: Restoring): string[] => [
+  'etcdutl', 'snapshot', 'restore', file, `--name=${name}`, `--initial-cluster=${initialCluster}`, `--initial-advertise-peer-urls=${peerURLs.join(',')}`,
+  `--initial-cluster-token=${token}`, `--data-dir=${dataDir}`, ...(walDir === undefined ? [] : [`--wal-dir=${walDir}`]), `--bump-revision=${bump}`, '--mark-compacted',
+];
+
 /** Words of etcdutl and bbolt for a database that is broken. Anything else that goes wrong says nothing of the database. */
 const brokenWords = /integrity check failed|invalid database|checksum error|file size too small|nil bucket|cannot (parse|unmarshal|hash)|^panic: |^fatal error: fault|unexpected fault address|SIGBUS/m;
 

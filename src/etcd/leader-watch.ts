@@ -1,8 +1,6 @@
 import {classify} from './classify.ts';
 import type {RpcFailure} from './classify.ts';
-import {openWatch} from './connection.ts';
 import type {OpenCall} from './connection.ts';
-import type {EtcdEndpoint} from './types.ts';
 
 /**
  * Why a watch that asked for a leader ended.
@@ -17,6 +15,7 @@ export interface LeaderWatch {
 }
 
 interface WatchResponse {
+  created?: boolean;
   canceled?: boolean;
   cancel_reason?: string;
 }
@@ -33,36 +32,45 @@ export const endOf = (failure: RpcFailure): WatchEnd => {
   return {kind: mayNot ? 'Refused' : 'Broken', message: failure.details};
 };
 
-/**
- * Holds one watch with the metadata `hasleader` open on one member, so that the loss of the leader is pushed and not asked for.
- * @param onEnd called once, unless the watch was closed before
- */
-export function watchLeader(endpoint: EtcdEndpoint, onEnd: (end: WatchEnd) => void): LeaderWatch {
-  let over = false;
-  let close = (): void => undefined;
-  const end = (why: WatchEnd): void => {
-    if (over) return;
-    over = true;
-    close();
-    onEnd(why);
-  };
-  void openWatch(endpoint, {hasleader: 'true'}).then((opened) => {
-    close = opened.close;
-    if (over) close();
-    else listen(opened.call, end);
-  }, (error: unknown) => { end({kind: 'Broken', message: String(error)}); });
-  return {
-    close: () => {
-      over = true;
-      close();
-    },
-  };
+export interface WatchHeard {
+  /** The member has confirmed the watch: from now on it tells of a lost leader. */
+  onOpen: () => void;
+  /** Told once, unless the watch was closed before. */
+  onEnd: (end: WatchEnd) => void;
 }
 
-function listen(call: OpenCall, end: (why: WatchEnd) => void): void {
+/** A watch that the member has not confirmed after this time, ms, has failed. */
+const openingMs = 3_000;
+
+/** Holds one watch with the metadata `hasleader` open on one member, so that the loss of the leader is pushed and not asked for. */
+export function watchLeader(open: () => Promise<{call: OpenCall; close: () => void}>, {onOpen, onEnd}: WatchHeard): LeaderWatch {
+  let over = false;
+  let close = (): void => undefined;
+  const finish = (): boolean => {
+    if (over) return false;
+    over = true;
+    clearTimeout(timer);
+    close();
+    return true;
+  };
+  const end = (why: WatchEnd): void => { if (finish()) onEnd(why); };
+  const timer = setTimeout(end, openingMs, {kind: 'Broken', message: `the member did not confirm the watch within ${openingMs / 1000} s`});
+  void open().then((opened) => {
+    close = opened.close;
+    if (over) close();
+    else listen(opened.call, end, () => {
+      clearTimeout(timer);
+      if (!over) onOpen();
+    });
+  }, (error: unknown) => { end({kind: 'Broken', message: String(error)}); });
+  return {close: () => { finish(); }};
+}
+
+function listen(call: OpenCall, end: (why: WatchEnd) => void, created: () => void): void {
   call.on('data', (message) => {
-    const {canceled, cancel_reason: reason = ''} = message as WatchResponse;
+    const {canceled, created: confirmed, cancel_reason: reason = ''} = message as WatchResponse;
     if (canceled === true) end({kind: /no leader/.test(reason) ? 'NoLeader' : refused(reason) ? 'Refused' : 'Broken', message: reason});
+    else if (confirmed === true) created();
   });
   call.on('error', (failure) => { end(endOf(failure)); });
   call.on('end', () => { end({kind: 'Broken', message: 'the member ended the watch'}); });

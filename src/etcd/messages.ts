@@ -33,6 +33,9 @@ export interface RangeResponse {
   header: Header;
   kvs: {value: Buffer}[];
 }
+export interface TxnResponse {
+  responses: {response_range?: {kvs: {value: Buffer}[]} | null}[];
+}
 export interface HashResponse {
   hash: number;
   compact_revision: string;

@@ -3,7 +3,7 @@ import type {IncomingMessage} from 'node:http';
 import {request as httpsRequest} from 'node:https';
 import {isIP} from 'node:net';
 import {certificateReason} from './classify.ts';
-import {hostAndPort} from './connection.ts';
+import {hostAndPort} from './channel.ts';
 import {EtcdError} from './errors.ts';
 import {hexID} from './messages.ts';
 import type {EndpointTLS, ListedMember} from './types.ts';

@@ -1,3 +1,5 @@
+import type {LeaderWatch, WatchHeard} from './leader-watch.ts';
+
 /** Where one member can be reached, and how. All certificates and keys are PEM text. */
 export interface EtcdEndpoint {
   /** IP address or DNS name, without scheme and port. */
@@ -54,12 +56,17 @@ export interface MemberAlarm {
 
 /** One etcd member. Every call has a deadline, is tried once, and fails with an `EtcdError`. */
 export interface EtcdMember {
-  status(): Promise<MemberStatus>;
+  /** `deadlineMs`: in the place of the client's own. */
+  status(options?: {deadlineMs?: number}): Promise<MemberStatus>;
   /** Default: the member's own view, which needs no quorum. Learners refuse. */
   memberList(options?: {linearizable?: boolean}): Promise<{clusterID: string; members: ListedMember[]}>;
   /** Linearizable unless `serializable`. `revision` is the store's at the time of the read. */
   get(key: string, options?: {serializable?: boolean}): Promise<{value: Buffer | undefined; revision: number}>;
   put(key: string, value: string): Promise<{revision: number}>;
+  /** All in one transaction, whose size is the caller's to bound (etcd's --max-txn-ops and --max-request-bytes). No key twice. */
+  putAll(entries: readonly {key: Buffer; value: Buffer}[]): Promise<void>;
+  /** The values of these keys at one revision, linearizable; undefined: there is no such key. Bounded like putAll. */
+  getAll(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
   /**
    * Moves the revision on by so many, and no further if it fails: by puts of this key, as each write makes one revision, however much is in
    * it. Many are under way at once, which share the syncs of etcd's log. Returns the revision of the last one.
@@ -71,6 +78,11 @@ export interface EtcdMember {
   addLearner(peerURLs: string[]): Promise<ListedMember>;
   promote(id: string): Promise<void>;
   removeMember(id: string): Promise<void>;
+  /**
+   * Asks the leader, which has to be this member, to hand over to the voter with this ID; returns once it leads. Until then, for one election
+   * timeout at most, the leader takes no write. `NoLeader`: this member does not lead; `Timeout`: the other one did not win in time.
+   */
+  moveLeader(id: string): Promise<void>;
   /** Needs quorum, as even listing alarms goes through raft. */
   alarms(): Promise<MemberAlarm[]>;
   disarm(alarm: MemberAlarm): Promise<void>;
@@ -83,6 +95,8 @@ export interface EtcdMember {
   defragment(): Promise<void>;
   /** undefined: cannot be known here (no quorum, no right to ask, too old a server). */
   authEnabled(): Promise<boolean | undefined>;
+  /** On the connection that the calls use, which stays open for it. It shows no user: a token would not outlive it. */
+  watchLeader(heard: WatchHeard): LeaderWatch;
   close(): void;
 }
 

@@ -29,6 +29,18 @@ export function compareVersions(a: Version, b: Version): number {
   return a.major - b.major || a.minor - b.minor || a.patch - b.patch || pre(a) - pre(b);
 }
 
+/** Versions in which members join as learners the way that the operator knows. */
+export function canReplace(version: string): boolean {
+  const parsed = parseVersion(version);
+  return parsed !== undefined && isKnownVersion(parsed) && parsed.minor >= 5;
+}
+
+/** Versions whose etcdutl can leave revisions out when it restores a snapshot (CHANGELOG-3.5: 3.5.10). */
+export function canRestore(version: string): boolean {
+  const parsed = parseVersion(version);
+  return parsed !== undefined && isKnownVersion(parsed) && (parsed.minor > 5 || (parsed.minor === 5 && parsed.patch >= 10));
+}
+
 export interface ForceSupport {
   /** Whether `--force-new-cluster` can be trusted; where not, the survivor's backend is restored instead. */
   supported: boolean;

@@ -41,11 +41,18 @@ const clusters: Panel[] = [
     {name: 'Voters', expr: of('quorumrecovery_voters')}, {name: 'Quorum lost', expr: of('quorumrecovery_quorum_lost')},
     {name: 'Data regressed', expr: of('quorumrecovery_data_regressed')}, {name: 'Held pods', expr: of('quorumrecovery_held_pods')},
     {name: 'Seen whole before', expr: `time() - ${of('quorumrecovery_last_healthy_timestamp_seconds')}`, unit: 's'},
+    {name: 'Backups', expr: of('quorumrecovery_backup_snapshots')}, {name: 'Backups failed', expr: of('quorumrecovery_backup_failures')},
     {name: 'Suspected for', expr: `time() - ${of('quorumrecovery_suspected_since_timestamp_seconds')}`, unit: 's'},
+    {name: 'Waits for its turn for', expr: `time() - ${of('quorumrecovery_awaiting_turn_since_timestamp_seconds')}`, unit: 's'},
   ], 8),
   series('Healthy voters above quorum', {unit: 'none', decimals: 0}, [{expr: `${of('quorumrecovery_voters_healthy')} - ${of('quorumrecovery_voters_needed')}`, legend: resource}], {description: 'Members that may still fail. Below 0 the quorum is lost.'}),
   series('Witness age', seconds, [{expr: `time() - ${of('quorumrecovery_last_healthy_timestamp_seconds')}`, legend: resource}], {description: 'Since every voter was seen healthy the last time. About a minute is usual.'}),
   series('Suspicion', seconds, [{expr: `time() - ${of('quorumrecovery_suspected_since_timestamp_seconds')}`, legend: resource}], {description: 'For how long the quorum has been in doubt.'}),
+  series('Age of the newest backup', seconds, [
+    {expr: `time() - ${of('quorumrecovery_backup_last_success_timestamp_seconds')}`, legend: resource},
+    {expr: of('quorumrecovery_backup_stale_after_seconds'), legend: `${resource}: stale`},
+  ], {description: 'Of resources with spec.backups: since the newest snapshot was taken that was verified and saved.'}),
+  series('Size of the newest backup', {unit: 'bytes', min: 0}, [{expr: of('quorumrecovery_backup_size_bytes'), legend: resource}]),
   series('Why runs wait', {unit: 'none', decimals: 0}, [
     {expr: 'max by (namespace, name, reason) (quorumrecovery_blocked{namespace=~"$namespace",name=~"$name"})', legend: `${resource} Blocked: {{reason}}`},
     {expr: 'max by (namespace, name, reason) (quorumrecovery_stalled{namespace=~"$namespace",name=~"$name"})', legend: `${resource} Stalled: {{reason}}`},
@@ -63,6 +70,11 @@ const runs: Panel[] = [
     {expr: `time() - ${of('quorumrecovery_run_started_timestamp_seconds')}`, legend: resource},
     {expr: `time() - max by (namespace, name, step) (quorumrecovery_step_started_timestamp_seconds${selected})`, legend: `${resource} {{step}}`},
   ], {description: 'Age of the run, and of the step that it is at.'}),
+  series('Runs in flight, and those that wait for their turn', {unit: 'none', decimals: 0}, [
+    {expr: `count(${of('quorumrecovery_run_started_timestamp_seconds')})`, legend: 'in flight'},
+    {expr: `count(${of('quorumrecovery_awaiting_turn_since_timestamp_seconds')})`, legend: 'waiting'},
+    {expr: `max(quorumrecovery_concurrent_runs_limit${own})`, legend: 'limit'},
+  ], {description: 'Runs that are Blocked or wait for an approval are in flight, and do not count for the limit.'}),
   {type: 'bargauge', title: 'Runs by outcome', width: 12, height: 8, queries: [{expr: `sum by (outcome) (increase(quorumrecovery_runs_total${own}[$__range])) > 0`, legend: '{{outcome}}'}], defaults: {unit: 'none', decimals: 0, min: 0}},
   series('Duration of runs, and time to first write', seconds, [
     {expr: `histogram_quantile(0.5, sum by (le) (increase(quorumrecovery_run_duration_seconds_bucket${own}[$__range])))`, legend: 'run, median'},
@@ -82,6 +94,8 @@ const etcd: Panel[] = [
   series('Members that do not answer', {unit: 'ops', min: 0}, [{expr: `sum by (cause) (rate(quorumrecovery_etcd_probe_failures_total${own}[$__rate_interval])) > 0`, legend: '{{cause}}'}]),
   series('Watches for a lost leader', {unit: 'none', decimals: 0, min: 0}, [{expr: `sum(quorumrecovery_leader_watches${own})`, legend: 'open'}]),
   series('Ends of those watches', {unit: 'ops', min: 0}, [{expr: `sum by (why) (rate(quorumrecovery_leader_watch_ends_total${own}[$__rate_interval]))`, legend: '{{why}}'}]),
+  series('Calm clusters', {unit: 'none', decimals: 0, min: 0}, [{expr: `sum(quorumrecovery_calm_clusters${own})`, legend: 'one member in turn is asked'}]),
+  series('Ends of the calm', {unit: 'ops', min: 0}, [{expr: `sum by (why) (rate(quorumrecovery_calm_ends_total${own}[$__rate_interval]))`, legend: '{{why}}'}]),
 ];
 
 const operator: Panel[] = [
@@ -90,6 +104,7 @@ const operator: Panel[] = [
     {expr: `time() - max by (pod) (quorumrecovery_lease_renewed_timestamp_seconds${own} > 0)`, legend: '{{pod}}'},
     {expr: `sum by (pod) (increase(quorumrecovery_lease_failures_total${own}[$__rate_interval]))`, legend: '{{pod}}: failed tries'},
   ], {overrides: [{matcher: {id: 'byRegexp', options: '.*failed tries'}, properties: [{id: 'unit', value: 'none'}]}]}),
+  series('Questions to calm clusters that are late', seconds, [{expr: `max(quorumrecovery_calm_ask_lag_seconds${own})`, legend: 'the latest'}]),
   series('Queue', {unit: 'none', decimals: 0, min: 0}, [
     {expr: `sum(quorumrecovery_queue_depth${own})`, legend: 'waiting'},
     {expr: `sum(quorumrecovery_reconciles_running${own})`, legend: 'running'},

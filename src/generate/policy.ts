@@ -1,4 +1,4 @@
-import {pruneStep} from '../api/progress.ts';
+import {stepsOfNoRun} from '../api/progress.ts';
 import {apiVersion, kind, marks} from '../api/types.ts';
 
 /** Name of the policy and of its binding. */
@@ -37,9 +37,9 @@ const holds = '!variables.owned || !(object.metadata.name in variables.held) || 
 /**
  * A helper pod of a run or step that is over comes from an operator that was deposed or paused in between.
  * Only what is known to be over is denied: an API server that has not seen the newest status yet must not stop the run itself. What
- * takes away the leavings of a run that is over touches nothing else.
+ * takes away the leavings of a run that is over touches nothing else, and what takes a backup is of no run and touches no volume of a member.
  */
-const current = `variables.resource != params.metadata.name || variables.podStep == '${pruneStep}' || `
+const current = `variables.resource != params.metadata.name || variables.podStep in [${stepsOfNoRun.map((step) => `'${step}'`).join(', ')}] || `
   + '(variables.podRun == variables.run ? !variables.stepIsOver : !variables.runIsOver)';
 
 const heldMessage = '\'held by QuorumRecovery \' + params.metadata.name + \' during a recovery run: the pod starts when its turn comes '

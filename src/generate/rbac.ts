@@ -12,7 +12,7 @@ export interface Rule {
 
 const groupOf = ({apiVersion}: KindEntry) => (apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '');
 
-/** Leases are asked for in the operator's own namespace only: they stand in a Role there. */
+/** Its own Lease is written in the operator's own namespace only: that stands in a Role there. */
 const leaseKind = 'Lease';
 
 function ruleOf(name: Kind): Rule {
@@ -29,7 +29,7 @@ export function clusterRules(): Rule[] {
 
 /**
  * Rules of the Role in the operator's namespace, for one Lease. RBAC cannot name the object of a create,
- * so only the other verbs are bound to it: in kube-system other components' Leases must stay out of reach.
+ * so only the other verbs are bound to it: in kube-system nobody else's Lease must be within reach of a change.
  */
 export function leaseRules(leaseName: string): Rule[] {
   const {verbs, ...rule} = ruleOf(leaseKind);

@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import type {AgentOptions} from 'node:https';
-import {KubeConfig} from '@kubernetes/client-node';
+import {KubeConfig} from './client-node.ts';
 import type {Cluster, DispatcherOptions, RequestContext} from '@kubernetes/client-node';
 
 type Dispatcher = NonNullable<ReturnType<RequestContext['getDispatcher']>>;

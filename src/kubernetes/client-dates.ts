@@ -1,4 +1,4 @@
-import {V1MicroTime} from '@kubernetes/client-node';
+import {V1MicroTime} from './client-node.ts';
 import type {Kind} from './kinds.ts';
 
 /** Fields that client-node types as Date (metav1.Time). */
@@ -25,16 +25,18 @@ function revivePart(part: unknown): void {
   }
 }
 
+const workloads = new Set<Kind>(['Deployment', 'StatefulSet', 'DaemonSet']);
+
 /**
- * Makes an object as it came over the wire what its type says, in place: dates become Date, managedFields go (nobody reads them,
- * and they are half of a small object). Nothing else is changed, so that fields which client-node does not know yet survive: a pod that
+ * Makes an object as it came over the wire what its type says, in place: dates become Date, managedFields go (they are half of a small
+ * object), but for those of a workload, which tell who scaled it. Nothing else is changed, so that fields which client-node does not know yet survive: a pod that
  * is created from a StatefulSet's template has to carry all of it. Our own resource's spec and status keep their strings.
  */
 export function revive(kind: Kind, object: object): void {
   const json = object as Json;
   const metadata = json['metadata'];
   if (isObject(metadata)) {
-    delete metadata['managedFields'];
+    if (!workloads.has(kind)) delete metadata['managedFields'];
     for (const field of ['creationTimestamp', 'deletionTimestamp']) {
       const value = metadata[field];
       if (typeof value === 'string') metadata[field] = new Date(value);

@@ -1,4 +1,4 @@
-import {HttpMethod, IsomorphicFetchHttpLibrary, RequestContext} from '@kubernetes/client-node';
+import {HttpMethod, IsomorphicFetchHttpLibrary, RequestContext} from './client-node.ts';
 import type {QuorumRecovery} from '../api/types.ts';
 import type {KubernetesClient, LogOptions, ServerVersion} from './client.ts';
 import type {PooledKubeConfig} from './client-config.ts';
@@ -128,16 +128,16 @@ export class HttpKubernetesClient implements KubernetesClient {
   }
 
   async delete(
-    kind: Kind, namespace: string | undefined, name: string, options: {uid: string; gracePeriodSeconds?: number},
+    kind: Kind, namespace: string | undefined, name: string, options: {uid: string; resourceVersion?: string; gracePeriodSeconds?: number},
   ): Promise<boolean> {
-    const {uid, gracePeriodSeconds} = options;
+    const {uid, resourceVersion, gracePeriodSeconds} = options;
     // Without a UID the API server takes the precondition as met.
     if (uid === '') throw new TypeError(`Deleting ${kind} ${nameOf(namespace, name)} needs the UID of the object that is meant`);
     try {
       await this.#send({
         ...this.#request(kind, 'delete', namespace, name, HttpMethod.DELETE),
         body: {
-          apiVersion: 'v1', kind: 'DeleteOptions', preconditions: {uid}, propagationPolicy: 'Background',
+          apiVersion: 'v1', kind: 'DeleteOptions', preconditions: {uid, ...(resourceVersion !== undefined && {resourceVersion})}, propagationPolicy: 'Background',
           ...(gracePeriodSeconds !== undefined && {gracePeriodSeconds}),
         },
       });

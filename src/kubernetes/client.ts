@@ -27,8 +27,8 @@ export interface KubernetesClient {
   patch<K extends Kind>(
     kind: K, namespace: string | undefined, name: string, patch: object, options?: {dryRun?: boolean},
   ): Promise<ObjectOf<K>>;
-  /** true: deletion accepted; false: it was gone (404). A UID that does not match is an ApiError with code 409. */
-  delete(kind: Kind, namespace: string | undefined, name: string, options: {uid: string; gracePeriodSeconds?: number}): Promise<boolean>;
+  /** true: deletion accepted; false: it was gone (404). A UID, or a resourceVersion, that does not match is an ApiError with code 409. */
+  delete(kind: Kind, namespace: string | undefined, name: string, options: {uid: string; resourceVersion?: string; gracePeriodSeconds?: number}): Promise<boolean>;
   /** PUT of a whole object, guarded by its metadata.resourceVersion. */
   replace<K extends Kind>(kind: K, object: ObjectOf<K>): Promise<ObjectOf<K>>;
   /** PUT on the status subresource, guarded by metadata.resourceVersion. */

@@ -54,6 +54,9 @@ export const isForbidden = (error: unknown): error is ApiError => hasCode(error,
 
 export const isInvalid = (error: unknown): error is ApiError => hasCode(error, 400, 422);
 
+/** The API server has answered, and did not do it: by itself, or because something that it has to ask (an admission webhook) did not let it. */
+export const isAnswered = (error: unknown): error is ApiError => error instanceof ApiError && error.code !== 0;
+
 /** 400 on the log of a container that its kubelet does not call started yet (Kubernetes pkg/kubelet/kubelet_pods.go, GetKubeletContainerLogs). */
 export const isWaitingToStart = (error: unknown): error is ApiError => hasCode(error, 400) && /is waiting to start/.test(error.message);
 

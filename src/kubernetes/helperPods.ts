@@ -10,7 +10,7 @@ import {fixedEnvironment} from './environment.ts';
 import type {PodSource} from './ownPods.ts';
 import {ownPod, statefulSetPod} from './ownPods.ts';
 
-interface HelperOptions {
+export interface HelperOptions {
   observation: Observation;
   view: OrdinalView;
   source: PodSource;
@@ -35,7 +35,7 @@ function helperMetadata({observation, view, run}: HelperOptions, step: string, k
 }
 
 /** What every helper pod takes over from the template, and what it must not. */
-function helperSpec(own: V1PodSpec, containers: V1Container[], volumes: V1Volume[]): V1PodSpec {
+export function helperSpec(own: V1PodSpec, containers: V1Container[], volumes: V1Volume[]): V1PodSpec {
   const affinity = own.affinity?.nodeAffinity;
   return {
     containers,
@@ -56,7 +56,7 @@ function helperSpec(own: V1PodSpec, containers: V1Container[], volumes: V1Volume
   };
 }
 
-const launchOf = (view: OrdinalView): Launch => {
+export const launchOf = (view: OrdinalView): Launch => {
   if (!isLaunch(view.launch)) throw new Error(view.launch.message);
   return view.launch;
 };
@@ -65,7 +65,7 @@ const launchOf = (view: OrdinalView): Launch => {
  * The agent runs as etcd's own user. Where the template names none, as root, which can read what any user wrote,
  * with no more capabilities than that takes.
  */
-function agentSecurity(own: V1PodSpec, etcd: V1Container): V1SecurityContext {
+export function agentSecurity(own: V1PodSpec, etcd: V1Container): V1SecurityContext {
   const user = etcd.securityContext?.runAsUser ?? own.securityContext?.runAsUser;
   const group = etcd.securityContext?.runAsGroup ?? own.securityContext?.runAsGroup;
   return {
@@ -119,20 +119,20 @@ const turnVolume = 'quorumrecovery-turn';
 const turnDirectory = '/quorumrecovery';
 
 /** The annotation that gives a pod its turn, as a file that the kubelet keeps fresh. */
-const turn: V1Volume = {
+export const turn: V1Volume = {
   name: turnVolume, downwardAPI: {items: [{path: 'turn', fieldRef: {fieldPath: `metadata.annotations['${marks.turn}']`}}]},
 };
 
 /** A new member has two preallocated segments of the WAL beside its database (server/storage/wal: SegmentSizeBytes and the file pipeline). */
-const walBytes = 2 * 64 * 1024 * 1024;
+export const walBytes = 2 * 64 * 1024 * 1024;
 
-const waits = ['--turn', `${turnDirectory}/turn`];
+export const waits = ['--turn', `${turnDirectory}/turn`];
 
 /** Beside the template's own variables, which a subPathExpr may need. */
 const podUID = 'QUORUMRECOVERY_POD_UID';
 
 /** The agent with the file that it waits for. */
-const waiting = (container: V1Container): V1Container =>
+export const waiting = (container: V1Container): V1Container =>
   ({...container, volumeMounts: [...(container.volumeMounts ?? []), {name: turnVolume, mountPath: turnDirectory, readOnly: true}]});
 
 /** A ReadWriteOnce volume that a pod uses can only be mounted on that pod's node. */
@@ -147,13 +147,13 @@ function besideOldPod({observation, view}: HelperOptions, spec: V1PodSpec): V1Po
 }
 
 /** A volume agent on a member's claims. Read-only ones, and those that leave the data alone (`beside`), run on the node of the member's pod. */
-export function agentPod(options: HelperOptions & {step: string; command: string[]; readOnly: boolean; beside?: boolean}): V1Pod {
+export function agentPod(options: HelperOptions & {step: string; command: string[]; readOnly: boolean; beside?: boolean; attempt?: number}): V1Pod {
   const own = statefulSetPod(options.source).spec ?? {containers: []};
   const {container, volumes} = agent(options, own, options.command, options.readOnly);
   const spec = helperSpec(own, [container], volumes);
   return {
     apiVersion: 'v1', kind: 'Pod',
-    metadata: helperMetadata(options, options.step, 'Agent'),
+    metadata: helperMetadata(options, options.step, 'Agent', options.attempt),
     spec: {...(options.readOnly || options.beside === true ? besideOldPod(options, spec) : spec), activeDeadlineSeconds: 600, terminationGracePeriodSeconds: 1},
   };
 }
@@ -227,14 +227,25 @@ export function forcePod(options: ForceOptions): {pod: V1Pod} | {problem: string
  * A joiner's own pod: the controller's, with the launch overlay, behind an agent that lets etcd start only in the member's turn, on a
  * directory that is empty or its own. `cluster`: what `--initial-cluster` has to say then.
  */
-export function joinerPod(options: HelperOptions & {cluster: string}): {pod: V1Pod} | {problem: string} {
+export const joinerPod = (options: HelperOptions & {cluster: string}): {pod: V1Pod} | {problem: string} =>
+  overlaidPod(options, {'initial-cluster-state': 'existing', 'initial-cluster': options.cluster});
+
+/**
+ * The own pod of a member that a new cluster begins with, on an empty directory: the same, and with a token of the run's own, so that no
+ * process of the old cluster takes part.
+ */
+export const firstMemberPod = (options: HelperOptions & {cluster: string; token: string}): {pod: V1Pod} | {problem: string} =>
+  overlaidPod(options, {'initial-cluster-state': 'new', 'initial-cluster': options.cluster, 'initial-cluster-token': options.token});
+
+function overlaidPod(options: HelperOptions & {cluster: string}, flags: Record<string, string>): {pod: V1Pod} | {problem: string} {
   const {view, source, run, cluster} = options;
   const own = ownPod(source, run, false);
   const launch = launchOf(view);
-  const changed = overlaid(options, own, {'initial-cluster-state': 'existing', 'initial-cluster': cluster});
+  const changed = overlaid(options, own, flags);
   if ('ok' in changed) return {problem: changed.message};
   const spec = withoutMembershipHooks(changed.podSpec, launch.container).podSpec;
-  const data = options.observation.status.run?.force?.dataBytes;
+  const {force, replace} = options.observation.status.run ?? {};
+  const data = force?.dataBytes ?? replace?.dataBytes;
   const needs = data === undefined ? [] : ['--needs', String(data + (view.wal === undefined ? walBytes : 0))];
   const prepare = waiting(agent(options, spec, ['prepare-join', ...waits, ...needs], false).container);
   return {pod: {

@@ -1,6 +1,6 @@
 import type {
-  V1ConfigMap, V1ControllerRevision, V1EndpointSlice, V1Lease, V1Namespace, V1Node, V1PersistentVolume,
-  V1PersistentVolumeClaim, V1Pod, V1Secret, V1Service, V1StatefulSet, V1StorageClass, V1VolumeAttachment,
+  V1ConfigMap, V1ControllerRevision, V1CronJob, V1DaemonSet, V1Deployment, V1EndpointSlice, V1Job, V1Lease, V1Namespace, V1Node, V1PersistentVolume,
+  V1PersistentVolumeClaim, V1Pod, V1Scale, V1Secret, V1Service, V1StatefulSet, V1StorageClass, V1VolumeAttachment,
   EventsV1Event,
 } from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../api/types.ts';
@@ -32,6 +32,14 @@ export const kinds = {
     apiVersion: 'quorumrecovery.io/v1alpha1', kind: 'QuorumRecovery', plural: 'quorumrecoveries/status', namespaced: true, verbs: ['update'],
   },
   'StatefulSet': {apiVersion: 'apps/v1', kind: 'StatefulSet', plural: 'statefulsets', namespaced: true, verbs: ['get', 'list', 'watch']},
+  // Dependents (docs/adr/0034): the count alone, never the rest of their specs. The one that runs etcd is never among them.
+  'StatefulSet/scale': {apiVersion: 'apps/v1', kind: 'StatefulSet', plural: 'statefulsets/scale', namespaced: true, verbs: ['patch']},
+  'Deployment': {apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments', namespaced: true, verbs: ['get']},
+  'Deployment/scale': {apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments/scale', namespaced: true, verbs: ['patch']},
+  'DaemonSet': {apiVersion: 'apps/v1', kind: 'DaemonSet', plural: 'daemonsets', namespaced: true, verbs: ['get', 'patch']},
+  // What a rebuild loads and checks by script: made from a CronJob of the user's, never changed, and deleted with the resource.
+  'CronJob': {apiVersion: 'batch/v1', kind: 'CronJob', plural: 'cronjobs', namespaced: true, verbs: ['get']},
+  'Job': {apiVersion: 'batch/v1', kind: 'Job', plural: 'jobs', namespaced: true, verbs: ['list', 'create']},
   'ControllerRevision': {apiVersion: 'apps/v1', kind: 'ControllerRevision', plural: 'controllerrevisions', namespaced: true, verbs: ['list']},
   'Pod': {
     apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true, verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
@@ -52,10 +60,10 @@ export const kinds = {
     apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshotClass', plural: 'volumesnapshotclasses', namespaced: false, verbs: ['list'],
   },
   'Node': {apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false, verbs: ['list', 'watch']},
-  'Namespace': {apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false, verbs: ['get']},
+  'Namespace': {apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false, verbs: ['get', 'list', 'watch']},
   'ConfigMap': {apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true, verbs: ['get']},
   'Secret': {apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true, verbs: ['get']},
-  'Service': {apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true, verbs: ['get']},
+  'Service': {apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true, verbs: ['get', 'list']},
   'EndpointSlice': {apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', plural: 'endpointslices', namespaced: true, verbs: ['list']},
   'Event': {apiVersion: 'events.k8s.io/v1', kind: 'Event', plural: 'events', namespaced: true, verbs: ['create']},
   'Lease': {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases', namespaced: true, verbs: ['get', 'create', 'update']},
@@ -63,11 +71,15 @@ export const kinds = {
 
 export type Kind = keyof typeof kinds;
 
-/** Rights that no call of the client needs, but that the API server asks for when an object is written. */
+/** Rights beyond the calls of the table: what the API server asks for when an object is written, and Leases of other namespaces. */
 export const extraRights: readonly {apiGroup: string; resource: string; verbs: readonly Verb[]; why: string}[] = [
   {
     apiGroup: 'apps', resource: 'statefulsets/finalizers', verbs: ['update'],
     why: 'own pods carry an owner reference with blockOwnerDeletion (admission plugin OwnerReferencesPermissionEnforcement)',
+  },
+  {
+    apiGroup: 'coordination.k8s.io', resource: 'leases', verbs: ['get'],
+    why: 'a run names the Lease of the installation that carries it out, and another one asks whether that is still held',
   },
 ];
 
@@ -75,6 +87,12 @@ interface Objects {
   'QuorumRecovery': QuorumRecovery;
   'QuorumRecovery/status': never;
   'StatefulSet': V1StatefulSet;
+  'StatefulSet/scale': V1Scale;
+  'Deployment': V1Deployment;
+  'Deployment/scale': V1Scale;
+  'DaemonSet': V1DaemonSet;
+  'CronJob': V1CronJob;
+  'Job': V1Job;
   'ControllerRevision': V1ControllerRevision;
   'Pod': V1Pod;
   'Pod/log': never;

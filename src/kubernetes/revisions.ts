@@ -21,7 +21,7 @@ function templateIn(revision: V1ControllerRevision | undefined): V1PodTemplateSp
 }
 
 /** Ordinals below the partition stay at the current revision (isCurrentRevisionNeeded in stateful_set_utils.go). */
-function partitionOf(set: V1StatefulSet): number {
+export function partitionOf(set: V1StatefulSet): number {
   const strategy = set.spec?.updateStrategy;
   if (strategy?.type === 'OnDelete') return 0;
   return (set.spec?.ordinals?.start ?? 0) + (strategy?.rollingUpdate?.partition ?? 0);

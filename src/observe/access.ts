@@ -5,15 +5,19 @@ import type {EtcdError, EtcdErrorKind} from '../etcd/errors.ts';
 import type {Launch} from '../etcd/launch/launch.ts';
 import {probePeer} from '../etcd/peer.ts';
 import {MemberPool} from '../etcd/pool.ts';
-import type {ConnectMember, EtcdEndpoint, EtcdMember} from '../etcd/types.ts';
+import type {LeaderWatch, WatchHeard} from '../etcd/leader-watch.ts';
+import type {ConnectMember, EtcdEndpoint, EtcdMember, MemberStatus} from '../etcd/types.ts';
 import {isGated} from '../kubernetes/ownPods.ts';
 import {clientAddress, urlOf} from './address.ts';
 import type {Credentials} from './credentials.ts';
 import type {Observation, OrdinalView, Probe} from './observation.ts';
-import {isLaunch} from './observation.ts';
+import {isLaunch, isServing} from './observation.ts';
+import {compareData} from './sameData.ts';
 
 /** Deadline of one question to one member, ms: a silent member must not hold up the others. */
 const probeDeadlineMs = 1_000;
+/** A deadline that was noticed so much later than it passed, ms, says that this process itself got no processor. */
+const ownDelayMs = 250;
 /** Deadline of an act or a proof, ms. */
 const actDeadlineMs = 3_000;
 
@@ -55,6 +59,8 @@ export interface EtcdNetwork {
   reach?: typeof isReachable;
   /** Told of every question to a member after it ended, for the metrics. */
   onProbe?: (probe: ProbeObservation) => void;
+  /** Monotonic, ms. */
+  now?: () => number;
 }
 
 export interface ProbeObservation {
@@ -64,7 +70,18 @@ export interface ProbeObservation {
   seconds: number;
 }
 
-const secondsSince = (begun: number): number => (performance.now() - begun) / 1000;
+/** The word of a peer port whose own certificate's time is over, or has not come. Others of its words can be about the operator's certificate. */
+const outlived = /the member's certificate (has expired|is not valid yet)/;
+
+/**
+ * The member to ask whether a quorum serves: who leads, by the newest term, as a follower that is behind would have to catch up first. Where the
+ * leader does not answer, the first that names one.
+ */
+function leaderAmong(ordinals: readonly OrdinalView[]): OrdinalView | undefined {
+  const naming = ordinals.flatMap((view) => (view.probe.kind === 'Answered' && isServing(view.probe.status) ? [{view, status: view.probe.status}] : []));
+  const [leader] = naming.filter(({status}) => status.memberID === status.leader).sort((a, b) => b.status.raftTerm - a.status.raftTerm);
+  return (leader ?? naming[0])?.view;
+}
 
 /** Connections to members, kept and shared. */
 export class EtcdAccess {
@@ -73,9 +90,11 @@ export class EtcdAccess {
   readonly #peer: typeof probePeer;
   readonly #reach: typeof isReachable;
   readonly #onProbe: EtcdNetwork['onProbe'];
+  readonly #now: () => number;
 
-  constructor({connect, peer, reach, onProbe}: EtcdNetwork = {}) {
+  constructor({connect, peer, reach, onProbe, now}: EtcdNetwork = {}) {
     this.#onProbe = onProbe;
+    this.#now = now ?? (() => performance.now());
     this.#probes = new MemberPool({deadlineMs: probeDeadlineMs, ...(connect && {connect})});
     this.#acts = new MemberPool({deadlineMs: actDeadlineMs, ...(connect && {connect})});
     this.#peer = peer ?? probePeer;
@@ -88,9 +107,49 @@ export class EtcdAccess {
     this.#acts.close();
   }
 
+  #secondsSince(begun: number): number {
+    return (this.#now() - begun) / 1000;
+  }
+
+  /** Asks once more where the time was over because this process stood still: the answer may have been there. */
+  async #heard<T>(ask: () => Promise<T>): Promise<T> {
+    const begun = this.#now();
+    try {
+      return await ask();
+    } catch (error) {
+      if (isEtcdError(error, 'Timeout') && this.#now() - begun > probeDeadlineMs + ownDelayMs) return await ask();
+      throw error;
+    }
+  }
+
   /** A client for acts and proofs on the etcd in a pod. */
   member(pod: V1Pod, launch: Launch, credentials: Credentials): EtcdMember {
     return this.#acts.member(endpointOf(pod, launch, credentials));
+  }
+
+  /** Asks a member for its status alone, and keeps no connection for it. Rejects with an EtcdError. */
+  async status(endpoint: EtcdEndpoint, deadlineMs: number): Promise<MemberStatus> {
+    const begun = this.#now();
+    try {
+      const status = await this.#probes.member(endpoint).status({deadlineMs});
+      this.#onProbe?.({result: 'Answered', seconds: this.#secondsSince(begun)});
+      return status;
+    } catch (error) {
+      if (isEtcdError(error)) this.#onProbe?.({result: 'Failed', cause: error.kind, seconds: this.#secondsSince(begun)});
+      throw error;
+    } finally {
+      this.#probes.release(endpoint);
+    }
+  }
+
+  /** Watches for the loss of a member's leader, on the connection that it is asked on. */
+  watchLeader(endpoint: EtcdEndpoint, heard: WatchHeard): LeaderWatch {
+    return this.#probes.member(endpoint).watchLeader(heard);
+  }
+
+  /** These members are not asked again soon: connections that nothing uses are closed. */
+  release(endpoints: readonly EtcdEndpoint[]): void {
+    for (const endpoint of endpoints) this.#probes.release(endpoint);
   }
 
   /**
@@ -99,11 +158,11 @@ export class EtcdAccess {
    */
   async #ask(view: OrdinalView, launch: Launch, given: Credentials): Promise<Asked> {
     const pod = view.object ?? {};
-    const begun = performance.now();
+    const begun = this.#now();
     const anonymous = await this.#answer(pod, launch, {...given, auth: undefined});
     const wantsUser = isEtcdError(anonymous, 'Unauthenticated', 'PermissionDenied');
     const answer = wantsUser && given.auth !== undefined ? await this.#answer(pod, launch, given) : anonymous;
-    const seconds = secondsSince(begun);
+    const seconds = this.#secondsSince(begun);
     if (!isEtcdError(answer)) {
       this.#onProbe?.({result: 'Answered', seconds});
       return {wantsUser, probe: answer};
@@ -116,8 +175,11 @@ export class EtcdAccess {
   async #answer(pod: V1Pod, launch: Launch, credentials: Credentials): Promise<Probe | EtcdError> {
     const member = this.#probes.member(endpointOf(pod, launch, credentials));
     try {
-      const [status, list] = await Promise.all([member.status(), member.memberList()]);
-      return {kind: 'Answered', status, clusterID: list.clusterID, members: list.members};
+      return await this.#heard(async () => {
+        const begun = this.#now();
+        const [status, {clusterID, members}] = await Promise.all([member.status(), member.memberList()]);
+        return {kind: 'Answered', status, clusterID, members, tookMs: this.#now() - begun};
+      });
     } catch (error) {
       if (isEtcdError(error)) return error;
       throw error;
@@ -127,21 +189,23 @@ export class EtcdAccess {
   async #silent(pod: V1Pod, launch: Launch, credentials: Credentials, error: EtcdError): Promise<Probe> {
     const asksPeer = ['Timeout', 'NoLeader', 'Unauthenticated', 'PermissionDenied'].includes(error.kind);
     const peer = asksPeer ? await this.#askPeer(pod, launch, credentials, error) : undefined;
-    if (peer !== undefined) return peer;
+    if (peer !== undefined && !isEtcdError(peer)) return peer;
+    // Peers that refuse one another's certificates find no leader: that is why a member serves nobody.
+    const cause = peer !== undefined && outlived.test(peer.message) ? `. ${peer.message}` : '';
     const silent = error.kind === 'Timeout' || error.kind === 'Unreachable';
     const {address, port} = endpointOf(pod, launch, credentials);
-    return {kind: 'Failed', error: error.kind, message: error.message, reached: !silent || await this.#reach(address, port)};
+    return {kind: 'Failed', error: error.kind, message: `${error.message}${cause}`, reached: !silent || await this.#reach(address, port)};
   }
 
   /** A member that was restarted without quorum serves no client; its peer port still names the membership. */
-  async #askPeer(pod: V1Pod, launch: Launch, credentials: Credentials, {kind, message}: EtcdError): Promise<Probe | undefined> {
+  async #askPeer(pod: V1Pod, launch: Launch, credentials: Credentials, {kind, message}: EtcdError): Promise<Probe | EtcdError> {
     const url = urlOf(launch.listenPeerURLs);
     const tls = launch.peerTLS && {...credentials.tls, serverName: urlOf(launch.initialAdvertisePeerURLs)?.hostname ?? ''};
     try {
       const {clusterID, members} = await this.#peer(pod.status?.podIP ?? '', Number(url?.port || 2380), tls, {timeoutMs: probeDeadlineMs});
       return {kind: 'PeerOnly', clusterID, members, error: kind, message};
     } catch (error) {
-      if (isEtcdError(error)) return undefined;
+      if (isEtcdError(error)) return error;
       throw error;
     }
   }
@@ -157,19 +221,22 @@ export class EtcdAccess {
     const ordinals = asked.map(({view}) => view);
     const wantsUser = asked.some((one) => one.wantsUser);
     const credentials = wantsUser ? given : {...given, auth: undefined};
-    const leading = ordinals.find((view) => view.probe.kind === 'Answered' && view.probe.status.leader !== '' && !view.probe.status.isLearner);
+    const leading = leaderAmong(ordinals);
     const first = leading ?? ordinals.find((view) => view.probe.kind === 'Answered');
     const [linearizable, authEnabled] = await Promise.all([
       leading ? this.#linearizable(leading, credentials) : false,
       first && !wantsUser ? this.#authEnabled(first, credentials) : undefined,
     ]);
-    return {...observation, ordinals, linearizable, authEnabled: wantsUser ? true : authEnabled};
+    const unsettled = linearizable && observation.status.regression !== undefined && only === undefined;
+    const dataCompared = unsettled ? await compareData(ordinals, ({object, launch}) => (object !== undefined && isLaunch(launch) ? this.member(object, launch, credentials) : undefined)) : undefined;
+    return {...observation, ordinals, linearizable, dataCompared, authEnabled: wantsUser ? true : authEnabled};
   }
 
   async #linearizable(view: OrdinalView, credentials: Credentials): Promise<boolean> {
     if (view.object === undefined || !isLaunch(view.launch)) return false;
     try {
-      await this.#probes.member(endpointOf(view.object, view.launch, credentials)).memberList({linearizable: true});
+      const member = this.#probes.member(endpointOf(view.object, view.launch, credentials));
+      await this.#heard(() => member.memberList({linearizable: true}));
       return true;
     } catch (error) {
       if (isEtcdError(error)) return false;

@@ -1,5 +1,4 @@
-import {watchLeader} from '../etcd/leader-watch.ts';
-import type {LeaderWatch, WatchEnd} from '../etcd/leader-watch.ts';
+import type {LeaderWatch, WatchEnd, WatchHeard} from '../etcd/leader-watch.ts';
 import type {EtcdEndpoint} from '../etcd/types.ts';
 import type {Credentials} from './credentials.ts';
 import {endpointOf} from './access.ts';
@@ -14,11 +13,11 @@ export interface WatchTarget {
 }
 
 export interface LeaderWatchesOptions {
-  /** Told when the watch on a pod of that resource ended: time to look. */
+  /** Told when the open watch on a pod of that resource ended: time to look. Of one that was never open `follow` tells. */
   onEnd: (key: string, pod: string, end: WatchEnd) => void;
   /** Told of every watch that ended by itself, for the metrics. */
   onCounted?: (why: WatchEnd['kind']) => void;
-  open?: (endpoint: EtcdEndpoint, onEnd: (end: WatchEnd) => void) => LeaderWatch;
+  open: (endpoint: EtcdEndpoint, heard: WatchHeard) => LeaderWatch;
   /** Monotonic ms. */
   now?: () => number;
 }
@@ -28,69 +27,116 @@ const againMs = 5_000;
 /** One that the member refused, ms. */
 const refusedMs = 300_000;
 
-/** Members that answer as parts of a quorum; where etcd asks for users a watch would need a token, and is refused. */
+/**
+ * Members that answer as parts of a quorum, followers first: a leader that is lost ends the watch on a follower too. Where etcd asks for users
+ * a watch would need a token, and is refused.
+ */
 export function watchTargets(observation: Observation, credentials: Credentials): WatchTarget[] {
-  return observation.ordinals.flatMap(({pod, object, launch, probe}): WatchTarget[] => {
+  const leads: string[] = [];
+  const targets = observation.ordinals.flatMap(({pod, object, launch, probe}): WatchTarget[] => {
     const id = object?.metadata?.uid;
     if (id === undefined || object === undefined || !isLaunch(launch)) return [];
     if (probe.kind !== 'Answered' || probe.status.leader === '' || probe.status.isLearner) return [];
+    if (probe.status.leader === probe.status.memberID) leads.push(id);
     return [{id, pod, endpoint: endpointOf(object, launch, {...credentials, auth: undefined})}];
   });
+  return [...targets.filter(({id}) => !leads.includes(id)), ...targets.filter(({id}) => leads.includes(id))];
+}
+
+interface Open {
+  target: WatchTarget;
+  watch: LeaderWatch | undefined;
+  confirmed: boolean;
+  /** Resolves when the member has confirmed it, or it has ended. */
+  settled: PromiseWithResolvers<void>;
 }
 
 interface Entry {
-  watch: LeaderWatch | undefined;
-  /** When it may be opened again, monotonic ms. */
-  notBefore: number;
+  open: Open | undefined;
+  /** When the watch on a member may be opened again, monotonic ms, by its ID. */
+  notBefore: Map<string, {at: number; refused: boolean}>;
 }
 
+/** Open: the member has confirmed the watch. Refused: none of the members lets this client watch. */
+export type Followed = 'Open' | 'Refused' | 'Closed';
+
 /**
- * One open watch for each member of each cluster that is watched by itself. With a watch on every voter one of those that are left tells
- * of a lost quorum: etcd ends it when its member has had no leader for three election timeouts.
+ * One open watch for each cluster that is watched by itself. It ends when its member has had no leader for three election timeouts, and
+ * breaks when its member is lost; either is told at once.
  */
 export class LeaderWatches {
   readonly #options: Required<LeaderWatchesOptions>;
-  readonly #entries = new Map<string, Map<string, Entry>>();
+  readonly #entries = new Map<string, Entry>();
 
-  constructor({onEnd, onCounted = () => undefined, open = watchLeader, now = () => performance.now()}: LeaderWatchesOptions) {
+  constructor({onEnd, open, onCounted = () => undefined, now = () => performance.now()}: LeaderWatchesOptions) {
     this.#options = {onEnd, onCounted, open, now};
   }
 
   /** Number of open watches. */
   get size(): number {
-    return [...this.#entries.values()].reduce((sum, entries) => sum + [...entries.values()].filter(({watch}) => watch !== undefined).length, 0);
+    return [...this.#entries.values()].filter(({open}) => open !== undefined).length;
   }
 
-  /** Opens and closes watches until they are those of `targets`. @returns how many of them are not open now, and may be later */
-  follow(key: string, targets: readonly WatchTarget[]): number {
-    const entries = this.#entries.get(key) ?? new Map<string, Entry>();
-    for (const [id, {watch}] of entries) {
-      if (targets.some((target) => target.id === id)) continue;
-      watch?.close();
-      entries.delete(id);
+  /** A member has confirmed the watch over this cluster, and it has not ended. */
+  isOpen(key: string): boolean {
+    return this.#entries.get(key)?.open?.confirmed === true;
+  }
+
+  /** Keeps the watch on one of these members, or opens one there; without any it is closed. Resolves when it is known what came of it. */
+  async follow(key: string, targets: readonly WatchTarget[]): Promise<Followed> {
+    if (targets.length === 0) {
+      this.leave(key);
+      return 'Closed';
     }
-    for (const target of targets) this.#open(key, entries, target);
-    if (entries.size === 0) this.#entries.delete(key);
-    else this.#entries.set(key, entries);
-    const {now} = this.#options;
-    return [...entries.values()].filter(({watch, notBefore}) => watch === undefined && notBefore - now() <= againMs).length;
+    const entry: Entry = this.#entries.get(key) ?? {open: undefined, notBefore: new Map()};
+    this.#entries.set(key, entry);
+    if (entry.open !== undefined && !targets.some(({id}) => id === entry.open?.target.id)) this.#close(entry);
+    const now = this.#options.now();
+    for (const id of [...entry.notBefore.keys()]) if (!targets.some((target) => target.id === id)) entry.notBefore.delete(id);
+    const free = targets.find(({id}) => (entry.notBefore.get(id)?.at ?? 0) <= now);
+    if (entry.open === undefined && free !== undefined) this.#open(key, entry, free);
+    await entry.open?.settled.promise;
+    if (this.isOpen(key)) return 'Open';
+    return targets.every(({id}) => entry.notBefore.get(id)?.refused === true) ? 'Refused' : 'Closed';
   }
 
-  #open(key: string, entries: Map<string, Entry>, {id, pod, endpoint}: WatchTarget): void {
+  /** Not watched any more. */
+  leave(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) this.#close(entry);
+    this.#entries.delete(key);
+  }
+
+  #close(entry: Entry): void {
+    const {open} = entry;
+    entry.open = undefined;
+    open?.watch?.close();
+    open?.settled.resolve();
+  }
+
+  #open(key: string, entry: Entry, target: WatchTarget): void {
     const {open, now, onEnd, onCounted} = this.#options;
-    const known = entries.get(id);
-    if (known?.watch !== undefined || (known !== undefined && known.notBefore > now())) return;
-    const entry: Entry = {watch: undefined, notBefore: 0};
-    entries.set(id, entry);
-    entry.watch = open(endpoint, (end) => {
-      entry.watch = undefined;
-      onCounted(end.kind);
-      entry.notBefore = now() + (end.kind === 'Refused' ? refusedMs : againMs);
-      if (entries.get(id) === entry && end.kind !== 'Refused') onEnd(key, pod, end);
+    const opening: Open = {target, watch: undefined, confirmed: false, settled: Promise.withResolvers()};
+    entry.open = opening;
+    opening.watch = open(target.endpoint, {
+      onOpen: () => {
+        opening.confirmed = true;
+        opening.settled.resolve();
+      },
+      onEnd: (end) => {
+        onCounted(end.kind);
+        if (entry.open !== opening) return;
+        entry.open = undefined;
+        const refused = end.kind === 'Refused';
+        entry.notBefore.set(target.id, {at: now() + (refused ? refusedMs : againMs), refused});
+        opening.settled.resolve();
+        // Of a watch that was not open yet the look hears that waits for it.
+        if (!refused && opening.confirmed) onEnd(key, target.pod, end);
+      },
     });
   }
 
   close(): void {
-    for (const key of [...this.#entries.keys()]) this.follow(key, []);
+    for (const key of [...this.#entries.keys()]) this.leave(key);
   }
 }

@@ -4,6 +4,10 @@ import type {Launch, LaunchProblem} from '../etcd/launch/types.ts';
 import type {EtcdErrorKind} from '../etcd/errors.ts';
 import type {ListedMember, MemberStatus} from '../etcd/types.ts';
 import type {SetTemplates} from '../kubernetes/revisions.ts';
+import type {DependentView} from '../kubernetes/dependents.ts';
+import type {ConfigurationView} from './configuration.ts';
+import type {RebuildJobs} from './rebuildJobs.ts';
+import type {SourceView} from './sources.ts';
 import type {StorageView} from './storage.ts';
 
 /** A Node, as far as fencing and scheduling ask. */
@@ -41,7 +45,8 @@ export interface ClaimView {
 /** What the etcd in a pod answered, by the evidence ladder: client port, then peer port. */
 export type Probe =
   | {kind: 'NotAsked'; why: string}
-  | {kind: 'Answered'; status: MemberStatus; clusterID: string; members: ListedMember[]}
+  /** `tookMs`: how long the answer took. */
+  | {kind: 'Answered'; status: MemberStatus; clusterID: string; members: ListedMember[]; tookMs?: number}
   | {kind: 'PeerOnly'; clusterID: string; members: ListedMember[]; error: EtcdErrorKind; message: string}
   /** `reached`: something at the pod's address took or refused the connection, so that the silence is etcd's own. */
   | {kind: 'Failed'; error: EtcdErrorKind; message: string; reached: boolean};
@@ -61,6 +66,11 @@ export interface OrdinalView {
   probe: Probe;
 }
 
+export interface DataCompared {
+  same: boolean;
+  words: string;
+}
+
 /** Everything that a decision is made from: asked once per step, changed by nobody. */
 export interface Observation {
   /** Wall clock, milliseconds since the epoch. */
@@ -77,13 +87,25 @@ export interface Observation {
   ordinals: OrdinalView[];
   /** A linearizable read succeeded just now: there is a leader with a quorum. */
   linearizable: boolean;
+  /** Asked only while data that went back is not settled. */
+  dataCompared?: DataCompared | undefined;
   /** Helper pods of this resource: volume agents and the forced start. */
   helpers: V1Pod[];
   /** Pods of this run, or behind its fence, that are no ordinal's pod now: their set is gone, was made anew, or was scaled down. */
   strays: V1Pod[];
   /** Helper pods that take away what earlier runs kept. */
   pruners: V1Pod[];
+  /** Helper pods that take a snapshot for spec.backups. */
+  savers: V1Pod[];
   nodes: NodeView[];
+  /** What the run stops, or has stopped and not yet seen Ready again; empty while none is in flight. */
+  dependents: DependentView[];
+  /** What spec.configuration.checks find; undefined: it is not asked. */
+  configuration?: ConfigurationView[] | undefined;
+  /** What spec.rebuild names; undefined: it is not asked. */
+  sources?: SourceView[] | undefined;
+  /** Jobs of a rebuild; undefined: it is not asked. */
+  jobs?: RebuildJobs | undefined;
   storage: StorageView;
   /** Pods of the set's selector beyond its ordinals do not matter; other QuorumRecovery of the same set do. */
   duplicateOf: string | undefined;
@@ -91,11 +113,26 @@ export interface Observation {
   secretProblem: string | undefined;
   /** The governing Service of the set. */
   service: V1Service | undefined;
+  /** All Services of the namespace; asked for while no run is in flight. */
+  services: V1Service[];
+  /** Of these the ones that are called like the cluster's, and lead to ready endpoints that are no pods of the set. */
+  elsewhere: string[];
   /** etcd asks for authentication; undefined: nobody could tell. */
   authEnabled: boolean | undefined;
   agentImage: string;
   /** ConfigMaps of the namespace that the template refers to. */
   configMaps: (name: string) => Record<string, string> | undefined;
+}
+
+/** What the etcd of an ordinal says of itself; undefined: it does not answer. */
+export const statusOf = (view: OrdinalView | undefined): MemberStatus | undefined => (view?.probe.kind === 'Answered' ? view.probe.status : undefined);
+
+/** A member that votes in a cluster that has a leader, as it says itself. */
+export const isServing = ({leader, isLearner}: MemberStatus): boolean => leader !== '' && !isLearner;
+
+export function servesNow(view: OrdinalView): boolean {
+  const status = statusOf(view);
+  return status !== undefined && isServing(status);
 }
 
 /** Its kubelet is heard of: what the pod's status says is how it is. */

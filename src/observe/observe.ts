@@ -1,5 +1,5 @@
-import type {V1Pod, V1PodTemplateSpec, V1StatefulSet} from '@kubernetes/client-node';
-import {pruneStep} from '../api/progress.ts';
+import type {V1Node, V1Pod, V1PodTemplateSpec, V1Service, V1StatefulSet} from '@kubernetes/client-node';
+import {backupStep, inFlight, pruneStep} from '../api/progress.ts';
 import type {QuorumRecovery} from '../api/types.ts';
 import {marks} from '../api/types.ts';
 import {findContainer, mountOf, readLaunch} from '../etcd/launch/launch.ts';
@@ -10,12 +10,17 @@ import {hasFence, isTerminating, ordinalsOf, podName, runOf, statefulSetPod} fro
 import {templatesOf} from '../kubernetes/revisions.ts';
 import type {SetTemplates} from '../kubernetes/revisions.ts';
 import type {EtcdAccess} from './access.ts';
+import {loadConfiguration} from './configuration.ts';
 import {loadCredentials} from './credentials.ts';
 import type {Credentials} from './credentials.ts';
+import {loadDependents} from './dependents.ts';
 import type {ClaimView, NodeView, Observation, OrdinalView} from './observation.ts';
 import type {Launches} from './launches.ts';
+import {loadRebuildJobs} from './rebuildJobs.ts';
+import {loadSources} from './sources.ts';
 import {isLaunch} from './observation.ts';
 import {nodeView, placeOf} from './places.ts';
+import {leadingElsewhere} from './services.ts';
 import {loadStorage} from './storage.ts';
 
 /** Which etcd members to ask: none where the step does not need it, because a silent one costs a deadline. */
@@ -29,6 +34,18 @@ export interface Observer {
   now: () => number;
   /** What was read of templates before; without it everything is read anew. */
   launches?: Launches;
+  /** What the operator's own watches know; without it everything is asked for. */
+  watched?: Watched;
+}
+
+/** Objects that the operator watches anyway, as it heard of them last. */
+export interface Watched {
+  /** The resources of a namespace; undefined: not all of them are watched. */
+  resources(namespace: string): QuorumRecovery[] | undefined;
+  /** A resource by its namespace and name. */
+  resource(key: string): QuorumRecovery | undefined;
+  /** undefined: not all of them are known yet. */
+  nodes(): V1Node[] | undefined;
 }
 
 /** Names of the ConfigMaps that a template refers to. */
@@ -103,11 +120,16 @@ async function ordinalView(observer: Observer, resource: QuorumRecovery, facts: 
   };
 }
 
-/** The older of two resources for one StatefulSet works, the other says so. */
+/**
+ * Of two resources for one StatefulSet one works, the other says so: the one that holds pods of it already, else the older one. Asked of all
+ * that the namespace has, be they served by another operator, or on their way out.
+ */
 function olderFor(resource: QuorumRecovery, others: readonly QuorumRecovery[]): string | undefined {
   const age = (qr: QuorumRecovery) => `${new Date(qr.metadata.creationTimestamp ?? 0).toISOString()}/${qr.metadata.name ?? ''}`;
-  return others.filter((other) => other.metadata.uid !== resource.metadata.uid && other.metadata.deletionTimestamp === undefined)
-    .filter((other) => other.spec.target.statefulSet === resource.spec.target.statefulSet && age(other) < age(resource))
+  const holds = ({status}: QuorumRecovery) => (status?.heldPods ?? []).length > 0;
+  const first = (other: QuorumRecovery) => (holds(other) === holds(resource) ? age(other) < age(resource) : holds(other));
+  return others.filter((other) => other.metadata.uid !== resource.metadata.uid && (other.metadata.deletionTimestamp === undefined || holds(other)))
+    .filter((other) => other.spec.target.statefulSet === resource.spec.target.statefulSet && first(other))
     .map((other) => other.metadata.name ?? '')[0];
 }
 
@@ -127,29 +149,36 @@ export async function observe(observer: Observer, resource: QuorumRecovery, spec
   const {client} = observer;
   const namespace = resource.metadata.namespace ?? 'default';
   const {spec} = resource;
-  const [set, nodeObjects, siblings, helpers, credentials, storage] = await Promise.all([
+  const [set, nodeObjects, siblings, helpers, credentials, storage, dependents, configuration, sources, jobs] = await Promise.all([
     client.get('StatefulSet', namespace, spec.target.statefulSet),
-    client.list('Node'),
-    client.list('QuorumRecovery', namespace),
+    // A run decides by what is, not by what was heard.
+    (inFlight(resource.status?.run) !== undefined ? undefined : observer.watched?.nodes()) ?? client.list('Node'),
+    observer.watched?.resources(namespace) ?? client.list('QuorumRecovery', namespace),
     client.list('Pod', namespace, {labelSelector: `${marks.resource}=${resource.metadata.name ?? ''}`}),
     loadCredentials(client, namespace, spec, observer.now()),
     loadStorage(client, {metadata: resource.metadata, spec, status: resource.status ?? {}}),
+    loadDependents(client, resource),
+    loadConfiguration(client, resource),
+    loadSources(client, resource),
+    loadRebuildJobs(client, resource),
   ]);
   const nodes = nodeObjects.map(nodeView);
-  const prunes = (pod: V1Pod) => pod.metadata?.annotations?.[marks.step] === pruneStep;
+  const isFor = (step: string) => (pod: V1Pod) => pod.metadata?.annotations?.[marks.step] === step;
+  const [prunes, saves] = [isFor(pruneStep), isFor(backupStep)];
   const base: Observation = {
     now: observer.now(), resource, spec, specProblem, status: structuredClone(resource.status ?? {}),
-    set, templates: undefined, ordinals: [], helpers: helpers.filter((pod) => !prunes(pod)), pruners: helpers.filter(prunes), strays: [], nodes, storage, namespaceGoing: false, linearizable: false, service: undefined, authEnabled: undefined,
+    set, templates: undefined, ordinals: [], helpers: helpers.filter((pod) => !prunes(pod) && !saves(pod)), pruners: helpers.filter(prunes), savers: helpers.filter(saves), strays: [], nodes, storage, dependents, configuration, sources, jobs, namespaceGoing: false, linearizable: false, service: undefined, services: [], elsewhere: [], authEnabled: undefined,
     duplicateOf: olderFor(resource, siblings), secretProblem: credentials.problem, agentImage: observer.agentImage ?? '', configMaps: () => undefined,
   };
   if (set === undefined) {
     const left = resource.status?.run === undefined ? [] : await client.list('Pod', namespace);
     return {observation: {...base, strays: straysIn(left, resource)}, credentials};
   }
-  const [ownPods, revisions, service] = await Promise.all([
+  const [ownPods, revisions, service, services] = await Promise.all([
     client.list('Pod', namespace, {labelSelector: selectorText(set)}),
     client.list('ControllerRevision', namespace, {labelSelector: selectorText(set)}),
     set.spec?.serviceName ? client.get('Service', namespace, set.spec.serviceName) : undefined,
+    servicesFor(client, resource, depth),
   ]);
   const owned = <T extends {metadata?: {ownerReferences?: {uid: string}[]}}>(objects: T[]) =>
     objects.filter((object) => object.metadata?.ownerReferences?.some((owner) => owner.uid === set.metadata?.uid));
@@ -162,10 +191,14 @@ export async function observe(observer: Observer, resource: QuorumRecovery, spec
   const problem = base.secretProblem ?? tlsMissing(views, spec.target.tls !== undefined);
   const strays = straysIn(ownPods.filter((pod) => !views.some(({object}) => object === pod)), resource);
   const namespaceGoing = await isGoing(client, namespace, resource, [...pods, ...helpers], ordinals.length);
-  const observation: Observation = {...base, strays, namespaceGoing, templates, service, configMaps, ordinals: views, secretProblem: problem};
+  const observation: Observation = {...base, strays, namespaceGoing, templates, service, services, elsewhere: await leadingElsewhere(client, namespace, {set, ordinals: views, services}), configMaps, ordinals: views, secretProblem: problem};
   if (depth === 'Kubernetes' || problem !== undefined) return {observation, credentials};
   return {credentials, observation: await observer.etcd.probe(observation, credentials, depth === 'Members' ? undefined : depth.only)};
 }
+
+/** What leads clients to the members; a run has no question about it. */
+const servicesFor = async (client: KubernetesClient, {metadata, status}: QuorumRecovery, depth: Depth): Promise<V1Service[]> =>
+  (depth === 'Members' && inFlight(status?.run) === undefined ? await client.list('Service', metadata.namespace ?? 'default') : []);
 
 /** Pods go first where a namespace is deleted, and all else only once they are gone: asked while some of the run's are going or missing. */
 async function isGoing(client: KubernetesClient, namespace: string, {status}: QuorumRecovery, pods: readonly V1Pod[], ordinals: number): Promise<boolean> {

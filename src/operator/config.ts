@@ -11,6 +11,9 @@ export interface OperatorConfig {
   namespaces: string[];
   /** Of all namespaces, these are not served. Empty where `namespaces` is not. */
   excludedNamespaces: string[];
+  /** Label selector of namespaces, and of resources; empty: all. */
+  namespaceSelector: string;
+  resourceSelector: string;
   agentImage: string | undefined;
   leaderElect: boolean;
   lease: {namespace: string; name: string; durationMs: number; renewDeadlineMs: number; retryMs: number};
@@ -18,6 +21,7 @@ export interface OperatorConfig {
   identity: string;
   resyncMs: number;
   concurrency: number;
+  concurrentRuns: number;
   port: number;
   logLevel: LogLevel;
   version: string;
@@ -108,9 +112,21 @@ function checkLease(values: SettingValues): void {
 }
 
 /** A namespace that is named to be served and to be left out: nobody could tell which of the two is meant. */
-function checkNamespaces({namespaces, excludedNamespaces}: SettingValues): void {
-  if (namespaces.length === 0 || excludedNamespaces.length === 0) return;
-  throw new ConfigError(`--${settings.excludedNamespaces.flag} leaves namespaces out of all, so that --${settings.namespaces.flag} cannot be given with it`);
+function checkNamespaces({namespaces, excludedNamespaces, namespaceSelector}: SettingValues): void {
+  const flag = (name: SettingName) => `--${settings[name].flag}`;
+  if (namespaces.length > 0 && excludedNamespaces.length > 0) {
+    throw new ConfigError(`${flag('excludedNamespaces')} leaves namespaces out of all, so that ${flag('namespaces')} cannot be given with it`);
+  }
+  if (namespaces.length > 0 && namespaceSelector !== '') {
+    throw new ConfigError(`${flag('namespaceSelector')} picks namespaces by their labels and ${flag('namespaces')} by their names: give one of them`);
+  }
+}
+
+/** Labels change while a run is in flight, and who carries it out is told by the Lease. */
+function checkSelectors({namespaceSelector, resourceSelector, leaderElect}: SettingValues): void {
+  if (leaderElect || (namespaceSelector === '' && resourceSelector === '')) return;
+  const name: SettingName = namespaceSelector === '' ? 'resourceSelector' : 'namespaceSelector';
+  throw new ConfigError(`--${settings[name].flag} needs --${settings.leaderElect.flag}: by its Lease other installations know that this one still carries out a run`);
 }
 
 /** The namespace of the Lease: needed only where there is an election. */
@@ -127,11 +143,12 @@ function readConfig(args: readonly string[], env: Readonly<Record<string, string
   const values = readSettings(flags, env);
   checkLease(values);
   checkNamespaces(values);
-  const {namespaces, excludedNamespaces, agentImage, leaderElect, concurrency, port, logLevel} = values;
+  checkSelectors(values);
+  const {namespaces, excludedNamespaces, namespaceSelector, resourceSelector, agentImage, leaderElect, concurrency, concurrentRuns, port, logLevel} = values;
   return {
     // KUBECONFIG may be a list of files, which only client-node's own reading of it merges.
     kubeconfig: flags.has('kubeconfig') ? values.kubeconfig : undefined,
-    namespaces, excludedNamespaces, agentImage, leaderElect, concurrency, port, logLevel,
+    namespaces, excludedNamespaces, namespaceSelector, resourceSelector, agentImage, leaderElect, concurrency, concurrentRuns, port, logLevel,
     lease: {
       namespace: leaseNamespaceOf(values, surroundings),
       name: values.leaseName,

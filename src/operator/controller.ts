@@ -1,4 +1,4 @@
-import type {QuorumRecovery} from '../api/types.ts';
+import type {QuorumRecovery, QuorumRecoverySpec} from '../api/types.ts';
 import {ApiError, isConflict, isUnavailable} from '../kubernetes/errors.ts';
 import type {Clock} from './clock.ts';
 import type {EventFeed, FeedEvent} from './feed.ts';
@@ -13,11 +13,15 @@ import {ConflictError} from './status.ts';
 export interface ReconcileResult {
   /** Reconcile again after this time, milliseconds; 0: at once. Without it the next event or the periodic resync does. */
   requeueAfterMs?: number;
+  /** Nobody waits for that: everything else goes before it. */
+  routine?: true;
 }
 
 export interface Reconciler {
   /** Looks at one resource as it is now, does at most one step, records it. A rejection means: again, after a back-off. */
   reconcile(key: Key): Promise<ReconcileResult>;
+  /** Nothing speaks for a look at it now, and something watches over it: a reconcile that only the time asks for is left out. */
+  rests?(key: Key): boolean;
 }
 
 export interface ControllerOptions {
@@ -25,7 +29,7 @@ export interface ControllerOptions {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
-  /** Every resource is reconciled at least once in this time, milliseconds. */
+  /** Every resource that does not rest is reconciled at least once in this time, milliseconds; of those that do it is asked whether they still do. */
   resyncMs: number;
   concurrency: number;
   /** Whether the resource is as this process's own last write left it: then its event asks for nothing. */
@@ -36,6 +40,16 @@ export interface ControllerOptions {
 /** A conflict means that something else moved first; looking again is all it takes. */
 const conflictDelayMs = 100;
 const quickConflicts = 5;
+
+/** Somebody may wait for it, or it is in trouble: a run is in flight or may be asked for, pods are held, or a loss is suspected. */
+function isWaitedFor({spec, status}: QuorumRecovery): boolean {
+  const {run, suspicion, heldPods = []} = status ?? {};
+  if (suspicion !== undefined || heldPods.length > 0) return true;
+  // What a broken API server lets through is not checked yet.
+  const {trigger} = spec as Partial<QuorumRecoverySpec>;
+  if (run === undefined) return trigger?.type !== 'OnQuorumLoss' || trigger.request !== undefined;
+  return run.finishedAt === undefined || run.request !== trigger?.request;
+}
 
 /** Feed → queue → reconciler: only keys go through, the reconciler reads for itself. */
 export class Controller {
@@ -52,7 +66,7 @@ export class Controller {
     this.#options = options;
     const {clock, concurrency, metrics, feed} = options;
     this.#queue = new WorkQueue({
-      clock, concurrency, process: (key) => this.#process(key),
+      clock, concurrency, process: (key, routine) => this.#process(key, routine),
       onTaken: (waitedMs) => {
         metrics.queueWait.observe(waitedMs / 1000);
       },
@@ -77,9 +91,13 @@ export class Controller {
     return this.#resources.values();
   }
 
+  resource(key: string): QuorumRecovery | undefined {
+    return this.#resources.get(key);
+  }
+
   start(reconciler: Reconciler): void {
     this.#reconciler = reconciler;
-    for (const key of this.#resources.keys()) this.#queue.add(key);
+    for (const [key, resource] of this.#resources) this.#queue.add(key, !isWaitedFor(resource));
     this.#queue.start();
   }
 
@@ -90,28 +108,31 @@ export class Controller {
   }
 
   /** Asks for a reconcile from outside the feed, e.g. when a push from etcd says that its leader is gone. */
-  enqueue(key: Key): void {
-    if (this.#reconciler !== undefined) this.#queue.add(keyText(key));
+  enqueue(key: Key, routine = false): void {
+    if (this.#reconciler !== undefined) this.#queue.add(keyText(key), routine);
   }
 
   #onEvent(event: FeedEvent): void {
     switch (event.kind) {
       case 'QuorumRecovery':
-        this.#onResource(event.type, event.object);
+        this.#onResource(event);
         return;
       case 'Pod':
-        this.#enqueueWhere((resource) => concernsPod(resource, event.object));
+        this.#enqueueWhere((resource) => concernsPod(resource, event.object), event.listed);
         return;
       case 'StatefulSet':
-        this.#enqueueWhere((resource) => concernsSet(resource, event.object));
+        this.#enqueueWhere((resource) => concernsSet(resource, event.object), event.listed);
         return;
       case 'Node':
         if (event.type === 'Modified' && !nodeChanged(event.previous, event.object)) return;
-        this.#enqueueWhere((resource) => concernsNode(resource, event.object));
+        this.#enqueueWhere((resource) => concernsNode(resource, event.object), event.listed);
+        return;
+      case 'Namespace':
+        // What it means for its resources is told of each of them.
     }
   }
 
-  #onResource(type: FeedEvent['type'], resource: QuorumRecovery): void {
+  #onResource({type, object: resource, listed}: Extract<FeedEvent, {kind: 'QuorumRecovery'}>): void {
     const key = keyOf(resource);
     const text = keyText(key);
     if (type === 'Deleted') {
@@ -123,17 +144,23 @@ export class Controller {
       if (this.#options.isOwnWrite?.(resource) === true) return;
     }
     // Once more after its removal, too: the reconciler finds that it is gone, and lets go of what it keeps for it.
-    this.enqueue(key);
+    if (this.#reconciler !== undefined) this.#queue.add(text, listed === true && !isWaitedFor(resource));
   }
 
-  #enqueueWhere(concerns: (resource: QuorumRecovery) => boolean): void {
-    for (const resource of this.#resources.values()) {
-      if (concerns(resource)) this.enqueue(keyOf(resource));
+  /** What the first list of its kind names was there before: nothing has happened. */
+  #enqueueWhere(concerns: (resource: QuorumRecovery) => boolean, listed = false): void {
+    if (this.#reconciler === undefined) return;
+    for (const [text, resource] of this.#resources) {
+      if (concerns(resource)) this.#queue.add(text, listed);
     }
   }
 
-  async #process(text: string): Promise<void> {
-    const {metrics, resyncMs, random} = this.#options;
+  async #process(text: string, routine: boolean): Promise<void> {
+    if (routine && this.#reconciler?.rests?.(parseKey(text)) === true) {
+      this.#resync(text);
+      return;
+    }
+    const {metrics} = this.#options;
     const end = metrics.reconcileDuration.startTimer();
     try {
       const result = await this.#reconciler?.reconcile(parseKey(text));
@@ -141,14 +168,19 @@ export class Controller {
       this.#conflicts.delete(text);
       const after = result?.requeueAfterMs;
       metrics.reconcileTotal.inc({result: after === undefined ? 'success' : 'requeued'});
-      if (after !== undefined) this.#queue.addAfter(text, after);
-      // Jittered, so that a thousand clusters are not asked in the same second. Of the two times the earlier counts.
-      if (this.#resources.has(text)) this.#queue.addAfter(text, resyncMs * (0.75 + 0.25 * (random ?? Math.random)()));
+      if (after !== undefined) this.#queue.addAfter(text, after, result?.routine === true);
+      this.#resync(text);
     } catch (error) {
       this.#failed(text, error);
     } finally {
       end();
     }
+  }
+
+  /** Jittered, so that a thousand clusters are not asked in the same second. Of this and what the reconcile asked for the earlier counts. */
+  #resync(text: string): void {
+    const {resyncMs, random = Math.random} = this.#options;
+    if (this.#resources.has(text)) this.#queue.addAfter(text, resyncMs * (0.75 + 0.25 * random()), true);
   }
 
   #failed(text: string, error: unknown): void {

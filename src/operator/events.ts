@@ -1,5 +1,5 @@
 import {randomBytes} from 'node:crypto';
-import {V1MicroTime} from '@kubernetes/client-node';
+import {V1MicroTime} from '../kubernetes/client-node.ts';
 import type {V1ObjectMeta, V1ObjectReference} from '@kubernetes/client-node';
 import type {KubernetesClient} from '../kubernetes/client.ts';
 import type {Clock} from './clock.ts';

@@ -11,7 +11,7 @@ import type {Change} from './watch.ts';
 import {watchSource} from './watch-source.ts';
 
 /** Kinds that the feed tells of. */
-export type WatchedKind = 'QuorumRecovery' | 'Node' | 'Pod' | 'StatefulSet';
+export type WatchedKind = 'QuorumRecovery' | 'Node' | 'Pod' | 'StatefulSet' | 'Namespace';
 
 interface FeedEventOf<K extends WatchedKind> {
   kind: K;
@@ -22,6 +22,8 @@ interface FeedEventOf<K extends WatchedKind> {
   previous?: ObjectOf<K>;
   /** The deletion itself was not seen: what happened to the object after this state was read is not known. */
   finalStateUnknown?: boolean;
+  /** It was there before: the first list names it. */
+  listed?: true;
 }
 
 export type FeedEvent = {[K in WatchedKind]: FeedEventOf<K>}[WatchedKind];
@@ -48,10 +50,14 @@ export interface FeedOptions {
   namespaces: readonly string[];
   /** Of all namespaces, those whose resources are not told of. */
   excludedNamespaces?: readonly string[];
+  /** Label selector of the namespaces whose resources are told of, which are told of themselves then. Empty: all. */
+  namespaceSelector?: string;
+  /** Label selector of the resources that are told of. Empty: all. */
+  resourceSelector?: string;
   onRestart?: (kind: WatchedKind, failed: boolean) => void;
 }
 
-type WatchEvent = ResourceEvent & Pick<Change, 'previous' | 'finalStateUnknown'>;
+type WatchEvent = ResourceEvent & Pick<Change, 'previous' | 'finalStateUnknown' | 'listed'>;
 
 const eventTypes = {
   Added: operator.ResourceEventType.Added, Modified: operator.ResourceEventType.Modified, Deleted: operator.ResourceEventType.Deleted,
@@ -92,7 +98,7 @@ export class OperatorFeed extends operator.default implements EventFeed {
   }
 
   get synced(): boolean {
-    const first = [...this.#loops].filter(([id]) => id.startsWith('QuorumRecovery/') || id.startsWith('Node/'));
+    const first = [...this.#loops].filter(([id]) => id.startsWith('QuorumRecovery/') || id.startsWith('Node/') || id.startsWith('Namespace/'));
     return first.length > 0 && first.every(([, loop]) => loop.synced);
   }
 
@@ -117,8 +123,12 @@ export class OperatorFeed extends operator.default implements EventFeed {
   }
 
   protected override async init(): Promise<void> {
-    const {namespaces} = this.#options;
+    const {namespaces, namespaceSelector = ''} = this.#options;
     await this.#watch('Node', undefined);
+    if (namespaceSelector !== '') {
+      await this.#watch('Namespace', undefined);
+      return;
+    }
     for (const namespace of namespaces.length === 0 ? [undefined] : namespaces) await this.#watch('QuorumRecovery', namespace);
   }
 
@@ -129,10 +139,10 @@ export class OperatorFeed extends operator.default implements EventFeed {
     const kind = kindOf(group, version, plural);
     const id = `${kind}/${namespace ?? ''}`;
     if (this.#loops.has(id)) return Promise.resolve();
-    const {client, config, clock, log, excludedNamespaces = [], onRestart} = this.#options;
+    const {client, config, clock, log, onRestart} = this.#options;
     const loop = new WatchLoop({
       what: namespace === undefined ? plural : `${plural} in ${namespace}`,
-      source: watchSource(client, config, {kind, namespace, ...(kind === 'QuorumRecovery' && {without: excludedNamespaces})}),
+      source: watchSource(client, config, {kind, namespace, ...this.#selectors(kind, namespace)}),
       clock,
       log,
       onChange: (change) => {
@@ -148,6 +158,13 @@ export class OperatorFeed extends operator.default implements EventFeed {
     return Promise.resolve();
   }
 
+  #selectors(kind: Kind, namespace: string | undefined): {without?: readonly string[]; labels?: string} {
+    const {excludedNamespaces = [], namespaceSelector = '', resourceSelector = ''} = this.#options;
+    if (kind === 'Namespace') return {without: excludedNamespaces, labels: namespaceSelector};
+    if (kind !== 'QuorumRecovery') return {};
+    return {labels: resourceSelector, ...(namespace === undefined && {without: excludedNamespaces})};
+  }
+
   #watch(kind: WatchedKind, namespace: string | undefined): Promise<void> {
     const {apiVersion, plural}: KindEntry = kinds[kind];
     const [first = '', second] = apiVersion.split('/');
@@ -160,9 +177,10 @@ export class OperatorFeed extends operator.default implements EventFeed {
   }
 
   #tell(kind: WatchedKind, event: WatchEvent): void {
-    const {object, previous, finalStateUnknown} = event;
+    const {object, previous, finalStateUnknown, listed} = event;
     const told = {
       kind, type: typeNames[event.type], object, ...(previous !== undefined && {previous}), ...(finalStateUnknown === true && {finalStateUnknown}),
+      ...(listed && {listed}),
     } as FeedEvent;
     if (told.kind === 'QuorumRecovery') this.#follow(told);
     for (const handler of this.#subscribers) {
@@ -172,6 +190,22 @@ export class OperatorFeed extends operator.default implements EventFeed {
         // One subscriber's defect must not hide an event from the others.
         this.#options.log.error({error, kind}, 'A subscriber of the event feed failed: this is a defect');
       }
+    }
+    // After the subscribers, so that they know of the namespace before its resources, and of its going before theirs.
+    if (told.kind === 'Namespace') this.#followNamespace(told);
+  }
+
+  /** A namespace that has the labels is served; from one that has them no longer the resources go as if they were deleted. */
+  #followNamespace({type, object}: FeedEventOf<'Namespace'>): void {
+    const {name = ''} = object.metadata ?? {};
+    if (type !== 'Deleted') {
+      void this.#watch('QuorumRecovery', name);
+      return;
+    }
+    const resources = this.#loops.get(`QuorumRecovery/${name}`)?.known() ?? [];
+    this.#unwatch('QuorumRecovery', name);
+    for (const resource of resources) {
+      this.#tell('QuorumRecovery', {type: eventTypes.Deleted, object: resource, meta: metaOf('QuorumRecovery', resource), finalStateUnknown: true});
     }
   }
 

@@ -1,10 +1,13 @@
-import {V1MicroTime} from '@kubernetes/client-node';
+import {V1MicroTime} from '../kubernetes/client-node.ts';
 import type {V1Lease, V1LeaseSpec} from '@kubernetes/client-node';
 import type {KubernetesClient} from '../kubernetes/client.ts';
 import {isAlreadyExists, isConflict} from '../kubernetes/errors.ts';
 import {jittered, sleep} from './clock.ts';
 import type {Cancel, Clock} from './clock.ts';
 import type {Logger} from './log.ts';
+
+/** Whoever stands by looks so many times as often as the leader renews: how late it sees a renewal, or a release, is how late it takes over. */
+const looksPerRenewal = 4;
 
 /** Several who stand by do not all ask in the same moment. */
 const expiryMarginMs = 200;
@@ -52,6 +55,8 @@ export class LeaderElector {
   #deadline: Cancel | undefined;
   #loop: Promise<void> | undefined;
   #lastTry = 0;
+  /** The last try had no answer, or a bad one. */
+  #failing = false;
 
   constructor(options: LeaseOptions) {
     const {durationMs, renewDeadlineMs, retryMs} = options.times;
@@ -113,10 +118,11 @@ export class LeaderElector {
   #pause(): number {
     const {clock, times, random} = this.#options;
     if (this.isLeader) return times.retryMs;
-    const usual = jittered(times.retryMs, 0.2, random);
     const {since, lease} = this.#observed ?? {};
-    if (since === undefined || lease?.spec?.holderIdentity === undefined || lease.spec.holderIdentity === '') return usual;
-    const left = since + (lease.spec.leaseDurationSeconds ?? 0) * 1000 - clock.monotonic();
+    const {holderIdentity = '', leaseDurationSeconds = 0} = lease?.spec ?? {};
+    if (since === undefined || holderIdentity === '') return jittered(times.retryMs, 0.2, random);
+    const usual = jittered(this.#failing ? times.retryMs : times.retryMs / looksPerRenewal, 0.2, random);
+    const left = since + leaseDurationSeconds * 1000 - clock.monotonic();
     return left > 0 ? Math.min(usual, left + expiryMarginMs * (random ?? Math.random)()) : usual;
   }
 
@@ -164,8 +170,11 @@ export class LeaderElector {
       return false;
     });
     try {
-      return await Promise.race([this.#tryAcquireOrRenew(() => late.signal.aborted), timeout]);
+      const held = await Promise.race([this.#tryAcquireOrRenew(() => late.signal.aborted), timeout]);
+      this.#failing = false;
+      return held;
     } catch (error) {
+      this.#failing = true;
       if (isConflict(error) || isAlreadyExists(error)) {
         log.debug({error}, 'Another process wrote the lease first');
         // Whatever was known of it is outdated.

@@ -74,14 +74,34 @@ function apiMetrics(registers: Registry[]) {
   };
 }
 
-function etcdMetrics(registers: Registry[], watches: () => number) {
-  new Gauge({
-    name: 'quorumrecovery_leader_watches', help: 'Open watches on members of etcd that tell of a lost leader.', registers,
-    collect() {
-      this.set(watches());
-    },
-  });
+/** What the gauges of the watch over clusters read when they are scraped. */
+export interface WatchState {
+  /** Open watches on members. */
+  open: () => number;
+  /** Clusters of which one member in turn is asked. */
+  calm: () => number;
+  /** For how long the ask of one of them has been due that is due longest, milliseconds. */
+  lagMs: () => number;
+}
+
+const unwatched: WatchState = {open: () => 0, calm: () => 0, lagMs: () => 0};
+
+function etcdMetrics(registers: Registry[], state: () => WatchState) {
+  const gauge = (name: string, help: string, value: (watches: WatchState) => number) => {
+    new Gauge({
+      name, help, registers,
+      collect() {
+        this.set(value(state()));
+      },
+    });
+  };
+  gauge('quorumrecovery_leader_watches', 'Open watches on members of etcd that tell of a lost leader.', ({open}) => open());
+  gauge('quorumrecovery_calm_clusters', 'Clusters that are whole, and of which one member in turn is asked.', ({calm}) => calm());
+  gauge('quorumrecovery_calm_ask_lag_seconds', 'For how long the question to a calm cluster has been due that is due longest.', ({lagMs}) => lagMs() / 1000);
   return {
+    calmEnds: new Counter({
+      name: 'quorumrecovery_calm_ends_total', help: 'Calm clusters that were looked at in full because something spoke against it, by what.', labelNames: ['why'], registers,
+    }),
     leaderWatchEnds: new Counter({
       name: 'quorumrecovery_leader_watch_ends_total', help: 'Watches on members of etcd that ended by themselves, by why.', labelNames: ['why'], registers,
     }),
@@ -97,6 +117,9 @@ function etcdMetrics(registers: Registry[], watches: () => number) {
 
 function runMetrics(registers: Registry[]) {
   return {
+    concurrentRuns: new Gauge({
+      name: 'quorumrecovery_concurrent_runs_limit', help: 'How many runs may be at work when another one begins by itself.', registers,
+    }),
     runsTotal: new Counter({
       name: 'quorumrecovery_runs_total', help: 'Recoveries that ended, by outcome and strategy.', labelNames: ['outcome', 'strategy'], registers,
     }),
@@ -122,7 +145,7 @@ const results = ['success', 'requeued', 'conflict', 'error'];
 export function createMetrics(version: string) {
   const registry = new Registry();
   const registers = [registry];
-  const sources = {queue: (): QueueState => idle, resources: ((): never[] => []) as Resources, watches: () => 0};
+  const sources = {queue: (): QueueState => idle, resources: ((): never[] => []) as Resources, watches: unwatched};
   collectDefaultMetrics({register: registry});
   for (const name of misnamed) registry.removeSingleMetric(name);
   new Gauge({
@@ -139,9 +162,9 @@ export function createMetrics(version: string) {
     observeResources: (resources: Resources) => {
       sources.resources = resources;
     },
-    /** Who tells how many watches on members of etcd are open. */
-    observeWatches: (open: () => number) => {
-      sources.watches = open;
+    /** Who tells of the watch over clusters. */
+    observeWatches: (state: WatchState) => {
+      sources.watches = state;
     },
     reconcileTotal: new Counter({
       name: 'quorumrecovery_reconcile_total', help: 'Reconciles by result: success, requeued, conflict or error.', labelNames: ['result'], registers,
@@ -152,12 +175,12 @@ export function createMetrics(version: string) {
     ...queueMetrics(registers, () => sources.queue()),
     ...leaseMetrics(registers),
     ...apiMetrics(registers),
-    ...etcdMetrics(registers, () => sources.watches()),
+    ...etcdMetrics(registers, () => sources.watches),
     ...runMetrics(registers),
   };
   // A counter that first appears with its first increment has not increased as far as Prometheus can tell.
   for (const result of results) metrics.reconcileTotal.inc({result}, 0);
-  for (const outcome of outcomes) for (const strategy of ['ForceNewCluster', 'None']) metrics.runsTotal.inc({outcome, strategy}, 0);
+  for (const outcome of outcomes) for (const strategy of ['Restart', 'ForceNewCluster', 'ReplaceMembers', 'RestoreSnapshot', 'RebuildFromConfig', 'None']) metrics.runsTotal.inc({outcome, strategy}, 0);
   for (const cause of etcdErrorKinds) metrics.probeFailures.inc({cause}, 0);
   return metrics;
 }

@@ -1,12 +1,14 @@
 import {Gauge} from 'prom-client';
 import type {Registry} from 'prom-client';
+import {inFlight} from '../api/progress.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../api/types.ts';
+import {staleAfterMs} from '../decide/backupWords.ts';
 import {isTrue} from './conditions.ts';
 
 /** Where the gauges read the resources from, each time that they are scraped. Empty while this process does not lead. */
 export type Resources = () => Iterable<QuorumRecovery>;
 
-type Value<T> = (status: QuorumRecoveryStatus) => T | undefined;
+type Value<T> = (status: QuorumRecoveryStatus, resource: QuorumRecovery) => T | undefined;
 
 /** A gauge with one number for each resource, none where it is undefined. */
 interface Numbered {
@@ -23,17 +25,18 @@ interface Named {
 
 const secondsOf = (time: string | undefined): number | undefined => (time === undefined ? undefined : Date.parse(time) / 1000);
 
+const ofMs = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms / 1000);
+
 const between = (from: string | undefined, to: string | undefined): number | undefined =>
   (from === undefined || to === undefined ? undefined : Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000));
 
-const inFlight = ({run}: QuorumRecoveryStatus) => (run?.finishedAt === undefined ? run : undefined);
 const ended = ({run}: QuorumRecoveryStatus) => (run?.finishedAt === undefined ? undefined : run);
 
 /** Why the resource stands in this phase: the reason of the condition Stalled, which is True in both. */
 const reasonIn = (phase: 'Blocked' | 'Stalled'): Value<string> => (status) =>
   (status.phase === phase ? status.conditions?.find(({type}) => type === 'Stalled')?.reason : undefined);
 
-const runningStep = (status: QuorumRecoveryStatus) => inFlight(status)?.steps.find(({state}) => state === 'Running');
+const runningStep = (status: QuorumRecoveryStatus) => inFlight(status.run)?.steps.find(({state}) => state === 'Running');
 
 const numbered = {
   quorumrecovery_quorum_lost: {help: '1 while the etcd cluster of the resource has no quorum.', value: ({conditions}) => Number(isTrue(conditions, 'QuorumLost'))},
@@ -42,12 +45,18 @@ const numbered = {
   quorumrecovery_voters_healthy: {help: 'Voters that answer.', value: ({quorum}) => quorum?.healthy},
   quorumrecovery_last_healthy_timestamp_seconds: {help: 'When every voter was seen healthy the last time. Renewed about once a minute.', value: ({lastHealthy}) => secondsOf(lastHealthy?.observedAt)},
   quorumrecovery_suspected_since_timestamp_seconds: {help: 'Since when the loss of the quorum is suspected; only while it is.', value: ({suspicion}) => secondsOf(suspicion?.since)},
+  quorumrecovery_awaiting_turn_since_timestamp_seconds: {help: 'Since when the run waits for its turn to begin by itself; only while it does.', value: ({suspicion}) => secondsOf(suspicion?.queuedAt)},
   quorumrecovery_data_regressed: {help: '1 while a quorum serves data that is older than what was seen before.', value: ({regression}) => Number(regression !== undefined)},
   quorumrecovery_held_pods: {help: 'Pods that are held for the run.', value: ({heldPods}) => heldPods?.length ?? 0},
-  quorumrecovery_run_started_timestamp_seconds: {help: 'When the run began that is in flight; only while one is.', value: (status) => secondsOf(inFlight(status)?.startedAt)},
+  quorumrecovery_run_started_timestamp_seconds: {help: 'When the run began that is in flight; only while one is.', value: (status) => secondsOf(inFlight(status.run)?.startedAt)},
   quorumrecovery_last_run_finished_timestamp_seconds: {help: 'When the last run ended; not while one is in flight.', value: (status) => secondsOf(ended(status)?.finishedAt)},
   quorumrecovery_last_run_duration_seconds: {help: 'How long the last run took; not while one is in flight.', value: (status) => between(ended(status)?.startedAt, ended(status)?.finishedAt)},
   quorumrecovery_last_run_first_write_seconds: {help: 'Time from the begin of the last run to the first write that was accepted.', value: ({run}) => between(run?.startedAt, run?.writableAt)},
+  quorumrecovery_backup_last_success_timestamp_seconds: {help: 'When the newest snapshot was taken that was verified and saved for spec.backups.', value: ({backups}) => secondsOf(backups?.lastSuccess?.takenAt)},
+  quorumrecovery_backup_stale_after_seconds: {help: 'Age from which on that snapshot is too old: two intervals of spec.backups and a minute. Only where there is a spec.backups.', value: (_, {spec}) => ofMs(staleAfterMs(spec))},
+  quorumrecovery_backup_failures: {help: 'Snapshots for spec.backups that failed since the last one that was saved.', value: ({backups}) => backups && (backups.failures ?? 0)},
+  quorumrecovery_backup_size_bytes: {help: 'Size of the newest snapshot that was saved for spec.backups.', value: ({backups}) => backups?.lastSuccess?.bytes},
+  quorumrecovery_backup_snapshots: {help: 'Snapshots of this cluster that the store held after the last one was saved.', value: ({backups}) => backups?.lastSuccess?.kept},
 } satisfies Record<string, Numbered>;
 
 const named = {
@@ -58,9 +67,10 @@ const named = {
 } satisfies Record<string, Named>;
 
 /** A status that another version of the operator wrote may have another form: what cannot be read of it is not shown. */
-function read<T>(value: Value<T>, {status}: QuorumRecovery): T | undefined {
+function read<T>(value: Value<T>, resource: QuorumRecovery): T | undefined {
+  const {status} = resource;
   try {
-    return status === undefined ? undefined : value(status);
+    return status === undefined ? undefined : value(status, resource);
   } catch {
     return undefined;
   }

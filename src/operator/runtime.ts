@@ -1,4 +1,5 @@
 import {randomBytes} from 'node:crypto';
+import type {QuorumRecovery} from '../api/types.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
 import {loadKubeConfig} from '../kubernetes/client-config.ts';
 import {HttpKubernetesClient} from '../kubernetes/client-http.ts';
@@ -39,8 +40,11 @@ export interface ReconcilerContext {
   signal: AbortSignal;
   /** Aborts when the process is asked to stop: begin no further step, end the one that runs. */
   stopping: AbortSignal;
-  /** Asks for a reconcile soon, e.g. after a push from etcd. */
-  enqueue(key: Key): void;
+  /** Asks for a reconcile soon, e.g. after a push from etcd. `routine`: everything else goes before it. */
+  enqueue(key: Key, routine?: boolean): void;
+  /** The resources as the feed told of them last. */
+  resources(): Iterable<QuorumRecovery>;
+  resource(key: string): QuorumRecovery | undefined;
 }
 
 export type PodEvent = Extract<FeedEvent, {kind: 'Pod'}>;
@@ -54,6 +58,8 @@ export interface OperatorReconciler extends Reconciler {
   onPodEvent?(event: PodEvent): void;
   /** The process ends: close what is open. */
   close?(): Promise<void> | void;
+  /** This process leads from now on. */
+  onLeading?(): void;
 }
 
 /** What tests and the simulation put in the place of the real parts. */
@@ -94,6 +100,7 @@ function connect(config: OperatorConfig, parts: RuntimeParts, {clock, log, metri
   });
   const feed = new OperatorFeed({
     config: kubeConfig, client: http, clock, log, namespaces: config.namespaces, excludedNamespaces: config.excludedNamespaces,
+    namespaceSelector: config.namespaceSelector, resourceSelector: config.resourceSelector,
     onRestart: (kind, failed) => {
       metrics.watchRestarts.inc({kind, failed: String(failed)});
     },
@@ -153,8 +160,8 @@ class Runtime {
   }
 
   async run(makeReconciler: (context: ReconcilerContext) => OperatorReconciler): Promise<number> {
-    const {namespaces, excludedNamespaces, leaderElect, identity, agentImage} = this.#config;
-    this.#log.info({namespaces, excludedNamespaces, leaderElect, identity, agentImage}, 'The operator starts');
+    const {namespaces, excludedNamespaces, namespaceSelector, resourceSelector, leaderElect, identity, agentImage} = this.#config;
+    this.#log.info({namespaces, excludedNamespaces, namespaceSelector, resourceSelector, leaderElect, identity, agentImage}, 'The operator starts');
     const stop = () => {
       this.#log.info('Asked to stop');
       this.#stopping.abort();
@@ -236,13 +243,15 @@ class Runtime {
       config: this.#config, client: leadingClient(this.#client, this.#leadership), status: this.#status, events: this.#events, log: this.#log,
       metrics: this.#metrics, clock: this.#clock, feed: this.#feed, leadership: this.#leadership, signal: this.#leadership.signal,
       stopping: this.#stopping.signal,
-      enqueue: (key) => {
-        this.#controller?.enqueue(key);
+      enqueue: (key, routine) => {
+        this.#controller?.enqueue(key, routine);
       },
+      resources: () => this.#controller?.resources() ?? [],
+      resource: (key) => this.#controller?.resource(key),
     };
   }
 
-  #elect(reconciler: Reconciler): void {
+  #elect(reconciler: OperatorReconciler): void {
     const {lease, identity} = this.#config;
     this.#elector = new LeaderElector({
       client: this.#client, clock: this.#clock, log: this.#log, namespace: lease.namespace, name: lease.name, times: lease,
@@ -270,11 +279,12 @@ class Runtime {
     this.#elector.start();
   }
 
-  #lead(reconciler: Reconciler): void {
+  #lead(reconciler: OperatorReconciler): void {
     if (this.#stopping.signal.aborted) return;
     this.#leadership.begin();
     this.#metrics.leader.set(1);
     this.#controller?.start(reconciler);
+    reconciler.onLeading?.();
   }
 
   #endLeading(): void {

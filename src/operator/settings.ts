@@ -1,4 +1,5 @@
 import {z} from 'zod';
+import {parseSelector} from '../kubernetes/selectors.ts';
 import {logLevels} from './log.ts';
 
 /** One setting: a flag, an environment variable, what it means. The order of the table is that of the help text. */
@@ -18,6 +19,13 @@ const label = z.string().max(63).regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, {error
 const objectName = z.string().max(253).regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, {error: 'must be a name of lower-case letters, digits, dashes and dots'});
 const switched = z.enum(['true', 'false'], {error: 'must be true or false'}).transform((value) => value === 'true');
 const text = z.string().min(1, {error: 'must not be empty'});
+const selector = z.string().transform((value) => value.trim()).superRefine((value, context) => {
+  try {
+    parseSelector(value);
+  } catch (error) {
+    context.addIssue({code: 'custom', message: `must be a label selector (${error instanceof Error ? error.message : String(error)})`});
+  }
+});
 const list = z.string().transform((value) => value.split(',').map((part) => part.trim()).filter((part) => part !== '')).pipe(z.array(label));
 
 export const settings = {
@@ -32,6 +40,14 @@ export const settings = {
   excludedNamespaces: {
     flag: 'exclude-namespaces', env: 'EXCLUDE_NAMESPACES', fallback: '', value: 'NAMES', schema: list,
     meaning: 'Namespaces whose QuorumRecoveries are left to another installation, separated by commas. Not together with --namespaces.',
+  },
+  namespaceSelector: {
+    flag: 'namespace-selector', env: 'NAMESPACE_SELECTOR', fallback: '', value: 'SELECTOR', schema: selector,
+    meaning: 'Label selector of the namespaces whose QuorumRecoveries are served, e.g. team=db. Empty: all of them. Not together with --namespaces.',
+  },
+  resourceSelector: {
+    flag: 'resource-selector', env: 'RESOURCE_SELECTOR', fallback: '', value: 'SELECTOR', schema: selector,
+    meaning: 'Label selector of the QuorumRecoveries that are served, e.g. shard=a: the others are left to other installations. Empty: all of them.',
   },
   agentImage: {
     flag: 'agent-image', env: 'AGENT_IMAGE', fallback: undefined, value: 'IMAGE', schema: text,
@@ -67,13 +83,18 @@ export const settings = {
   },
   resyncSeconds: {
     flag: 'resync', env: 'RESYNC_SECONDS', fallback: '30', value: 'SECONDS', schema: seconds(1),
-    meaning: 'Every resource is looked at at least once in this time, even if nothing was heard of it.',
+    meaning: 'Every resource is looked at at least once in this time, even if nothing was heard of it; of a calm cluster one member is asked instead.',
   },
   concurrency: {
-    flag: 'concurrent-reconciles', env: 'CONCURRENT_RECONCILES', fallback: '4', value: 'COUNT',
+    flag: 'concurrent-reconciles', env: 'CONCURRENT_RECONCILES', fallback: '32', value: 'COUNT',
     schema: z.coerce.number({error: 'must be a number'}).int({error: 'must be a whole number'}).min(1, {error: 'must be at least 1'})
       .max(256, {error: 'must be at most 256'}),
-    meaning: 'How many resources are worked on at the same time.',
+    meaning: 'How many resources are worked on at the same time. Those that only their time brings up get an eighth of these places.',
+  },
+  concurrentRuns: {
+    flag: 'concurrent-runs', env: 'CONCURRENT_RUNS', fallback: '20', value: 'COUNT',
+    schema: z.coerce.number({error: 'must be a number'}).int({error: 'must be a whole number'}).min(1, {error: 'must be at least 1'}),
+    meaning: 'How many runs may be at work when another one begins by itself. One that a person asks for begins at once.',
   },
   port: {
     flag: 'port', env: 'PORT', fallback: '8080', value: 'PORT',

@@ -26,10 +26,18 @@ function asJson<T>(value: T): T {
   return copy as T;
 }
 
+/** All that a write of the status leaves as it was, and the status that it writes. */
+const partsOf = ({spec, status, metadata: {uid, generation, labels, annotations, finalizers, deletionTimestamp}}: QuorumRecovery): unknown =>
+  asJson({spec, status, uid, generation, labels, annotations, finalizers, deletionTimestamp});
+
+const isSame = (a: QuorumRecovery, b: QuorumRecovery): boolean => isDeepStrictEqual(partsOf(a), partsOf(b));
+
 /** The only place that writes the status of a QuorumRecovery. */
 export class StatusWriter {
   readonly #client: Pick<KubernetesClient, 'replaceStatus'>;
   readonly #written = new Map<string, string>();
+  /** What is being written: the watch may tell of it before the answer comes. */
+  readonly #writing = new Map<string, QuorumRecovery>();
 
   constructor(client: Pick<KubernetesClient, 'replaceStatus'>) {
     this.#client = client;
@@ -47,20 +55,27 @@ export class StatusWriter {
     const after = asJson(returned ?? copy);
     if (isDeepStrictEqual(before, after)) return resource;
     const key = keyText(keyOf(resource));
+    const writing = {...resource, status: after};
+    this.#writing.set(key, writing);
     try {
-      const written = await this.#client.replaceStatus({...resource, status: after});
+      const written = await this.#client.replaceStatus(writing);
       this.#written.set(key, written.metadata.resourceVersion ?? '');
       return written;
     } catch (error) {
       if (isConflict(error)) throw new ConflictError(`QuorumRecovery ${key}`, error);
       throw error;
+    } finally {
+      if (this.#writing.get(key) === writing) this.#writing.delete(key);
     }
   }
 
   /** Whether this is the state that the last write here made: its watch event tells nothing new. */
   isOwnWrite(resource: QuorumRecovery): boolean {
     const version = resource.metadata.resourceVersion;
-    return version !== undefined && this.#written.get(keyText(keyOf(resource))) === version;
+    if (version === undefined) return false;
+    const key = keyText(keyOf(resource));
+    const writing = this.#writing.get(key);
+    return this.#written.get(key) === version || (writing !== undefined && isSame(writing, resource));
   }
 
   forget(resource: QuorumRecovery): void {

@@ -26,6 +26,8 @@ export interface Change {
   previous?: Watchable;
   /** Deleted between two watches: what happened after `object` was read is not known. */
   finalStateUnknown?: boolean;
+  /** Added by the first list: it was there before. */
+  listed?: true;
 }
 
 export interface WatchLoopOptions {
@@ -176,7 +178,7 @@ export class WatchLoop {
     for (const [id, object] of this.#known) {
       if (!present.has(id)) this.#gone(id, object, true);
     }
-    for (const item of items) this.#put(item);
+    for (const item of items) this.#put(item, !this.#synced);
     this.#synced = true;
     return resourceVersion;
   }
@@ -190,7 +192,7 @@ export class WatchLoop {
     this.#version = version;
   }
 
-  #put(object: Watchable): void {
+  #put(object: Watchable, listed = false): void {
     const id = idOf(object);
     let previous = this.#known.get(id);
     if (previous !== undefined && previous.metadata?.uid !== object.metadata?.uid) {
@@ -200,7 +202,7 @@ export class WatchLoop {
     }
     if (previous !== undefined && previous.metadata?.resourceVersion === object.metadata?.resourceVersion) return;
     this.#known.set(id, object);
-    this.#tell(previous === undefined ? {type: 'Added', object} : {type: 'Modified', object, previous});
+    this.#tell(previous === undefined ? {type: 'Added', object, ...(listed && {listed})} : {type: 'Modified', object, previous});
   }
 
   #gone(id: string, object: Watchable, finalStateUnknown: boolean): void {

@@ -3,7 +3,7 @@ import {heldMessageStart, marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
 import {hasFence, isTerminating} from '../kubernetes/ownPods.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
-import {isAlreadyExists, isForbidden, isNotFound} from '../kubernetes/errors.ts';
+import {isAlreadyExists, isConflict, isForbidden, isNotFound} from '../kubernetes/errors.ts';
 import type {Acting} from './context.ts';
 import {again, finished, refused} from './context.ts';
 import {createPod} from './objects.ts';
@@ -51,13 +51,17 @@ export async function proveHold(acting: Acting, pods: readonly V1Pod[]): Promise
   return refused('HoldNotEnforced', `the admission policy quorumrecovery-hold does not deny the held names (${other ?? 'a dry run was admitted'}): check the ValidatingAdmissionPolicy and its binding. No pod was touched`);
 }
 
-/** Fence finalizer first, so that the object stays until its end was read; then a graceful delete of this very pod. */
+/**
+ * Fence finalizer first, so that the object stays until its end was read; then a graceful delete of this very pod, as it was looked at or as
+ * the fence left it: one that was let go, or has begun to serve, since an operator that hung looked at it is another version of it.
+ */
 export async function stopPod({client}: Acting, pod: V1Pod, graceSeconds?: number): Promise<Outcome> {
   const [namespace, name] = key(pod);
   const uid = pod.metadata?.uid ?? '';
+  let seen = pod;
   try {
     if (!hasFence(pod)) {
-      await client.patch('Pod', namespace, name, {
+      seen = await client.patch('Pod', namespace, name, {
         metadata: {uid, resourceVersion: pod.metadata?.resourceVersion, finalizers: [...(pod.metadata?.finalizers ?? []), marks.fence]},
       });
     }
@@ -65,15 +69,24 @@ export async function stopPod({client}: Acting, pod: V1Pod, graceSeconds?: numbe
     if (!isNotFound(error)) throw error;
     return finished();
   }
-  await client.delete('Pod', namespace, name, {uid, ...(graceSeconds !== undefined && {gracePeriodSeconds: graceSeconds})});
+  const resourceVersion = seen.metadata?.resourceVersion;
+  try {
+    await client.delete('Pod', namespace, name, {uid, ...(resourceVersion !== undefined && {resourceVersion}), ...(graceSeconds !== undefined && {gracePeriodSeconds: graceSeconds})});
+  } catch (error) {
+    // Its kubelet may have written its status in between, too.
+    if (!isConflict(error)) throw error;
+    return again(`${name} has changed since it was looked at`, 100);
+  }
   return finished();
 }
 
 /** The end is recorded: the object may go. `force`: the kubelet will not take part any more. */
 export async function releasePod({client}: Acting, pod: V1Pod, force: boolean): Promise<Outcome> {
   const [namespace, name] = key(pod);
-  const uid = pod.metadata?.uid ?? '';
-  if (!isTerminating(pod) || force) await client.delete('Pod', namespace, name, {uid, ...(force && {gracePeriodSeconds: 0})});
+  const {uid = '', resourceVersion} = pod.metadata ?? {};
+  // Nothing runs in a pod without a node. It may have got one since: that is another version of it, whose etcd may run.
+  const asSeen = pod.spec?.nodeName === undefined && resourceVersion !== undefined ? {resourceVersion} : {};
+  if (!isTerminating(pod) || force) await client.delete('Pod', namespace, name, {uid, ...asSeen, ...(force && {gracePeriodSeconds: 0})});
   if (!hasFence(pod)) return finished();
   try {
     const finalizers = (pod.metadata?.finalizers ?? []).filter((finalizer) => finalizer !== marks.fence);
@@ -99,6 +112,18 @@ export async function ungatePod({client}: Acting, pod: V1Pod): Promise<Outcome> 
   await client.patch('Pod', namespace, name, {
     metadata: {uid: pod.metadata?.uid, resourceVersion: pod.metadata?.resourceVersion}, spec: {schedulingGates: others.length > 0 ? others : null},
   });
+  return finished();
+}
+
+/** The fence goes from a pod that nobody stops any more. */
+export async function dropFence({client}: Acting, pod: V1Pod): Promise<Outcome> {
+  const [namespace, name] = key(pod);
+  const finalizers = (pod.metadata?.finalizers ?? []).filter((finalizer) => finalizer !== marks.fence);
+  try {
+    await client.patch('Pod', namespace, name, {metadata: {uid: pod.metadata?.uid, resourceVersion: pod.metadata?.resourceVersion, finalizers: finalizers.length > 0 ? finalizers : null}});
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
   return finished();
 }
 

@@ -3,11 +3,16 @@ import {rejectedWords} from '../decide/refusals.ts';
 import {isEtcdError} from '../etcd/errors.ts';
 import type {Acting} from './context.ts';
 import {again, refused} from './context.ts';
+import {returnDependent, stopDependent, tryDependents} from './dependents.ts';
 import {checkForced, proveWrite} from './forcing.ts';
-import {giveTurn, proveHold, releasePod, replacePod, stopPod, ungatePod} from './holding.ts';
+import {dropFence, giveTurn, proveHold, releasePod, replacePod, stopPod, ungatePod} from './holding.ts';
+import {checkKeys, createJob, loadKeys} from './loading.ts';
+import {moveLeader} from './leading.ts';
+import {proveNewCluster} from './newCluster.ts';
 import {createClaim, createPod, deleteClaim, deletePod, dryRunPods, retainVolume} from './objects.ts';
 import {offerReader, readEtcdutl} from './reading.ts';
 import {addLearner, promoteLearner, removeMember, removeProbeKey} from './rejoining.ts';
+import {removeVoter} from './removing.ts';
 import {moveRevision} from './revisions.ts';
 import {takeSnapshot} from './snapshotting.ts';
 import {verifyMembers} from './verifying.ts';
@@ -38,6 +43,7 @@ async function begin(acting: Acting, action: Action): Promise<Outcome> {
     case 'ReplacePod': return await replacePod(acting, action.pod, action.by);
     case 'GiveTurn': return await giveTurn(acting, action.pod, action.turn);
     case 'UngatePod': return await ungatePod(acting, action.pod);
+    case 'DropFence': return await dropFence(acting, action.pod);
     case 'RetainVolume': return await retainVolume(acting, action.volume);
     case 'DeleteClaim': return await deleteClaim(acting, action.claim);
     case 'CreateClaim': return await createClaim(acting, action.claim);
@@ -45,11 +51,20 @@ async function begin(acting: Acting, action: Action): Promise<Outcome> {
     case 'DeleteVolumeSnapshot': return await deleteVolumeSnapshot(acting, action);
     case 'CheckForced': return await checkForced(acting, action.pod);
     case 'MoveRevision': return await moveRevision(acting, action.pod, action.target);
+    case 'ProveNewCluster': return await proveNewCluster(acting, action.pods, action);
     case 'ProveWrite': return await proveWrite(acting, action.pod);
     case 'AddLearner': return await addLearner(acting, action.via, action.pod, action.peerURLs);
     case 'RemoveMember': return await removeMember(acting, action.via, action.memberID, action.pod);
+    case 'RemoveVoter': return await removeVoter(acting, action.via, action.memberID, action.pod);
     case 'PromoteLearner': return await promoteLearner(acting, action.via, action.memberID, action.pod);
-    case 'VerifyMembers': return await verifyMembers(acting, action.pods, action.via);
+    case 'VerifyMembers': return await verifyMembers(acting, action);
+    case 'LoadKeys': return await loadKeys(acting, action.source);
+    case 'CheckKeys': return await checkKeys(acting, action.check);
+    case 'CreateJob': return await createJob(acting, action.job);
+    case 'TryDependents': return await tryDependents(acting, action.dependents);
+    case 'StopDependent': return await stopDependent(acting, action.dependent);
+    case 'ReturnDependent': return await returnDependent(acting, action.dependent, action.replicas);
     case 'RemoveProbeKey': return await removeProbeKey(acting, action.via);
+    case 'MoveLeader': return await moveLeader(acting, action.from, action.memberID);
   }
 }

@@ -1,36 +1,51 @@
 import type {V1Pod} from '@kubernetes/client-node';
-import {approveStep, isPlanning} from '../api/progress.ts';
+import {isPlanning} from '../api/progress.ts';
 import {statusSchema} from '../api/status.ts';
-import {marks} from '../api/types.ts';
-import type {QuorumRecovery, QuorumRecoveryStatus} from '../api/types.ts';
+import type {QuorumRecovery, QuorumRecoveryStatus, Run} from '../api/types.ts';
+import {recordBackupProblem, settleBackups} from '../decide/backups.ts';
+import {sayBackups} from '../decide/backupWords.ts';
+import type {BackingUp} from '../decide/backups.ts';
+import type {Answer} from '../decide/calm.ts';
 import type {Action, Decision, Outcome} from '../decide/decision.ts';
+import {unseenOwed} from '../decide/dependents.ts';
 import {interrupted} from '../decide/interrupt.ts';
+import {depthFor} from '../decide/depth.ts';
 import {nextStep, reopens} from '../decide/next.ts';
 import type {NextStep} from '../decide/next.ts';
+import {settleFindings} from '../decide/findings.ts';
+import type {Doubt} from '../decide/findings.ts';
+import {recordRefusal, settleLeadership} from '../decide/leadership.ts';
+import type {MoveLeader} from '../decide/leadership.ts';
 import {keptBy, prune} from '../decide/kept.ts';
-import {podOfJoinStep} from '../decide/plan.ts';
+import {isReplacement} from '../decide/replace.ts';
+import {isRestart} from '../decide/restart.ts';
 import {leftHelpers} from '../decide/steps/release.ts';
 import {leaveNothing} from '../decide/strays.ts';
-import {askedByProof} from '../decide/steps/verify.ts';
-import {ProcessLedger, refreshRecords} from '../decide/records.ts';
+import {leftStoppedInWords} from '../decide/steps/dependents.ts';
+import {ProcessLedger, refreshMembers, refreshRecords} from '../decide/records.ts';
 import type {Standing} from '../decide/summary.ts';
 import {summarize} from '../decide/summary.ts';
 import type {KubernetesClient} from '../kubernetes/client.ts';
 import type {EtcdAccess} from '../observe/access.ts';
 import {Launches} from '../observe/launches.ts';
+import type {Observation} from '../observe/observation.ts';
 import type {Observed} from '../observe/observe.ts';
 import {observe} from '../observe/observe.ts';
-import type {Depth} from '../observe/observe.ts';
-import type {WatchEnd} from '../etcd/leader-watch.ts';
-import type {LeaderWatches} from '../observe/leaderWatches.ts';
+import type {Depth, Watched} from '../observe/observe.ts';
+import type {Sentinels} from '../observe/sentinels.ts';
 import {keyOf, keyText} from '../operator/keys.ts';
 import {ConflictError} from '../operator/status.ts';
+import type {Turns} from '../operator/turns.ts';
 import type {StatusWriter} from '../operator/status.ts';
-import {mayDepart} from './departing.ts';
+import {CalmWitness} from './calmWitness.ts';
+import {Custodian} from './custodian.ts';
+import type {Installation} from './custodian.ts';
+import {goesLate, mayDepart} from './departing.ts';
+import {addFinalizer, dropFinalizer, hasFinalizer} from './finalizer.ts';
 import {perform} from './perform.ts';
 import type {Reporter} from './reporter.ts';
-import {finishRun, markEnded, markRunning, reopen, startRun, wantsRun} from './run.ts';
-import {Watching} from './watching.ts';
+import {finishRun, markEnded, markRunning, startRun, wantsRun} from './run.ts';
+import {nextLook, Watching} from './watching.ts';
 import type {Look} from './watching.ts';
 import {specOf} from './specOf.ts';
 import type {UsedSpec} from './specOf.ts';
@@ -40,8 +55,13 @@ export interface RecovererOptions {
   status: StatusWriter;
   etcd: EtcdAccess;
   reporter: Reporter;
-  /** Pushes from etcd. undefined: clusters are only asked. */
-  leaders?: LeaderWatches;
+  /** What watches clusters beside the looks. undefined: every look is a full one. */
+  sentinels?: Sentinels;
+  watched?: Watched;
+  /** Whose turn it is to begin a run by itself. undefined: everybody's, at once. */
+  turns?: Turns;
+  /** Where other installations may be beside this one. undefined: this is the only one, and serves everything. */
+  installation?: Installation;
   agentImage: string | undefined;
   now: () => number;
   /** Where the same has to happen twice: names of runs that are not drawn at random. */
@@ -63,6 +83,8 @@ interface Pass {
   draft: QuorumRecoveryStatus;
   /** undefined: at once again. */
   requeueMs: number | undefined;
+  /** Nobody waits for the next look. */
+  routine?: true;
   /** Something was recorded in `draft` that is not written yet: whatever comes next writes it first. */
   unwritten?: true;
 }
@@ -72,11 +94,18 @@ export class Recoverer {
   readonly #options: RecovererOptions;
   readonly #ledger = new ProcessLedger();
   readonly #watching: Watching;
+  readonly #custodian: Custodian;
   readonly #launches = new Launches();
+  readonly #witness: CalmWitness;
+  /** What was seen of clusters that serve and is no finding yet, by resource. */
+  readonly #doubts = new Map<string, Doubt[]>();
 
   constructor(options: RecovererOptions) {
     this.#options = options;
-    this.#watching = new Watching(options.leaders);
+    const {sentinels, status, now, watched} = options;
+    this.#witness = new CalmWitness(status, now, (key) => watched?.resource(key));
+    this.#watching = new Watching(sentinels, options.turns);
+    this.#custodian = new Custodian(options.installation, status, options.reporter);
   }
 
   /** Every pod event of a watched namespace, DELETED included. */
@@ -84,20 +113,34 @@ export class Recoverer {
     this.#ledger.see(pod, this.#options.now());
   }
 
-  /** A watch in etcd has ended: the resource is to be reconciled now. */
-  onWatchEnd(key: string, pod: string, end: WatchEnd): void {
-    if (end.kind === 'NoLeader') this.#watching.push(key, pod);
+  /** The member in this pod has had no leader for longer than an election takes: the resource is to be reconciled now. */
+  onLeaderless(key: string, pod: string): void {
+    this.#watching.push(key, pod);
   }
 
-  async reconcile(key: {namespace: string; name: string}): Promise<{requeueAfterMs?: number}> {
+  /** A member of a calm cluster has answered as it did before. */
+  async onAnswer(key: string, answers: readonly Answer[]): Promise<void> {
+    await this.#witness.renew(key, answers);
+  }
+
+  /** A look at a resource: at everything that can be asked. */
+  async reconcile(key: {namespace: string; name: string}): Promise<{requeueAfterMs?: number; routine?: true}> {
+    this.#watching.stir(keyText(key));
     const read = await this.#options.client.get('QuorumRecovery', key.namespace, key.name);
     if (read === undefined) {
+      this.#doubts.delete(keyText(key));
       this.#watching.leave(keyText(key));
       return {};
     }
+    const claimed = await this.#custodian.claim(read);
+    if (!claimed.acts) {
+      this.#watching.leave(keyText(key));
+      return claimed.requeueAfterMs === undefined ? {} : {requeueAfterMs: claimed.requeueAfterMs};
+    }
     // What this process has written itself it need not check.
-    const resource = this.#options.status.isOwnWrite(read) ? read : this.#withReadableStatus(read);
-    if (resource === undefined) return {requeueAfterMs: watchMs};
+    const readable = this.#options.status.isOwnWrite(read) ? read : this.#withReadableStatus(read);
+    if (readable === undefined) return {requeueAfterMs: watchMs};
+    const resource = claimed.take ? await this.#custodian.take(readable) : readable;
     let pass: Pass = {base: resource, draft: structuredClone(resource.status ?? {}), requeueMs: undefined};
     for (let passes = 0; passes < maxPasses && !this.#options.signal.aborted; passes += 1) {
       const used = specOf({...pass.base, status: pass.draft});
@@ -106,7 +149,7 @@ export class Recoverer {
         return {};
       }
       pass = await this.#pass(pass, used);
-      if (pass.requeueMs !== undefined) return {requeueAfterMs: pass.requeueMs};
+      if (pass.requeueMs !== undefined) return {requeueAfterMs: pass.requeueMs, ...(pass.routine && {routine: true})};
     }
     return {requeueAfterMs: 100};
   }
@@ -136,22 +179,22 @@ export class Recoverer {
     this.#ledger.apply(status);
     // Only some were asked: enough to say that the quorum seems to be lost, and for nothing else.
     if (pushed !== undefined) return await this.#suspect(base, observed);
-    if (mayDepart(observation)) {
-      const left = leaveNothing(observation);
-      return left.length > 0 ? await this.#clear(base, observed, left, 'taking away what the run has left, as its StatefulSet is gone') : await this.#dropFinalizer(base, status);
-    }
+    if (mayDepart(observation)) return await this.#depart(base, observed);
     const stopped = interrupted(observation);
     if (stopped !== undefined && 'ends' in stopped && status.run) status.run.aborted ??= stopped.ends;
     const late = observation.spec.paused ? [] : reopens(observation);
-    if (late.length > 0) reopen(status, late, observation.spec);
+    if (late.length > 0) this.#custodian.reopen(status, late, observation.spec);
     else if (wantsRun(observation) && base.metadata.deletionTimestamp === undefined) {
-      if (status.run?.outcome === 'Degraded' && (status.heldPods ?? []).length > 0) reopen(status, deferredSteps(status), observation.spec);
-      else startRun(status, observation.spec, observation.now, this.#id());
+      if (status.run?.outcome === 'Degraded' && deferredSteps(status).length > 0) this.#custodian.reopen(status, deferredSteps(status), observation.spec);
+      else startRun(status, observation.spec, observation.now, this.#beginning());
     }
     if (status.run === undefined || status.run.finishedAt !== undefined) return await this.#watch(base, observed);
     this.#watching.leave(keyText(keyOf(base)));
+    if (status.backups !== undefined) sayBackups(observation, 'a run is in flight');
     if (used.problem === undefined) status.run.spec = JSON.stringify(used.spec);
-    if (isPlanning(status.run)) refreshRecords(status, observation);
+    if (keepsRecords(status.run)) refreshRecords(status, observation);
+    // A pod of those that stay may come and go meanwhile, and is made again once its last process has ended.
+    else if (isReplacement(status.run)) refreshMembers(status, observation);
     const next = nextStep(observation);
     if (next === undefined) {
       // The end is told together with what every member says by then.
@@ -173,14 +216,50 @@ export class Recoverer {
     const pruned = await this.#prune(base, observed);
     if (pruned) return pruned;
     if (observation.set !== undefined && observation.ordinals.some((view) => view.probe.kind !== 'NotAsked')) refreshRecords(status, observation);
-    const look = this.#look(base, observed);
+    const found = this.#find(keyText(keyOf(base)), observation);
+    const leading = settleLeadership(observation);
+    const look = await this.#look(base, observed);
     if (look.begins) {
-      startRun(status, observation.spec, observation.now, {trigger: 'OnQuorumLoss', ...this.#id()});
+      startRun(status, observation.spec, observation.now, {trigger: look.replaces ? 'AutoReplace' : 'OnQuorumLoss', ...this.#beginning()});
       return {base, draft: status, requeueMs: undefined};
     }
+    const backing = settleBackups(observation);
     const written = await this.#write(base, status, look.standing);
-    if ((status.heldPods ?? []).length === 0 && hasFinalizer(written)) return await this.#dropFinalizer(written, status);
-    return {base: written, draft: status, requeueMs: look.requeueMs};
+    const freed = (status.heldPods ?? []).length === 0 && hasFinalizer(written) ? await this.#dropFinalizer(written, status) : undefined;
+    if (leading.move !== undefined) return await this.#moveLeader(freed?.base ?? written, observed, leading.move);
+    if (backing.actions.length > 0) return await this.#backUp(freed?.base ?? written, observed, backing, {standing: look.standing, isWritten: written !== base});
+    if (freed !== undefined) return freed;
+    const calm = look.calm !== undefined && found.inMs === undefined;
+    if (look.calm !== undefined && calm) this.#watching.rest(keyText(keyOf(base)), look.calm);
+    return {base: written, draft: status, ...nextLook(look, calm, [leading.inMs, found.inMs, backing.inMs], backing.inMs)};
+  }
+
+  #find(key: string, observation: Observation): ReturnType<typeof settleFindings> {
+    const found = settleFindings(observation, this.#doubts.get(key) ?? []);
+    this.#doubts.set(key, found.doubts);
+    if (found.doubts.length === 0) this.#doubts.delete(key);
+    return found;
+  }
+
+  /** Its intent stands in the status. What came of it, the next look at the members tells. */
+  async #moveLeader(base: QuorumRecovery, observed: Observed, move: MoveLeader): Promise<Pass> {
+    const {status} = observed.observation;
+    const why = `asking ${move.from} to hand leadership over to ${move.to} (spec.preferredLeader)`;
+    this.#options.reporter.decided(base, status.run?.id ?? '', 'MoveLeader', {kind: 'act', why, actions: [move]});
+    for (const outcome of await this.#perform(observed, [move])) {
+      if (outcome.kind === 'done') outcome.record?.(status);
+      else recordRefusal('message' in outcome ? outcome.message : outcome.why)(status);
+    }
+    return {base, draft: status, requeueMs: undefined};
+  }
+
+  /** What is to be taken, or what became of it, stands in the status. The end of a pod that saves brings the next look. */
+  async #backUp(base: QuorumRecovery, observed: Observed, {actions, why, inMs}: BackingUp, {standing, isWritten}: {standing: Standing; isWritten: boolean}): Promise<Pass> {
+    const {status} = observed.observation;
+    if (!isWritten) await this.#requireUndisturbed(base);
+    this.#options.reporter.decided(base, status.run?.id ?? '', 'Backup', {kind: 'act', why, actions});
+    const isRefused = recordBackupProblem(status.backups, await this.#perform(observed, actions));
+    return {base: isRefused ? await this.#write(base, status, standing) : base, draft: status, requeueMs: inMs ?? watchMs};
   }
 
   /** Members that have just told that they have no leader, while no run is in flight. A push that comes later is none: the run asks for itself. */
@@ -195,19 +274,20 @@ export class Recoverer {
     return {base: written, draft: look === undefined ? structuredClone(base.status ?? {}) : observation.status, requeueMs: undefined};
   }
 
-  #id(): {id?: string} {
+  #beginning(): {id?: string; operator?: string | undefined} {
     const {newRunID} = this.#options;
-    return newRunID === undefined ? {} : {id: newRunID()};
+    return {operator: this.#custodian.own, ...(newRunID !== undefined && {id: newRunID()})};
   }
 
-  #look(base: QuorumRecovery, observed: Observed): Look {
+  async #look(base: QuorumRecovery, observed: Observed): Promise<Look> {
     const {observation} = observed;
     const key = keyText(keyOf(base));
-    if (observation.spec.trigger.type === 'OnQuorumLoss' && base.metadata.deletionTimestamp === undefined) return this.#watching.look(key, observed);
+    if (observation.spec.trigger.type === 'OnQuorumLoss' && base.metadata.deletionTimestamp === undefined) return await this.#watching.look(key, observed);
     this.#watching.leave(key);
     delete observation.status.suspicion;
+    delete observation.status.autoReplace;
     const silent = observation.ordinals.some((view) => view.probe.kind === 'Failed' || view.probe.kind === 'PeerOnly');
-    return {standing: {at: 'watching'}, requeueMs: silent ? watchSilentMs : watchMs};
+    return {standing: {at: 'watching'}, ...(silent ? {requeueMs: watchSilentMs} : {requeueMs: watchMs, routine: true})};
   }
 
   /** What runs kept on volumes goes when its time is over. What is due stands in the status: that is the intent. */
@@ -224,6 +304,22 @@ export class Recoverer {
     await this.#perform(observed, actions);
     for (const record of records) record(status);
     return {base: records.length > 0 ? await this.#write(base, status, {at: 'watching'}) : base, draft: status, requeueMs: 1_000};
+  }
+
+  /** A resource that is being deleted goes, once nothing of it is left and nothing is owed. */
+  async #depart(base: QuorumRecovery, observed: Observed): Promise<Pass> {
+    const {observation} = observed;
+    const left = leaveNothing(observation);
+    const unseen = unseenOwed(observation);
+    // Nobody waits for ever for what the API server refuses: what stays stopped is said, by an Event, as there is no status any more.
+    if (left.every(({type}) => type === 'ReturnDependent') && goesLate(observation)) {
+      const outcomes = await this.#perform(observed, left);
+      for (const outcome of outcomes) outcome.record?.(observation.status);
+      this.#options.reporter.leavesStopped(base, leftStoppedInWords(observation));
+      return await this.#dropFinalizer(base, observation.status);
+    }
+    if (left.length === 0 && unseen === '') return await this.#dropFinalizer(base, observation.status);
+    return await this.#clear(base, observed, left, unseen === '' ? 'taking away what the run has left, as its StatefulSet is gone' : `staying until everything has back what it had: ${unseen}`);
   }
 
   async #clear(base: QuorumRecovery, observed: Observed, actions: Action[], why: string): Promise<Pass> {
@@ -269,6 +365,11 @@ export class Recoverer {
         markEnded(run, name, 'Done', decision.message, observation.now);
         finishRun(status, 'NotNeeded', observation.now);
         return {base: await this.#write(base, status, {at: 'watching'}), draft: status, requeueMs: undefined};
+      case 'failed':
+        markEnded(run, name, 'Failed', decision.message, observation.now);
+        status.kept = keptBy(observation);
+        finishRun(status, 'Failed', observation.now);
+        return {base: await this.#write(base, status, {at: 'watching'}), draft: status, requeueMs: undefined};
       case 'abort':
         run.aborted = {reason: decision.reason, message: decision.message};
         return {base: await this.#write(base, status, standing), draft: status, requeueMs: undefined};
@@ -290,7 +391,7 @@ export class Recoverer {
         // A plan is written with the first thing that comes of it: the hold, or why there is none.
         if (asks && name === 'Plan') return {...await this.#act(base, observed, next), unwritten: true};
         // The finalizer keeps the resource, and with it the policy's parameter, from the first act on a pod to the last.
-        const kept = name === 'Plan' ? base : await this.#addFinalizer(base);
+        const kept = name === 'Plan' ? base : await addFinalizer(this.#options.client, base);
         return await this.#act(await this.#intend(kept, status, standing), observed, next);
       }
     }
@@ -351,29 +452,18 @@ export class Recoverer {
     if (now?.metadata.resourceVersion !== resourceVersion) throw new ConflictError(`QuorumRecovery ${namespace ?? ''}/${name}`);
   }
 
-  async #addFinalizer(base: QuorumRecovery): Promise<QuorumRecovery> {
-    if (hasFinalizer(base) || base.metadata.deletionTimestamp !== undefined) return base;
-    return await this.#patchFinalizers(base, [...(base.metadata.finalizers ?? []), marks.finalizer]);
-  }
-
   async #dropFinalizer(base: QuorumRecovery, draft: QuorumRecoveryStatus): Promise<Pass> {
-    const patched = await this.#patchFinalizers(base, (base.metadata.finalizers ?? []).filter((finalizer) => finalizer !== marks.finalizer));
-    return {base: patched, draft, requeueMs: watchMs};
-  }
-
-  async #patchFinalizers(base: QuorumRecovery, finalizers: string[]): Promise<QuorumRecovery> {
-    const {namespace, name = '', resourceVersion} = base.metadata;
-    const patched = await this.#options.client.patch('QuorumRecovery', namespace, name, {metadata: {resourceVersion, finalizers: finalizers.length > 0 ? finalizers : null}});
-    return {...base, metadata: patched.metadata};
+    return {base: await dropFinalizer(this.#options.client, base), draft, requeueMs: watchMs};
   }
 }
-
-const hasFinalizer = (resource: QuorumRecovery) => (resource.metadata.finalizers ?? []).includes(marks.finalizer);
 
 const deferredSteps = (status: QuorumRecoveryStatus) => (status.run?.steps ?? []).filter((step) => step.state === 'Deferred').map((step) => step.name);
 
 /** Proofs by trying: a dry run, or a check of an etcd whose only write is the probe key. */
-const asksOnly = ({type}: Action) => type === 'DryRunPods' || type === 'ReadEtcdutl' || type === 'ProveHold' || type === 'CheckForced' || type === 'ProveWrite' || type === 'VerifyMembers';
+const asksOnly = ({type}: Action) => type === 'DryRunPods' || type === 'TryDependents' || type === 'ReadEtcdutl' || type === 'ProveHold' || type === 'CheckForced' || type === 'ProveWrite' || type === 'ProveNewCluster' || type === 'VerifyMembers';
+
+/** Members run on as they were, or run again: what is known of their processes stays true to them. */
+const keepsRecords = (run: Run): boolean => isPlanning(run) || isRestart(run);
 
 const isRunning = ({status}: QuorumRecovery, step: string) => status?.run?.steps.find((candidate) => candidate.name === step)?.state === 'Running';
 
@@ -381,19 +471,4 @@ const isRunning = ({status}: QuorumRecovery, step: string) => status?.run?.steps
 function undoPlan(status: QuorumRecoveryStatus, step: string): QuorumRecoveryStatus {
   if (step === 'Plan' && status.run) delete status.run.plan;
   return status;
-}
-
-/** Steps that decide by what etcd says ask it; the others must not wait for members that are silent. */
-function depthFor(status: QuorumRecoveryStatus): Depth {
-  const {run} = status;
-  if (run === undefined || run.finishedAt !== undefined || run.plan === undefined) return 'Members';
-  const step = run.steps.find((candidate) => candidate.state !== 'Done' && candidate.state !== 'Deferred')?.name ?? 'Release';
-  if (step === 'Plan' || step === approveStep) return 'Members';
-  if (step === 'RestartProof') {
-    const only = askedByProof(status);
-    return only === undefined ? 'Members' : {only};
-  }
-  // What the survivor's own pod says of its list tells whether a pod that somebody added is a member.
-  if (step === 'Decommission' || podOfJoinStep(step) !== undefined) return {only: [run.plan.survivor]};
-  return 'Kubernetes';
 }

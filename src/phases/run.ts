@@ -15,22 +15,50 @@ export function wantsRun({spec, status}: Pick<Observation, 'spec' | 'status'>): 
   if (spec.paused) return false;
   if (run === undefined) return type === 'Manual' || request !== undefined;
   // One that began by itself begins again by itself, if it still has a reason to.
-  return run.finishedAt !== undefined && (run.request !== request || (leftOpen({status}) && run.trigger !== 'OnQuorumLoss'));
+  return run.finishedAt !== undefined && (run.request !== request || (leftOpen({status}) && (run.trigger ?? 'Manual') === 'Manual'));
 }
 
 /** Names of a run's pods and directories carry it. */
 export const newRunID = (): string => `run-${randomBytes(4).toString('hex')}`;
 
-/** Begins a run. What an earlier one still holds is not forgotten: see `reopen`. */
-export function startRun(draft: QuorumRecoveryStatus, spec: QuorumRecoverySpec, now: number, {trigger = 'Manual', id = newRunID()}: {trigger?: Run['trigger']; id?: string} = {}): void {
+/** A run that a person asks for begins the counts anew. */
+function countAttempt(draft: QuorumRecoveryStatus, trigger: NonNullable<Run['trigger']>): void {
+  const {automatic, autoReplace} = draft;
+  switch (trigger) {
+    case 'Manual':
+      delete draft.automatic;
+      delete draft.autoReplace;
+      return;
+    case 'OnQuorumLoss':
+      draft.automatic = {...automatic, attempts: (automatic?.attempts ?? 0) + 1};
+      return;
+    case 'AutoReplace':
+      draft.autoReplace = {members: [], attempts: (autoReplace?.attempts ?? 0) + 1, ...(autoReplace?.endedAt !== undefined && {endedAt: autoReplace.endedAt})};
+  }
+}
+
+/** Dependents that a run had to leave at 0, with the counts that they had; also those of a run before it, which it never came to stop. */
+function leftBy(run: Run | undefined): NonNullable<Run['leftStopped']> {
+  const {dependents = [], leftStopped = []} = run ?? {};
+  const own = dependents.flatMap(({kind, name, uid, replicas, state}) => (state !== 'Returned' && replicas !== undefined ? [{kind, name, uid, replicas}] : []));
+  return [...own, ...leftStopped.filter(({kind, name}) => !dependents.some((record) => record.kind === kind && record.name === name))];
+}
+
+/**
+ * Begins a run. What an earlier one left held stays held: one that lets everything go leaves no name held, so that it had changed the
+ * membership, and what is on their disks may be no member's any more. A run that is let go must not let go of them.
+ */
+export function startRun(draft: QuorumRecoveryStatus, spec: QuorumRecoverySpec, now: number, {trigger = 'Manual', id = newRunID(), operator}: {trigger?: Run['trigger']; id?: string; operator?: string | undefined} = {}): void {
   const {request} = spec.trigger;
-  if (trigger === 'OnQuorumLoss') draft.automatic = {...draft.automatic, attempts: (draft.automatic?.attempts ?? 0) + 1};
-  else delete draft.automatic;
+  countAttempt(draft, trigger);
+  const heldBefore = draft.heldPods ?? [];
+  const leftStopped = leftBy(draft.run);
   draft.run = {
-    id, attempt: (draft.run?.attempt ?? 0) + 1, ...(request !== undefined && {request}), trigger,
+    id, attempt: (draft.run?.attempt ?? 0) + 1, ...(request !== undefined && {request}), trigger, ...(draft.lastHealthy?.leader !== undefined && {previousLeader: draft.lastHealthy.leader}), ...(operator !== undefined && {operator}), ...(heldBefore.length > 0 && {heldBefore}), ...(leftStopped.length > 0 && {leftStopped}),
     startedAt: iso(now), steps: [{name: 'Plan', state: 'Running', startedAt: iso(now)}],
   };
   delete draft.dataLoss;
+  delete draft.findings;
 }
 
 /** A degraded run goes on with the members that waited; what was verified is verified again. */
@@ -39,6 +67,7 @@ export function reopen(draft: QuorumRecoveryStatus, steps: readonly string[], sp
   if (run === undefined) return;
   delete run.finishedAt;
   delete run.outcome;
+  delete draft.findings;
   if (spec.trigger.request === undefined) delete run.request;
   else run.request = spec.trigger.request;
   for (const step of run.steps) {
@@ -71,7 +100,7 @@ export function markRunning(run: Run, name: string, message: string, now: number
   step.message = message;
 }
 
-export function markEnded(run: Run, name: string, state: 'Done' | 'Deferred', message: string, now: number): void {
+export function markEnded(run: Run, name: string, state: 'Done' | 'Deferred' | 'Failed', message: string, now: number): void {
   const step = stepOf(run, name);
   step.state = state;
   step.startedAt ??= iso(now);
@@ -84,12 +113,21 @@ const seconds = (from: string, to: string) => Math.max(0, (Date.parse(to) - Date
 /** A run that found nothing to do, or that a person ended, is no attempt; the cooldown counts from the end of a real one. */
 function settleTrigger(draft: QuorumRecoveryStatus, run: Run): void {
   delete draft.suspicion;
+  settleReplacement(draft, run);
   if (run.trigger !== 'OnQuorumLoss' || draft.automatic === undefined) return;
   const idle = run.outcome === 'NotNeeded' || run.outcome === 'Released';
   const attempts = idle ? draft.automatic.attempts - 1 : draft.automatic.attempts;
   const endedAt = idle ? draft.automatic.endedAt : run.finishedAt;
   if (attempts > 0) draft.automatic = {attempts, ...(endedAt !== undefined && {endedAt})};
   else delete draft.automatic;
+}
+
+/** Here the cooldown counts from an idle one too: what it found in the way may come and go. */
+function settleReplacement(draft: QuorumRecoveryStatus, {trigger, outcome, finishedAt}: Run): void {
+  if (trigger !== 'AutoReplace' || draft.autoReplace === undefined) return;
+  const {attempts = 1} = draft.autoReplace;
+  const left = outcome === 'NotNeeded' || outcome === 'Released' ? attempts - 1 : attempts;
+  draft.autoReplace = {members: [], ...(left > 0 && {attempts: left}), ...(finishedAt !== undefined && {endedAt: finishedAt})};
 }
 
 /** Ends a run and writes its line of the history (the last ten are kept). */
@@ -99,6 +137,7 @@ export function finishRun(draft: QuorumRecoveryStatus, outcome: NonNullable<Run[
   run.outcome = outcome;
   run.finishedAt = iso(now);
   settleTrigger(draft, run);
+  if (run.force?.endedAt !== undefined || run.newCluster?.servedAt !== undefined) delete draft.regression;
   const lost = draft.conditions?.find((condition) => condition.type === 'QuorumLost' && condition.status === 'True')?.lastTransitionTime;
   const since = lost !== undefined && lost < run.startedAt ? lost : run.startedAt;
   const entry = {

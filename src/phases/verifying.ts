@@ -1,5 +1,6 @@
 import {marks} from '../api/types.ts';
-import type {Outcome} from '../decide/decision.ts';
+import type {Action, Outcome} from '../decide/decision.ts';
+import {causesOf} from '../decide/causes.ts';
 import {durationMs} from '../decide/durations.ts';
 import {setSpecHash} from '../decide/plan.ts';
 import type {EtcdMember} from '../etcd/types.ts';
@@ -16,20 +17,24 @@ interface Checked {
 /** What does not hold yet, in words; undefined: it holds. */
 type Check = Promise<string | undefined>;
 
-async function listEqualsSet(acting: Acting, via: EtcdMember, pods: readonly string[]): Check {
+const namesOf = ({observation: {ordinals}}: Acting, pods: readonly string[]): string[] =>
+  ordinals.filter((view) => pods.includes(view.pod)).map((view) => (isLaunch(view.launch) ? view.launch.name : view.pod));
+
+async function listEqualsSet(acting: Acting, via: EtcdMember, pods: readonly string[], apart: readonly string[]): Check {
   const {members} = await via.memberList({linearizable: true});
-  const expected = acting.observation.ordinals.filter((view) => pods.includes(view.pod))
-    .map((view) => (isLaunch(view.launch) ? view.launch.name : view.pod));
+  const expected = namesOf(acting, pods);
+  const may = [...expected, ...namesOf(acting, apart)];
   const voters = members.filter((member) => !member.isLearner).map((member) => member.name);
   const missing = expected.filter((name) => !voters.includes(name));
-  const beyond = members.filter((member) => !expected.includes(member.name));
+  const beyond = members.filter((member) => !may.includes(member.name));
   if (missing.length > 0) return `${missing.join(', ')} not in the member list`;
   return beyond.length > 0 ? `${beyond.map((member) => member.name || member.id).join(', ')} in the member list beside the set's pods` : undefined;
 }
 
 async function oneCluster(acting: Acting, checked: readonly Checked[]): Check {
   const statuses = await Promise.all(checked.map(async ({pod, member}) => ({pod, status: await member.status()})));
-  const id = acting.observation.status.run?.identity?.clusterID;
+  const {identity, newCluster} = acting.observation.status.run ?? {};
+  const id = newCluster?.clusterID ?? identity?.clusterID;
   const leaders = new Set(statuses.map(({status}) => status.leader));
   const odd = statuses.find(({status}) => status.leader === '' || status.isLearner || (id !== undefined && status.clusterID !== id));
   if (odd) return `${odd.pod}: leader ${odd.status.leader || 'none'}, cluster ID ${odd.status.clusterID}${odd.status.isLearner ? ', still a learner' : ''}`;
@@ -77,8 +82,13 @@ function setWords({observation}: Acting): string {
   return same ? 'StatefulSet unchanged' : 'the StatefulSet\'s spec was changed by someone else during the run';
 }
 
+function awayWords({observation: {ordinals}}: Acting, away: readonly string[], apart: readonly string[]): string {
+  const told = (words: string, pods: readonly string[]) => (pods.length === 0 ? '' : `. ${words}: ${causesOf(ordinals.filter(({pod}) => pods.includes(pod))) || pods.join(', ')}`);
+  return `${told('Not back, and not needed for the quorum', away)}${told('No voter before the run either, and left as it is', apart)}`;
+}
+
 /** All checks of the end, the cheap ones first. Passing ones are recorded by the step's message. */
-export async function verifyMembers(acting: Acting, pods: readonly string[], viaPod: string): Promise<Outcome> {
+export async function verifyMembers(acting: Acting, {pods, via: viaPod, away = [], apart = []}: Omit<Extract<Action, {type: 'VerifyMembers'}>, 'type'>): Promise<Outcome> {
   const {observation} = acting;
   const via = memberOf(acting, viaPod);
   if (via === undefined) return again(`${viaPod} does not run`, 500);
@@ -87,7 +97,7 @@ export async function verifyMembers(acting: Acting, pods: readonly string[], via
   if (absent) return again(`${absent.pod} does not run`, 500);
   const there = checked.filter((entry): entry is Checked => entry.member !== undefined);
   const outcome = await untilReady(150, async () => {
-    const problem = await listEqualsSet(acting, via, pods) ?? await oneCluster(acting, there) ?? await equalData(acting, via, there)
+    const problem = await listEqualsSet(acting, via, [...pods, ...away], apart) ?? await oneCluster(acting, there) ?? await equalData(acting, via, there)
       ?? await canaries(acting, there) ?? await alarmsGone(via) ?? flagLeft(acting);
     return problem === undefined ? finished() : again(problem, 150);
   });
@@ -99,7 +109,8 @@ export async function verifyMembers(acting: Acting, pods: readonly string[], via
   if (outcome.kind !== 'done') return outcome;
   const canaryCount = observation.spec.verification.canaryKeys.length;
   const all = pods.length === observation.ordinals.length;
-  return finished(`${pods.length} members: one list, one cluster ID, a linearizable write, equal hashes${canaryCount > 0 ? `, ${canaryCount} canary key${canaryCount > 1 ? 's' : ''} on each` : ''}, no alarm, no flag, ${setWords(acting)}`, (draft) => {
+  return finished(`${pods.length} members: one list, one cluster ID, a linearizable write, equal hashes${canaryCount > 0 ? `, ${canaryCount} canary key${canaryCount > 1 ? 's' : ''} on each` : ''}, no alarm, no flag, ${setWords(acting)}${awayWords(acting, away, apart)}`, (draft) => {
     if (draft.run && all) draft.run.redundantAt ??= new Date(acting.now()).toISOString();
+    for (const one of draft.run?.restarted ?? []) one.back = pods.includes(one.pod);
   });
 }

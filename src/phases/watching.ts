@@ -1,13 +1,23 @@
+import {queueReplacement, settleAutoReplace} from '../decide/autoReplace.ts';
+import type {Replacing} from '../decide/autoReplace.ts';
 import {stalledBy} from '../decide/assess.ts';
-import {causesOf} from '../decide/causes.ts';
+import {unrest} from '../decide/calm.ts';
+import {servesInWords} from '../decide/findings.ts';
 import {durationMs} from '../decide/durations.ts';
+import type {Suspicion} from '../api/types.ts';
 import type {Standing} from '../decide/summary.ts';
-import {automatic, etcdView, isInDoubt, settleAttempts, suspect} from '../decide/suspicion.ts';
-import {isWhole, regression} from '../decide/witness.ts';
+import {automatic, awaitTurn, etcdView, isInDoubt, settleAttempts, suspect} from '../decide/suspicion.ts';
+import {settleRegression} from '../decide/regressed.ts';
+import {isWhole} from '../decide/witness.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {Observed} from '../observe/observe.ts';
-import type {LeaderWatches} from '../observe/leaderWatches.ts';
+import {endpointOf} from '../observe/access.ts';
+import type {CalmMember} from '../observe/calmClusters.ts';
+import type {Credentials} from '../observe/credentials.ts';
+import {isLaunch} from '../observe/observation.ts';
 import {watchTargets} from '../observe/leaderWatches.ts';
+import type {Sentinels} from '../observe/sentinels.ts';
+import type {Turns} from '../operator/turns.ts';
 
 /** How often a cluster is looked at that stands well, ms. Pod and node events, and the end of a watch in etcd, come at once. */
 const wellMs = 30_000;
@@ -19,16 +29,12 @@ const doubtMs = 1_000;
 const settleMs = 900;
 
 /** What is to be said of a cluster that serves; nothing while the end of a run is news, or members of it still wait. */
-function watchSees(observation: Observation): {watch?: {serves: boolean; message: string}} {
-  const {status: {run, regression: back, heldPods = []}, spec: {trigger}, ordinals, now} = observation;
+function watchSees(observation: Observation, replacing: string | undefined): {watch?: {serves: boolean; message: string}} {
+  const {status: {run, regression: back, heldPods = [], findings = []}, spec: {trigger}, now} = observation;
   if (back !== undefined) return {watch: {serves: false, message: back.message}};
   const isNews = run?.finishedAt !== undefined && now - Date.parse(run.finishedAt) < durationMs(trigger.cooldown);
-  if (isNews || heldPods.length > 0) return {};
-  const missing = ordinals.filter(({probe}) => probe.kind !== 'Answered');
-  const message = missing.length === 0
-    ? `all ${ordinals.length} members answer and have a leader; a run begins by itself if the quorum is lost for ${trigger.gracePeriod}`
-    : `the quorum holds (${ordinals.length - missing.length} of ${ordinals.length} members answer), so nothing is done. Not answering: ${causesOf(missing)}`;
-  return {watch: {serves: true, message}};
+  if ((isNews && replacing === undefined) || heldPods.length > 0) return {};
+  return {watch: {serves: true, message: servesInWords(observation, findings, `a run begins by itself if the quorum is lost for ${trigger.gracePeriod}`, replacing)}};
 }
 
 export interface Look {
@@ -36,6 +42,25 @@ export interface Look {
   requeueMs: number;
   /** A run begins now, by itself. */
   begins?: true;
+  /** And what it is for, where a quorum serves. */
+  replaces?: true;
+  /** Nobody waits for the next look. */
+  routine?: true;
+  /** The cluster may be calm from now on; these are its members. */
+  calm?: CalmMember[];
+}
+
+/** When the next look is needed: a calm cluster is not looked at in turn, so that the next backup asks for a look of its own. */
+export function nextLook({requeueMs, routine}: Look, calm: boolean, others: readonly (number | undefined)[], backup: number | undefined): {requeueMs: number; routine?: true} {
+  const known = others.filter((ms) => ms !== undefined);
+  if (calm && backup !== undefined) return {requeueMs: Math.min(...known)};
+  return {requeueMs: Math.min(requeueMs, ...known), ...(routine && {routine})};
+}
+
+/** Members by what they answered just now, as a calm cluster asks them. */
+function membersOf({ordinals}: Observation, credentials: Credentials): CalmMember[] {
+  return ordinals.flatMap(({pod, object, launch, probe}) => (object !== undefined && isLaunch(launch) && probe.kind === 'Answered'
+    ? [{pod, endpoint: endpointOf(object, launch, {...credentials, auth: undefined}), status: probe.status}] : []));
 }
 
 /** The watch over a cluster whose resource says OnQuorumLoss, while no run is in flight. */
@@ -44,17 +69,33 @@ export class Watching {
   readonly #doubts = new Map<string, number>();
   /** Pods whose etcd has just said that it has no leader, by resource: the next look asks them alone, because silent members cost seconds. */
   readonly #pushed = new Map<string, Set<string>>();
-  readonly #leaders: LeaderWatches | undefined;
+  readonly #sentinels: Sentinels | undefined;
+  readonly #turns: Turns | undefined;
 
-  constructor(leaders: LeaderWatches | undefined) {
-    this.#leaders = leaders;
+  /** @param turns whose turn it is to begin by itself; undefined: everybody's, at once */
+  constructor(sentinels: Sentinels | undefined, turns?: Turns) {
+    this.#sentinels = sentinels;
+    this.#turns = turns;
   }
 
   /** Not watched any more: a run is in flight, or the resource is gone or asks for no watch. */
   leave(key: string): void {
     this.#doubts.delete(key);
     this.#pushed.delete(key);
-    this.#leaders?.follow(key, []);
+    this.#turns?.leave(key);
+    this.#sentinels?.calm.leave(key);
+    this.#sentinels?.leaders.leave(key);
+  }
+
+  /** A full look begins: until it has found the cluster calm again it is not. */
+  stir(key: string): void {
+    this.#sentinels?.calm.leave(key);
+  }
+
+  /** What a look found calm stands in the status. Connections of that look are closed, but for that of the watch. */
+  rest(key: string, members: readonly CalmMember[]): void {
+    const {calm, etcd} = this.#sentinels ?? {};
+    if (calm?.enter(key, members) === true) etcd?.release(members.map(({endpoint}) => endpoint));
   }
 
   /** etcd has pushed that the member in this pod has no leader. Three election timeouts without one are no change of leaders. */
@@ -80,23 +121,27 @@ export class Watching {
   }
 
   /** Brings the status up to what is seen, and says what comes of it. */
-  look(key: string, {observation, credentials}: Observed): Look {
-    const {status, now} = observation;
+  async look(key: string, {observation, credentials}: Observed): Promise<Look> {
+    const {status} = observation;
     const stalled = stalledBy(observation);
     if (stalled?.kind === 'stalled') {
       this.leave(key);
       delete status.suspicion;
-      return {standing: {at: 'stalled', reason: stalled.reason, message: stalled.message}, requeueMs: wellMs};
+      return {standing: {at: 'stalled', reason: stalled.reason, message: stalled.message}, requeueMs: wellMs, routine: true};
     }
     settleAttempts(status, observation, isWhole(observation));
-    const back = regression(observation);
-    if (back === undefined) delete status.regression;
-    else status.regression = {since: status.regression?.since ?? new Date(now).toISOString(), message: back.message};
+    settleRegression(status, observation);
     if (!isInDoubt(observation)) {
       this.#doubts.delete(key);
       delete status.suspicion;
-      const closed = this.#leaders?.follow(key, watchTargets(observation, credentials)) ?? 0;
-      return {standing: {at: 'watching', ...watchSees(observation)}, requeueMs: isWhole(observation) && closed === 0 ? wellMs : partlyMs};
+      const replacing = settleAutoReplace(observation);
+      if (replacing.kind === 'run') return this.#replace(key, observation, replacing);
+      this.#turns?.leave(key);
+      const followed = await this.#sentinels?.leaders.follow(key, watchTargets(observation, credentials));
+      const standing: Standing = {at: 'watching', ...watchSees(observation, replacing.kind === 'wait' ? replacing.message : undefined)};
+      if (!isWhole(observation) || followed === 'Closed') return {standing, requeueMs: partlyMs, routine: true};
+      const calm = followed === 'Open' && unrest(observation) === undefined;
+      return {standing, requeueMs: wellMs, routine: true, ...(calm && {calm: membersOf(observation, credentials)})};
     }
     return this.#doubt(key, observation);
   }
@@ -110,9 +155,31 @@ export class Watching {
     status.suspicion = suspicion;
     const next = automatic(observation, suspicion);
     switch (next.kind) {
-      case 'run': return {standing: {at: 'watching'}, requeueMs: 0, begins: true};
+      case 'run': return this.#begin(key, observation, suspicion);
       case 'exhausted': return {standing: {at: 'stalled', reason: 'AttemptsExhausted', message: next.message}, requeueMs: partlyMs};
       case 'wait': return {standing: {at: 'suspected', message: next.message}, requeueMs: doubtMs};
     }
+  }
+
+  /** A member is replaced now, or once it is the turn of this cluster. */
+  #replace(key: string, observation: Observation, {since}: Extract<Replacing, {kind: 'run'}>): Look {
+    const turns = this.#turns;
+    const turn = turns?.ask({key, since, serves: true}, observation.status.run?.id);
+    if (turns === undefined || turn?.kind === 'Begins') return {standing: {at: 'watching'}, requeueMs: 0, begins: true, replaces: true};
+    const message = queueReplacement(observation, turn, turns.limit);
+    return {standing: {at: 'watching', ...watchSees(observation, message)}, requeueMs: partlyMs};
+  }
+
+  /** The run begins, or waits until it is its turn: then it is said so, and since when. */
+  #begin(key: string, {status, now}: Observation, suspicion: Suspicion): Look {
+    const turns = this.#turns;
+    const turn = turns?.ask({key, since: suspicion.since}, status.run?.id);
+    if (turns === undefined || turn?.kind === 'Begins') return {standing: {at: 'watching'}, requeueMs: 0, begins: true};
+    const waiting = awaitTurn(suspicion, turn, turns.limit, suspicion.queuedAt ?? new Date(now).toISOString());
+    status.suspicion = waiting;
+    const message = `the quorum seems to be lost since ${waiting.since}: ${waiting.kubernetes}; ${waiting.etcd}. The run waits for ${waiting.waitsFor ?? ''}`;
+    // Those who are next look often; the others leave the workers to the runs.
+    const next = turn === undefined || turn.ahead < turns.limit;
+    return {standing: {at: 'suspected', reason: 'AwaitingTurn', message}, requeueMs: next ? doubtMs : partlyMs};
   }
 }

@@ -57,3 +57,10 @@ export function machine(): string {
   const [first] = cpus();
   return `${cpus().length} processors (${first?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB of memory`;
 }
+
+/** One line of a table: how many there were, their median, and the ends. */
+export function spreadRow(title: string, values: readonly number[], digits: number): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (part: number) => (sorted[Math.round(part * (sorted.length - 1))] ?? Number.NaN).toFixed(digits);
+  return `| ${title} | ${values.length} | ${at(0.5)} | ${at(0)} | ${at(1)} |`;
+}

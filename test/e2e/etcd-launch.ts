@@ -5,7 +5,8 @@ import {setName} from './etcd.ts';
 
 /** etcd's flags as the template writes them: $(HOSTNAME) and $(K8S_NAMESPACE) are expanded by the kubelet. */
 export function flagsOf(options: EtcdOptions, namespace: string): Record<string, string> {
-  const {replicas = 3, wal = 'inside', tlsSecret, quotaBytes} = options;
+  const {replicas = 3, wal = 'inside', tlsSecret, peerSecret, quotaBytes} = options;
+  const peer = peerSecret === undefined ? '/tls' : '/peer-tls';
   const scheme = tlsSecret === undefined ? 'http' : 'https';
   const host = (pod: string): string => `${pod}.${setName}.$(K8S_NAMESPACE).svc`;
   const cluster = Array.from({length: replicas}, (_, ordinal) => `${setName}-${ordinal}`).map((pod) => `${pod}=${scheme}://${host(pod)}:2380`);
@@ -24,7 +25,7 @@ export function flagsOf(options: EtcdOptions, namespace: string): Record<string,
     ...(quotaBytes !== undefined && {'quota-backend-bytes': String(quotaBytes)}),
     ...(tlsSecret !== undefined && {
       'cert-file': '/tls/tls.crt', 'key-file': '/tls/tls.key', 'trusted-ca-file': '/tls/ca.crt', 'client-cert-auth': 'true',
-      'peer-cert-file': '/tls/tls.crt', 'peer-key-file': '/tls/tls.key', 'peer-trusted-ca-file': '/tls/ca.crt', 'peer-client-cert-auth': 'true',
+      'peer-cert-file': `${peer}/tls.crt`, 'peer-key-file': `${peer}/tls.key`, 'peer-trusted-ca-file': `${peer}/ca.crt`, 'peer-client-cert-auth': 'true',
     }),
   };
 }

@@ -13,6 +13,8 @@ export interface EtcdOptions {
   launch?: 'args' | 'environment' | 'config-file' | 'shell';
   /** Names of Secrets: server and peer certificates are in the one, mounted at /tls. */
   tlsSecret?: string;
+  /** A Secret with the peer certificates alone, mounted at /peer-tls. Default: those of `tlsSecret`. */
+  peerSecret?: string;
   /** inside: /data/wal, as the prototype; claim: a claim of its own at /wal; none: in the data directory. */
   wal?: 'inside' | 'claim' | 'none';
   podSecurityContext?: V1PodSecurityContext;
@@ -52,7 +54,7 @@ export function etcdServices(namespace: string): V1Service[] {
 }
 
 function etcdContainer(options: EtcdOptions, namespace: string): V1Container {
-  const {launch = 'args', image = defaultImage, wal = 'inside', tlsSecret} = options;
+  const {launch = 'args', image = defaultImage, wal = 'inside', tlsSecret, peerSecret} = options;
   const flags = flagsOf(options, namespace);
   const name = [{name: 'K8S_NAMESPACE', valueFrom: {fieldRef: {fieldPath: 'metadata.namespace'}}}, {name: 'HOSTNAME', valueFrom: {fieldRef: {fieldPath: 'metadata.name'}}}];
   const started: Record<typeof launch, Partial<V1Container>> = {
@@ -65,13 +67,14 @@ function etcdContainer(options: EtcdOptions, namespace: string): V1Container {
   if (launch === 'config-file') started['config-file'] = {command: ['/usr/local/bin/etcd'], args: ['--config-file=/config/$(HOSTNAME).yaml'], env: name};
   return {
     name: 'etcd', image: launch === 'shell' ? shellImage : image, ...started[launch],
-    readinessProbe: options.podManagementPolicy === 'OrderedReady' ? withoutQuorum : {httpGet: {path: '/readyz', port: 8080}, periodSeconds: 5, failureThreshold: 30, timeoutSeconds: 1},
+    readinessProbe: options.readinessProbe ?? (options.podManagementPolicy === 'OrderedReady' ? withoutQuorum : {httpGet: {path: '/readyz', port: 8080}, periodSeconds: 5, failureThreshold: 30, timeoutSeconds: 1}),
     livenessProbe: options.livenessProbe ?? {httpGet: {path: '/livez', port: 8080}, periodSeconds: 5, failureThreshold: 5, initialDelaySeconds: 15},
     ...(options.stopSeconds !== undefined && {lifecycle: {preStop: {sleep: {seconds: options.stopSeconds}}}}),
     volumeMounts: [
       {name: 'data', mountPath: '/data'},
       ...(wal === 'claim' ? [{name: 'wal', mountPath: '/wal'}] : []),
       ...(tlsSecret === undefined ? [] : [{name: 'tls', mountPath: '/tls', readOnly: true}]),
+      ...(peerSecret === undefined ? [] : [{name: 'peer-tls', mountPath: '/peer-tls', readOnly: true}]),
       ...(launch === 'config-file' ? [{name: 'config', mountPath: '/config', readOnly: true}] : []),
     ],
   };
@@ -84,7 +87,7 @@ const claim = (name: string, storageClassName: string | undefined) => ({
 
 /** An etcd in the shape that users have it, with what a case varies. */
 export function etcdSet(namespace: string, options: EtcdOptions = {}): V1StatefulSet {
-  const {replicas = 3, podManagementPolicy = 'Parallel', updateStrategy = 'RollingUpdate', wal = 'inside', tlsSecret, launch, antiAffinity = false} = options;
+  const {replicas = 3, podManagementPolicy = 'Parallel', updateStrategy = 'RollingUpdate', wal = 'inside', tlsSecret, peerSecret, launch, antiAffinity = false} = options;
   const {nodeSelector, podSecurityContext, initContainers, sidecars = [], storageClassName} = options;
   const spread = [{maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'DoNotSchedule', labelSelector: {matchLabels: labels}}];
   const apart = {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: 'kubernetes.io/hostname', labelSelector: {matchLabels: labels}}]}};
@@ -103,6 +106,7 @@ export function etcdSet(namespace: string, options: EtcdOptions = {}): V1Statefu
           containers: [etcdContainer(options, namespace), ...sidecars],
           volumes: [
             ...(tlsSecret === undefined ? [] : [{name: 'tls', secret: {secretName: tlsSecret}}]),
+            ...(peerSecret === undefined ? [] : [{name: 'peer-tls', secret: {secretName: peerSecret}}]),
             ...(launch === 'config-file' ? [{name: 'config', configMap: {name: 'etcd-config'}}] : []),
           ],
         },

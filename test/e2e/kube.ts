@@ -2,7 +2,7 @@ import {Agent, request} from 'node:https';
 import type {RequestOptions} from 'node:https';
 import {KubeConfig} from '@kubernetes/client-node';
 import type {
-  CoreV1Event, V1ConfigMap, V1Lease, V1Namespace, V1Node, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod, V1Secret, V1Service, V1StatefulSet,
+  CoreV1Event, V1ConfigMap, V1CronJob, V1DaemonSet, V1Deployment, V1Job, V1Lease, V1Namespace, V1Node, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod, V1Secret, V1Service, V1StatefulSet,
 } from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../../src/api/types.ts';
 
@@ -17,15 +17,19 @@ interface Objects {
   persistentvolumes: V1PersistentVolume;
   persistentvolumeclaims: V1PersistentVolumeClaim;
   statefulsets: V1StatefulSet;
+  deployments: V1Deployment;
+  daemonsets: V1DaemonSet;
   quorumrecoveries: QuorumRecovery;
   leases: V1Lease;
+  jobs: V1Job;
+  cronjobs: V1CronJob;
 }
 export type Plural = keyof Objects;
 
 const roots: Record<Plural, string> = {
   namespaces: '/api/v1', nodes: '/api/v1', pods: '/api/v1', services: '/api/v1', secrets: '/api/v1', configmaps: '/api/v1', events: '/api/v1',
-  persistentvolumes: '/api/v1', persistentvolumeclaims: '/api/v1', statefulsets: '/apis/apps/v1', quorumrecoveries: '/apis/quorumrecovery.io/v1alpha1',
-  leases: '/apis/coordination.k8s.io/v1',
+  persistentvolumes: '/api/v1', persistentvolumeclaims: '/api/v1', statefulsets: '/apis/apps/v1', deployments: '/apis/apps/v1', daemonsets: '/apis/apps/v1', quorumrecoveries: '/apis/quorumrecovery.io/v1alpha1',
+  leases: '/apis/coordination.k8s.io/v1', jobs: '/apis/batch/v1', cronjobs: '/apis/batch/v1',
 };
 const clusterWide: readonly Plural[] = ['namespaces', 'nodes', 'persistentvolumes'];
 

@@ -11,7 +11,7 @@ import type {Case, CaseResult, PoolOptions} from './run-cases.ts';
 /*
  * `make e2e`: the cases of test/e2e/cases in a lab of their own, or in the cluster that KUBECONFIG names.
  *   CASES=pattern   only the cases whose name (healthy-1) has this regular expression in it
- *   WIDTH=4         how many cases run at the same time; default: twice the processors, at most 8
+ *   WIDTH=3         how many cases of weight one run at the same time; default: three for two processors, at most 8
  *   KEEP=1          leave the lab, and what a failed case made, as they are
  *   OPERATOR_IMAGE  with KUBECONFIG: an image that the cluster can pull (default: the chart's)
  *   ETCD_IMAGE      with KUBECONFIG: etcd 3.6 with its version as tag, which the cluster can pull
@@ -73,7 +73,7 @@ function table(results: readonly CaseResult[]): void {
  */
 async function onceMore(results: readonly CaseResult[], options: PoolOptions): Promise<readonly CaseResult[]> {
   const failed = new Set(results.filter((result) => result.state === 'failed').map((result) => result.ran));
-  if (failed.size === 0 || failed.size > 3) return results;
+  if (failed.size === 0 || failed.size > 5) return results;
   say(`running once more, alone: ${[...failed].map((one) => one.name).join(', ')}`);
   const again = await runCases([...failed], {...options, width: 1, output: join(options.output, 'again'), namespaceOf: namespaceAgain});
   for (const {ran, title} of again.filter((result) => result.state === 'passed')) say(`passed only the second time: ${ran.name}: ${title}`);
@@ -87,7 +87,7 @@ async function main(): Promise<number> {
   const output = text('E2E_OUTPUT') ?? mkdtempSync(join(tmpdir(), 'quorum-recovery-e2e-'));
   try {
     const options: PoolOptions = {
-      width: Number(text('WIDTH') ?? Math.min(2 * availableParallelism(), 8)), output, environment: cluster.environment,
+      width: Number(text('WIDTH') ?? Math.min(Math.ceil(1.5 * availableParallelism()), 8)), output, environment: cluster.environment,
       onEnd: (ended, seconds) => {
         for (const result of ended) {
           say(`${states[result.state]} (${seconds.toFixed(0)} s): ${result.ran.name}: ${result.title}`);

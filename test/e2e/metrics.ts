@@ -10,7 +10,7 @@ const port = 8080;
 export type ResourceSeries = ReadonlyMap<string, number>;
 
 /** Scrapes the leader through the API server. */
-async function scraped(scenario: Scenario): Promise<string> {
+export async function scraped(scenario: Scenario): Promise<string> {
   const {metadata: {namespace = '', name = ''} = {}} = await leader(scenario);
   return await scenario.kube.proxied(namespace, `${name}:${port}`, 'metrics');
 }

@@ -1,10 +1,11 @@
 import {spawn} from 'node:child_process';
-import {existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import {projectDirectory} from '../lab/paths.ts';
 import type {ListedCase} from './case.ts';
 import type {Ended} from './reporter.ts';
+import {sideBySide} from './side-by-side.ts';
 
 export interface Case extends ListedCase {
   /** Its file's name, and its number there. */
@@ -19,7 +20,7 @@ export interface CaseResult extends Ended {
 
 const casesDirectory = join(import.meta.dirname, 'cases');
 
-/** The cases whose name (that of the file, and a number) has the pattern in it: those that take long first, those that need everybody's quiet last. */
+/** The cases whose name (that of the file, and a number) has the pattern in it: the heavy ones first, then those that take long. */
 export async function listCases(pattern: string | undefined): Promise<Case[]> {
   const files = readdirSync(casesDirectory).filter((file) => file.endsWith('.test.ts')).sort().map((file) => join(casesDirectory, file));
   const scratch = mkdtempSync(join(tmpdir(), 'e2e-list-'));
@@ -45,14 +46,14 @@ function inOrder(listed: readonly ListedCase[]): Case[] {
     const name = `${basename(one.file, '.test.ts')}-${number}`;
     return {...one, name, namespace: `${name}-${process.pid % 10_000}`};
   });
-  return cases.sort((a, b) => Number(a.alone) - Number(b.alone) || b.minutes - a.minutes);
+  return cases.sort((a, b) => b.weight - a.weight || b.minutes - a.minutes);
 }
 
 /** Where a case that failed is run for the second time. */
 export const namespaceAgain = ({namespace}: Case): string => `${namespace}-again`;
 
 export interface PoolOptions {
-  /** How many cases run at the same time. */
+  /** How many cases run at the same time, if each has a weight of one. */
   width: number;
   output: string;
   environment: Record<string, string>;
@@ -64,33 +65,20 @@ export interface PoolOptions {
 export async function runCases(cases: readonly Case[], options: PoolOptions): Promise<CaseResult[]> {
   mkdirSync(options.output, {recursive: true});
   const results: CaseResult[] = [];
-  const turn = join(options.output, 'turn');
-  rmSync(turn, {force: true});
-  let together = cases.filter((one) => !one.alone).length;
-  if (together === 0) writeFileSync(turn, '');
-  const run = async (one: Case): Promise<void> => {
+  await sideBySide(cases, options.width, async (one) => {
     const begin = Date.now();
-    const ended = await runCase(one, turn, options);
+    const ended = await runCase(one, options);
     results.push(...ended);
     options.onEnd(ended, (Date.now() - begin) / 1000);
-    if (!one.alone) together -= 1;
-    if (together === 0) writeFileSync(turn, '');
-  };
-  const queue = cases.filter((one) => !one.alone);
-  const alone = cases.filter((one) => one.alone);
-  await Promise.all(Array.from({length: options.width}, async () => {
-    for (let one = queue.shift(); one !== undefined; one = queue.shift()) await run(one);
-    // What there is to prepare for these can be done beside the last of the others; they wait for their turn themselves.
-    for (const one of alone.splice(0)) await run(one);
-  }));
+  });
   return results;
 }
 
-async function runCase(one: Case, turn: string, options: PoolOptions): Promise<CaseResult[]> {
+async function runCase(one: Case, options: PoolOptions): Promise<CaseResult[]> {
   const namespace = options.namespaceOf?.(one) ?? one.namespace;
   const resultFile = join(options.output, `${namespace}.jsonl`);
   const args = ['--reporter', join(import.meta.dirname, 'reporter.ts'), '--exit', '--grep', `^${one.title.replaceAll(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`)}$`, one.file];
-  const {said, code} = await mocha(args, {...options.environment, MOCHA_RESULTS: resultFile, E2E_NAMESPACE: namespace, E2E_TURN: turn, E2E_OUTPUT: options.output});
+  const {said, code} = await mocha(args, {...options.environment, MOCHA_RESULTS: resultFile, E2E_NAMESPACE: namespace, E2E_OUTPUT: options.output});
   if (said.trim() !== '') console.log(said.trimEnd());
   const results = (existsSync(resultFile) ? jsonLines(resultFile) as Ended[] : []).map((ended) => ({ran: one, ...ended}));
   const failed = results.some((result) => result.state === 'failed');

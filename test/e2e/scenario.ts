@@ -1,4 +1,3 @@
-import {existsSync} from 'node:fs';
 import type {V1Pod, V1StatefulSet} from '@kubernetes/client-node';
 import type {MemberStatus} from '../../src/etcd/member.ts';
 import {makeCertificates} from './certificates.ts';
@@ -33,6 +32,8 @@ export class Scenario {
   #certificates: Certificates | undefined;
   #nodeCount = 0;
   #targeting: NodeJS.Timeout | undefined;
+  /** Whom etcd answers, once it answers nobody else. */
+  user: Member['auth'];
   /** What the StatefulSet's spec was, to be compared at the end. */
   specBefore: string | undefined;
 
@@ -72,8 +73,8 @@ export class Scenario {
     const full: EtcdOptions = {...this.nodeSelector, ...options};
     for (const service of etcdServices(this.namespace)) await this.kube.create('services', service);
     if (options.tlsSecret !== undefined) {
-      const {server, client, stranger} = await this.certificates();
-      for (const secret of [server, client, stranger]) await this.kube.create('secrets', secret);
+      const {server, client, stranger, peer} = await this.certificates();
+      for (const secret of [server, client, stranger, ...(options.peerSecret === undefined ? [] : [peer])]) await this.kube.create('secrets', secret);
     }
     if (options.launch === 'config-file') await this.kube.create('configmaps', etcdConfigMap(this.namespace, full));
     await this.kube.create('statefulsets', etcdSet(this.namespace, full));
@@ -124,7 +125,7 @@ export class Scenario {
     const tls = this.#certificates?.tls;
     const {name = '', uid = ''} = pod.metadata ?? {};
     const place = await this.#forwards?.place({namespace, name, uid}, clientPort) ?? {address, port: clientPort};
-    return {pod: name, ...place, ...(tls && {tls: {...tls, serverName: `${name}.${setName}.${this.namespace}.svc`}})};
+    return {pod: name, ...place, ...(tls && {tls: {...tls, serverName: `${name}.${setName}.${this.namespace}.svc`}}), ...(this.user && {auth: this.user})};
   }
 
   /** Members whose etcd runs, as Kubernetes says. */
@@ -144,8 +145,8 @@ export class Scenario {
   }
 
   /** Writes one key after the other from now on, and records what is acknowledged; it follows the pods to their new addresses. */
-  async startWriter(): Promise<void> {
-    await this.tool.write(writerName, await this.members());
+  async startWriter(pauseMs?: number): Promise<void> {
+    await this.tool.write(writerName, await this.members(), pauseMs);
     let busy = false;
     this.#targeting = setInterval(() => {
       if (busy) return;
@@ -161,13 +162,6 @@ export class Scenario {
   async stopWriter(): Promise<WriterReport> {
     clearInterval(this.#targeting);
     return await this.tool.stop(writerName);
-  }
-
-  /** Returns once no other case runs. `make e2e` says so by a file; where there is no such word, nobody else is there. */
-  async alone(): Promise<void> {
-    const turn = process.env['E2E_TURN'];
-    if (turn === undefined) return;
-    await until('the end of every other case', () => Promise.resolve(existsSync(turn) ? true : undefined), {seconds: 1_200});
   }
 
   /** Takes everything away that this case made. */

@@ -70,23 +70,28 @@ export class Tool {
         return {value: value === undefined ? undefined : Buffer.from(value), revision};
       },
       put: async (key, value) => await call('put', key, value),
+      putAll: () => { throw new TypeError('bytes do not go through the child process'); },
+      getAll: () => { throw new TypeError('bytes do not go through the child process'); },
       advance: async (key, by) => await call('advance', key, by),
       deleteKey: async (key) => { await call('deleteKey', key); },
       hashKV: async (revision) => await call('hashKV', revision),
       addLearner: async (peerURLs) => await call('addLearner', peerURLs),
       promote: async (id) => { await call('promote', id); },
       removeMember: async (id) => { await call('removeMember', id); },
+      moveLeader: async (id) => { await call('moveLeader', id); },
       alarms: async () => await call('alarms'),
       disarm: async (alarm) => { await call('disarm', alarm); },
       compact: async (revision, options) => { await call('compact', revision, options ?? {}); },
       defragment: async () => { await call('defragment'); },
       authEnabled: async () => await call('authEnabled'),
+      watchLeader: () => { throw new TypeError('a watch is not held through the child process'); },
       close: () => undefined,
     };
   }
 
-  async write(name: string, members: Member[]): Promise<void> {
-    await this.#ask({do: 'write', name, members});
+  /** `pauseMs`: between two writes. */
+  async write(name: string, members: Member[], pauseMs?: number): Promise<void> {
+    await this.#ask({do: 'write', name, members, ...(pauseMs !== undefined && {pauseMs})});
   }
 
   async target(name: string, members: Member[]): Promise<void> {

@@ -1,11 +1,8 @@
-import type {EndpointTLS, EtcdMember} from '../../src/etcd/member.ts';
+import type {EtcdEndpoint, EtcdMember} from '../../src/etcd/types.ts';
 
 /** An etcd member, by where it is reached. */
-export interface Member {
+export interface Member extends EtcdEndpoint {
   pod: string;
-  address: string;
-  port: number;
-  tls?: EndpointTLS;
 }
 
 export interface Acknowledged {
@@ -32,7 +29,7 @@ export type Request =
   | {do: 'put'; member: Member; key: string; value: string}
   | {do: 'get'; member: Member; key: string; serializable: boolean}
   | {do: 'compare'; member: Member; count: number; acks: Acknowledged[]; serializable: boolean}
-  | {do: 'write'; name: string; members: Member[]}
+  | {do: 'write'; name: string; members: Member[]; pauseMs?: number}
   | {do: 'target'; name: string; members: Member[]}
   | {do: 'report'; name: string}
   | {do: 'stop'; name: string}

@@ -16,13 +16,13 @@ const clients = new Map<string, EtcdMember>();
 const stores = new Map<string, Etcd3>();
 
 function keyOf(member: Member): string {
-  return JSON.stringify([member.address, member.port, member.tls]);
+  return JSON.stringify([member.address, member.port, member.tls, member.auth]);
 }
 
 function memberAt(member: Member): EtcdMember {
   const known = clients.get(keyOf(member));
   if (known) return known;
-  const made = connectMember({address: member.address, port: member.port, ...(member.tls && {tls: member.tls})}, {deadlineMs: 5_000});
+  const made = connectMember(member, {deadlineMs: 5_000});
   clients.set(keyOf(member), made);
   return made;
 }
@@ -30,13 +30,14 @@ function memberAt(member: Member): EtcdMember {
 function storeAt(member: Member): Etcd3 {
   const known = stores.get(keyOf(member));
   if (known) return known;
-  const {tls} = member;
+  const {tls, auth} = member;
   const name = tls?.serverName;
   const made = new Etcd3({
     hosts: `${tls ? 'https' : 'http'}://${member.address}:${member.port}`,
     faultHandling: {host: () => noop, global: noop},
     defaultCallOptions: (context) => (context.isStream ? {} : {deadline: Date.now() + 10_000}),
     grpcOptions: {'grpc.enable_http_proxy': 0, ...(name !== undefined && {'grpc.ssl_target_name_override': name, 'grpc.default_authority': name})},
+    ...(auth && {auth}),
     ...(tls && {credentials: {rootCertificate: Buffer.from(tls.ca ?? ''), privateKey: Buffer.from(tls.key ?? ''), certChain: Buffer.from(tls.cert ?? '')}}),
   });
   stores.set(keyOf(member), made);
@@ -108,7 +109,7 @@ async function answer(request: Request): Promise<unknown> {
     }
     case 'compare': return await compare(request.member, request.count, request.acks, request.serializable);
     case 'write': {
-      const writer = new Writer(request.name);
+      const writer = new Writer(request.name, request.pauseMs);
       writers.set(request.name, writer);
       writer.target(request.members);
       writer.start();

@@ -5,12 +5,13 @@ import type {Acknowledged, Member, WriterReport} from './tool-protocol.ts';
 
 /** How long one write may take, ms; one that takes longer counts as not acknowledged. */
 const deadlineMs = 1_500;
-/** Between two writes, ms. */
-const pauseMs = 10;
+/** Between two writes where nothing else is asked for, ms. */
+const defaultPauseMs = 10;
 
 /** Writes numbered keys one after the other, each once, and remembers every acknowledgement. A member that fails is left for the next. */
 export class Writer {
   readonly #name: string;
+  readonly #pauseMs: number;
   readonly #acks: Acknowledged[] = [];
   readonly #clients = new Map<string, EtcdMember>();
   #members: Member[] = [];
@@ -19,8 +20,9 @@ export class Writer {
   #running: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(name: string) {
+  constructor(name: string, pauseMs = defaultPauseMs) {
     this.#name = name;
+    this.#pauseMs = pauseMs;
   }
 
   /** The members that there are now. */
@@ -58,15 +60,15 @@ export class Writer {
         turn += 1;
         await delay(40);
       }
-      await delay(pauseMs);
+      await delay(this.#pauseMs);
     }
   }
 
-  #client({address, port, tls}: Member): EtcdMember {
-    const key = `${address}:${port}`;
+  #client(member: Member): EtcdMember {
+    const key = `${member.address}:${member.port}`;
     const known = this.#clients.get(key);
     if (known) return known;
-    const made = connectMember({address, port, ...(tls && {tls})}, {deadlineMs});
+    const made = connectMember(member, {deadlineMs});
     this.#clients.set(key, made);
     return made;
   }

@@ -64,8 +64,8 @@ describe('6. The force flag exists only in a helper pod, before any client or ot
     const saying = (outcome: {kind: string}) => ('reason' in outcome ? outcome.reason : 'why' in outcome ? outcome.why : outcome.kind);
     assert.equal(saying(await proveWrite(of(pod), pod)), 'done');
     assert.equal(saying(await proveWrite(of(forcing(pod)), forcing(pod))), 'TemplateForces');
-    assert.equal(saying(await verifyMembers(of(pod), ['etcd-0'], 'etcd-0')), 'done');
-    assert.equal(saying(await verifyMembers(of(forcing(pod)), ['etcd-0'], 'etcd-0')), 'pod etcd-0 carries the force flag');
+    assert.equal(saying(await verifyMembers(of(pod), {pods: ['etcd-0'], via: 'etcd-0'})), 'done');
+    assert.equal(saying(await verifyMembers(of(forcing(pod)), {pods: ['etcd-0'], via: 'etcd-0'})), 'pod etcd-0 carries the force flag');
   });
 
   it('one pod of one attempt may start it: a second pod, an earlier attempt and anything after the seal are refused with the data untouched', () => {

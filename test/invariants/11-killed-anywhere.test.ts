@@ -9,6 +9,7 @@ import {ApiError} from '../../src/kubernetes/errors.ts';
 import {Leadership, leadingClient} from '../../src/operator/guard.ts';
 import {ConflictError, StatusWriter} from '../../src/operator/status.ts';
 import {perform} from '../../src/phases/perform.ts';
+import {newVolume, refuse, removeVolumes, succeed, writeData} from '../unit/agent/volumes.ts';
 import {node, observationOf, ownPodOf} from '../unit/decide/observations.ts';
 import {actingWith, forcedPod, hasEnded, ready, recordingClient, serving, simulated, withHelper} from './fixtures.ts';
 
@@ -31,6 +32,23 @@ describe('11. Killed at any point and started again, a run ends in the same stat
     assert.deepEqual([...ends.keys()], ['Recovered']);
   });
 
+  it('an agent of a deposed operator that is to set old data aside comes too late for a member that joins', async () => {
+    const {outcome, message} = await simulated({
+      seed: 42_635, fates: ['Alive', 'Alive', 'Alive', 'OutOfService', 'Removed'], spareNodes: 1, antiAffinity: false, ordered: true, liveness: true, policyLagMs: 0, watched: false, beforeMs: 400_000,
+      approvalMs: 15_000, flaky: 0.002, retentionMs: 3_000, replaces: true,
+    }, [[27, 'deposed']]);
+    assert.equal(outcome, 'Recovered', message);
+    const root = newVolume();
+    try {
+      writeData(root);
+      const agent = (command: string, ...flags: string[]) => [command, '--root', root, '--data-dir', root, '--run', 'r1', ...flags];
+      succeed(...agent('prepare-join', '--member', 'abc'));
+      assert.equal(refuse(...agent('set-aside')).reason, 'Conflict');
+    } finally {
+      removeVolumes();
+    }
+  });
+
   it('killed again and again', async function often() {
     this.timeout(60_000);
     for (const start of [0, 1, 2]) {
@@ -45,7 +63,7 @@ describe('11. Killed at any point and started again, a run ends in the same stat
   const named = {metadata: {name: 'x', namespace: 'db', uid: 'this-one'}};
   const acts: Action[] = [
     {type: 'StopPod', pod}, {type: 'ReleasePod', pod, force: true}, {type: 'DeletePod', pod}, {type: 'ReplacePod', pod, by: ownPodOf(0)}, {type: 'GiveTurn', pod, turn: '1'},
-    {type: 'UngatePod', pod}, {type: 'RetainVolume', volume: named}, {type: 'DeleteClaim', claim: named},
+    {type: 'UngatePod', pod}, {type: 'DropFence', pod}, {type: 'RetainVolume', volume: named}, {type: 'DeleteClaim', claim: named},
   ];
   for (const action of acts) {
     it(`${action.type} is for that very object: each of its calls carries the UID`, async () => {

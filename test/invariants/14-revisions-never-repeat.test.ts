@@ -7,7 +7,7 @@ import {force} from '../../src/decide/steps/force.ts';
 import {plan} from '../../src/decide/steps/plan.ts';
 import {summarize} from '../../src/decide/summary.ts';
 import {connectMember} from '../../src/etcd/client.ts';
-import {openWatch} from '../../src/etcd/connection.ts';
+import {Connection} from '../../src/etcd/connection.ts';
 import type {EtcdMember} from '../../src/etcd/types.ts';
 import {checkForced} from '../../src/phases/forcing.ts';
 import {moveRevision} from '../../src/phases/revisions.ts';
@@ -28,13 +28,14 @@ interface Heard {
 
 /** What a watch hears that goes on after the revision that it saw last. */
 async function watchAfter(client: string, seen: number): Promise<{heard: Heard[]; close: () => void}> {
-  const {call, close} = await openWatch({address: '127.0.0.1', port: Number(new URL(client).port)}, {});
+  const connection = new Connection({address: '127.0.0.1', port: Number(new URL(client).port)});
+  const {call} = await connection.openWatch({});
   const heard: Heard[] = [];
   call.on('data', (message) => { heard.push(message as Heard); });
   call.on('error', () => undefined);
   call.write({create_request: {key: Buffer.from('\0'), range_end: Buffer.from('\0'), start_revision: String(seen + 1)}});
   await until('the watch is there', () => Promise.resolve(heard.some(({created}) => created) || undefined));
-  return {heard, close};
+  return {heard, close: () => { connection.close(); }};
 }
 
 const clientOf = (member: Member): EtcdMember => connectMember({address: '127.0.0.1', port: Number(new URL(member.client).port)});

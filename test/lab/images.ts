@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import {existsSync, mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync} from 'node:fs';
 import {basename, join} from 'node:path';
-import {etcdVersions} from './binaries.ts';
+import {build, etcdVersions} from './binaries.ts';
 import type {EtcdVersion, GoModule} from './binaries.ts';
 import {removeOlder} from './cache.ts';
 import {withLock} from './lock.ts';
@@ -34,6 +34,16 @@ export async function baseImages(built: ReadonlyMap<GoModule, string>): Promise<
   const archives: string[] = [];
   for (const recipe of recipes) archives.push(await archiveOf(recipe));
   return archives;
+}
+
+/** The name of the image of a server that speaks S3. */
+export const bucketServerReference = 'localhost/versitygw:1.8.0';
+
+/** The archive of that image: no part of the lab, but of the cases that import it. */
+export async function bucketServerImage(say: (line: string) => void): Promise<string> {
+  const directory = await build('versitygw', say);
+  const files = (): Promise<TarEntry[]> => Promise.resolve([command(join(directory, 'versitygw'), 'versitygw'), {path: 'tmp', kind: 'directory', mode: 0o1777}]);
+  return await archiveOf({reference: bucketServerReference, config: {Entrypoint: ['/versitygw']}, key: basename(directory), files});
 }
 
 async function archiveOf(recipe: Recipe): Promise<string> {

@@ -2,6 +2,7 @@ import {createHash} from 'node:crypto';
 import {mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {z} from 'zod';
+import {run} from './shell.ts';
 import {tar, withParents} from './tar.ts';
 import type {TarEntry} from './tar.ts';
 
@@ -46,6 +47,18 @@ export function layoutOfDockerArchive(directory: string): void {
   for (const content of [imageConfig, manifest]) writeFileSync(join(blobs, digest(content).replace('sha256:', '')), content);
   for (const name of readdirSync(directory).filter((entry) => entry !== 'blobs')) rmSync(join(directory, name), {recursive: true});
   for (const {path, content} of layoutFiles(RepoTags[0], manifest)) writeFileSync(join(directory, path), content ?? '');
+}
+
+const layersSchema = z.object({layers: z.array(z.object({digest: z.string()}))});
+const indexSchema = z.object({manifests: z.tuple([z.object({digest: z.string()})])});
+
+/** Unpacks the files of a layout's one image. What a layer says to remove from those below it is not: an image made by COPY alone has no such thing. */
+export async function unpackLayout(layout: string, directory: string): Promise<void> {
+  const blob = (name: string): string => join(layout, 'blobs', name.replace(':', '/'));
+  const [{digest: manifest}] = indexSchema.parse(JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8'))).manifests;
+  const {layers} = layersSchema.parse(JSON.parse(readFileSync(blob(manifest), 'utf8')));
+  mkdirSync(directory, {recursive: true});
+  for (const layer of layers) await run('tar', ['-C', directory, '-xf', blob(layer.digest)]);
 }
 
 function manifestOf(imageConfig: Buffer, layers: readonly {digest: string; size: number}[]): Buffer {

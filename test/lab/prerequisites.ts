@@ -95,6 +95,12 @@ async function installMissing(say: (line: string) => void): Promise<void> {
   const missing = missingPackages(isThere);
   if (missing.length === 0) return;
   if (!isThere('apt-get')) throw lacking(`The lab needs what Debian has in the packages ${missing.join(', ')}, and there is no apt-get here to install them.`);
+  await installDebian(missing, say);
+  const still = missingPackages(isThere);
+  if (still.length > 0) throw lacking(`These packages are installed, but what the lab needs of them is not in PATH: ${still.join(', ')}.`);
+}
+
+async function installDebian(missing: readonly string[], say: (line: string) => void): Promise<void> {
   say(`installing Debian packages that are missing: ${missing.join(' ')}`);
   const options = ['-qq', '-y', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends'];
   const environment = {DEBIAN_FRONTEND: 'noninteractive'};
@@ -105,8 +111,22 @@ async function installMissing(say: (line: string) => void): Promise<void> {
   } finally {
     allowServices();
   }
-  const still = missingPackages(isThere);
-  if (still.length > 0) throw lacking(`These packages are installed, but what the lab needs of them is not in PATH: ${still.join(', ')}.`);
+}
+
+/** Where the distributions put a browser that needs no display. */
+const browsers = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** A browser for the tests of the report; undefined: there is none. */
+export const browserPath = (): string | undefined => browsers.find(isThere);
+
+/** Installs a browser where there is none. Only the tests of the report want one: where it cannot be had, that is said, and they are skipped. */
+export async function ensureBrowser(say: (line: string) => void): Promise<void> {
+  if (browserPath() !== undefined) return;
+  try {
+    await installDebian(['chromium-headless-shell'], say);
+  } catch (error) {
+    say(`no browser could be installed, so that the report is not opened in one: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Packages such as containerd would start a service, which the lab does not need; see invoke-rc.d(8). */

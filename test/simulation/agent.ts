@@ -29,7 +29,8 @@ function presentFacts(data: Data): PresentData {
   };
 }
 
-export function inspectFacts({member}: Disk): InspectFacts {
+export function inspectFacts({member, corrupt}: Disk): InspectFacts {
+  if (corrupt === true && member.is === 'data') return {data: 'Unreadable', ...volume, corrupt: 'crc mismatch in 0000000000000000-0000000000000000.wal', memberID: member.data.memberID, clusterID: member.data.clusterID};
   switch (member.is) {
     case 'absent': return {data: 'Empty', ...volume};
     case 'guard': return {data: 'Guarded', guard: {run: member.run}, ...volume};
@@ -41,6 +42,7 @@ function setAside(disk: Disk, after: Disk['member']): boolean {
   const changed = disk.member.is !== after.is;
   if (disk.member.is === 'data') disk.aside.push(disk.member.data);
   disk.member = after;
+  disk.corrupt = false;
   return changed;
 }
 
@@ -51,9 +53,27 @@ function prepareJoin(args: Arguments, disk: Disk): AgentReport {
   const own = disk.member.is === 'data' && disk.member.data.memberID === member;
   if (!own) {
     setAside(disk, {is: 'absent'});
-    disk.joins.add(member);
+    disk.joins.add(args.run);
   }
   return {ok: true, command: 'prepare-join', run: args.run, member, start: own ? 'Restart' : 'Join', moved: moved(disk)};
+}
+
+/** What was built takes the place of what is there, once for each attempt. */
+function seed(args: Arguments, disk: Disk): AgentReport {
+  const attempt = args.attempt ?? 1;
+  const last = disk.seeded?.get(args.run) ?? 0;
+  const facts = {attempt, restored: ['data' as const], files: 3, bytes: 20_480, copiedBytes: 20_480, reflinked: 0};
+  if (last > attempt) return refuse(args, 'AttemptSuperseded', `attempt ${last} was begun already`);
+  if (last === attempt) return {ok: true, command: 'seed', run: args.run, ...facts, moved: moved(disk), already: true};
+  const {built} = disk;
+  if (built === undefined) return refuse(args, 'NoData', 'etcdutl has built nothing');
+  if (built.memberID !== args.expectMember) return refuse(args, 'MemberMismatch', 'another member was built');
+  if (built.clusterID !== args.expectCluster) return refuse(args, 'ClusterMismatch', 'another cluster was built');
+  setAside(disk, {is: 'absent'});
+  disk.member = {is: 'data', data: built};
+  disk.built = undefined;
+  (disk.seeded ??= new Map<string, number>()).set(args.run, attempt);
+  return {ok: true, command: 'seed', run: args.run, ...facts, moved: moved(disk), already: false};
 }
 
 /** Beside an etcd that may be running: what the run kept goes, and it can force nothing any more. */
@@ -82,6 +102,7 @@ function run(args: Arguments, disk: Disk, serves: boolean, ends: () => boolean):
   switch (args.command) {
     case 'inspect': return {ok: true, command: 'inspect', run: args.run, ...inspectFacts(disk)};
     case 'set-aside': {
+      if (disk.joins.has(args.run)) return refuse(args, 'Conflict', 'a member has joined on this volume in this run');
       const changed = setAside(disk, {is: 'guard', run: args.run});
       return {ok: true, command: 'set-aside', run: args.run, moved: moved(disk), guarded: true, already: !changed};
     }
@@ -89,6 +110,10 @@ function run(args: Arguments, disk: Disk, serves: boolean, ends: () => boolean):
     case 'prepare-force': return prepareForce(args, disk, inspectFacts(disk), ends);
     case 'prune': return prune(args, disk);
     case 'snapshot': return snapshot(args, disk, serves);
+    case 'prepare-seed':
+      disk.built = undefined;
+      return {ok: true, command: 'prepare-seed', run: args.run};
+    case 'seed': return seed(args, disk);
     case 'copy': case 'spend': case 'seal': case 'restore-copy': return refuse(args, 'BadUsage', 'the operator does not use it');
   }
 }

@@ -53,10 +53,13 @@ export class SimClient implements KubernetesClient {
     }, kind === 'Pod' ? object as V1Pod : undefined);
   }
 
-  async patch<K extends Kind>(kind: K, namespace: string | undefined, name: string, patch: object): Promise<ObjectOf<K>> {
-    return await this.#call('patch', kind, name, true, () => {
+  async patch<K extends Kind>(kind: K, namespace: string | undefined, name: string, patch: object, {dryRun}: {dryRun?: boolean} = {}): Promise<ObjectOf<K>> {
+    // A count is written through its subresource, and stands in the object.
+    const stored = kind.replace('/scale', '') as K;
+    return await this.#call('patch', kind, name, dryRun !== true, () => {
       const {metadata} = patch as Stored;
-      return this.#world.store.replace(kind, namespace, name, (known) => {
+      if (dryRun === true) return patch as ObjectOf<K>;
+      return this.#world.store.replace(stored, namespace, name, (known) => {
         const merged = merge(known, patch) as ObjectOf<K> & Stored;
         this.#validate(kind, known, merged);
         merged.metadata = {...merged.metadata, uid: known.metadata?.uid ?? ''};
@@ -77,7 +80,7 @@ export class SimClient implements KubernetesClient {
     if (now.some((gate) => !old.some((known) => known.name === gate.name))) throw refuse('patch', kind, name, 422, 'Invalid', 'spec.schedulingGates: only deletion is allowed');
   }
 
-  async delete(kind: Kind, namespace: string | undefined, name: string, options: {uid: string; gracePeriodSeconds?: number}): Promise<boolean> {
+  async delete(kind: Kind, namespace: string | undefined, name: string, options: {uid: string; resourceVersion?: string; gracePeriodSeconds?: number}): Promise<boolean> {
     return await this.#call('delete', kind, name, true, () => this.#world.store.delete(kind, namespace, name, options));
   }
 

@@ -101,11 +101,18 @@ export interface Disk {
   aside: Data[];
   /** Attempt → UID of the pod that spent it, by run. */
   markers: Map<string, Map<number, string>>;
+  /** Runs in which a member has joined from it. */
   joins: Set<string>;
+  /** The log is damaged: no etcd starts on it. */
+  corrupt?: boolean;
   /** No room for a copy. */
   full?: boolean;
   /** Runs that were pruned: they force nothing any more. */
   sealed?: Set<string>;
+  /** What etcdutl has built from a snapshot beside the data. */
+  built?: Data | undefined;
+  /** The last attempt whose data was put in place, by run. */
+  seeded?: Map<string, number>;
   /** Tails that runs committed. */
   commits?: Map<string, {entries: number; from: number; to: number}>;
 }

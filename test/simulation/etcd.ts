@@ -1,5 +1,6 @@
 import type {Random} from './random.ts';
-import {apply, emptyData, idOf, lastTerm, quorumOf, votersOf} from './etcd-data.ts';
+import {clusterIDOfNew, memberIDOfNew} from '../../src/etcd/ids.ts';
+import {apply, emptyData, lastTerm, quorumOf, votersOf} from './etcd-data.ts';
 import type {Data, Disk, LogEntry, SimMember} from './etcd-data.ts';
 
 /** How a container starts etcd, as far as the model asks. */
@@ -37,6 +38,9 @@ const sameEntry = (a: LogEntry | undefined, b: LogEntry | undefined) =>
   a === b || (a?.term === 1 && b?.term === 1 && a.add !== undefined && a.add.id === b.add?.id);
 
 /** All etcd processes that run, and what they say to each other (raft's rules: terms, logs, votes, commit). */
+/** The token of the template's own bootstrap. */
+export const templateToken = 't';
+
 export class Etcd {
   readonly processes = new Set<Process>();
   readonly #random: Random;
@@ -48,6 +52,8 @@ export class Etcd {
   readonly committed = new WeakSet<LogEntry>();
   /** When the last process of a member ended, virtual ms. */
   readonly endedAt = new Map<string, number>();
+  /** An operator asks for a member to be removed. */
+  onRemove: (memberID: string) => void = () => undefined;
   onStart: (process: Process) => void = () => undefined;
   onPanic: (process: Process) => void = () => undefined;
 
@@ -64,6 +70,7 @@ export class Etcd {
     const process: Process = {
       ...start, data: emptyData('', '', ''), leader: '', serving: false, startedAt: this.#now(), how: 'restart',
     };
+    if (disk.corrupt === true) throw new StartFailed('walpb: crc mismatch');
     if (disk.member.is === 'data') {
       process.data = disk.member.data;
       if (start.force) this.#force(process);
@@ -103,12 +110,13 @@ export class Etcd {
   #bootstrap(process: Process): void {
     const {initialCluster, token, name} = process;
     process.how = 'new';
-    const members = Object.values(initialCluster).map((urls): SimMember => ({id: idOf(urls.join(',') + token), name: '', peerURLs: urls, isLearner: false}));
+    const members = Object.values(initialCluster).map((urls): SimMember => ({id: memberIDOfNew(urls, token), name: '', peerURLs: urls, isLearner: false}));
     const own = members.find((member) => member.peerURLs.join() === (initialCluster[name] ?? []).join());
     if (own === undefined) throw new StartFailed(`${name} is not in the initial cluster`);
-    const clusterID = idOf(members.map((member) => member.id).sort().join());
+    const clusterID = clusterIDOfNew(members.map((member) => member.id));
     // Bootstraps of one template make one cluster; a later one on an empty disk is a phantom of it.
-    const data = emptyData(own.id, clusterID, 'template');
+    // Under another token it is another cluster.
+    const data = emptyData(own.id, clusterID, token === templateToken ? 'template' : `rebuilt-${clusterID}`);
     data.term = 1;
     data.log = members.map((member): LogEntry => ({term: 1, add: {id: member.id, name: '', peerURLs: member.peerURLs, isLearner: false}}));
     data.commit = data.log.length;
@@ -173,7 +181,8 @@ export class Etcd {
 
   /** Some member that it calls says so: "the member has been permanently removed from the cluster" (etcd server/etcdserver/api/rafthttp/http.go). */
   #isRemoved(process: Process): boolean {
-    const {memberID, members} = process.data;
+    const {memberID, members, removed} = process.data;
+    if (removed.includes(memberID)) return true;
     return this.peersOf(process).some(({data}) => data.removed.includes(memberID) && members.some((member) => member.id === data.memberID));
   }
 
@@ -260,11 +269,30 @@ export class Etcd {
     return leader.data.commit === leader.data.log.length ? {revision: leader.data.revision} : undefined;
   }
 
+  /** raft's MsgTransferLeader: the next one gets what it lacks, and campaigns. False: it does not lead afterwards. */
+  handOver(leader: Process, id: string): boolean {
+    this.replicate(leader, true);
+    const next = this.peersOf(leader).find((other) => other.data.memberID === id);
+    if (next === undefined || next === leader || next.data.log.length < leader.data.log.length || this.#random.chance(0.1)) return next === leader;
+    leader.leader = '';
+    this.#campaign(next);
+    // Who does not win takes no leadership away.
+    if (!this.leads(next)) leader.leader = leader.data.memberID;
+    return this.leads(next);
+  }
+
   /** A quorum confirms the leader now. */
   confirmed(process: Process): Process | undefined {
     const leader = this.leaderOf(process);
     if (leader === undefined) return undefined;
     return this.#votersReached(leader).length >= quorumOf(votersOf(leader.data).length) ? leader : undefined;
+  }
+
+  /** A member that is down may always be removed, another one while the rest is a quorum (etcdserver, mayRemoveMember). */
+  mayRemove(process: Process, id: string): boolean {
+    const reached = this.#votersReached(process).map((other) => other.data.memberID);
+    const voters = votersOf(process.data).map((voter) => voter.id);
+    return !voters.includes(id) || !reached.includes(id) || reached.length - 1 >= quorumOf(voters.length - 1);
   }
 
   /** Each other voter has been connected with this member for etcd's health interval. How long a cut between them is over does not count here. */

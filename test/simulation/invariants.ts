@@ -8,11 +8,14 @@ import type {QuorumRecovery, QuorumRecoveryStatus} from '../../src/api/types.ts'
 import type {Process} from './etcd.ts';
 import {copyOf, lastTerm, quorumOf, votersOf} from './etcd-data.ts';
 import type {Data, Disk} from './etcd-data.ts';
+import {isReplacement} from '../../src/decide/replace.ts';
+import type {Dependents} from './dependents.ts';
+import {isRestart} from '../../src/decide/restart.ts';
 import {missingIntent} from './intent.ts';
 import type {Write} from './intent.ts';
 import {missingWrites, writesOn} from './lost-writes.ts';
 import {takesQuorum} from './quorum-kept.ts';
-import {deletedTooEarly, pruneTooEarly} from './retained.ts';
+import {deletedTooEarly, noteEnded, pruneTooEarly} from './retained.ts';
 import type {World} from './world.ts';
 
 export type {Write} from './intent.ts';
@@ -22,16 +25,30 @@ export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
+/** Started empty under a token of the run, and loaded. */
+const isRebuilt = ({lineage}: Data): boolean => lineage.startsWith('rebuilt-');
+
+const isRestored = ({lineage}: Data): boolean => lineage.startsWith('restored-');
+
 const dataOf = (disk: Disk): Data | undefined => (disk.member.is === 'data' ? disk.member.data : undefined);
+
+/** What a disk held of the old cluster, be it set aside since. */
+function oldDataOf(disk: Disk): Data | undefined {
+  const data = dataOf(disk);
+  return data?.lineage === 'template' ? data : disk.aside.find(({lineage}) => lineage === 'template');
+}
 
 /** Watches the world from outside the operator, with knowledge that the operator does not have. */
 export class Invariants {
   readonly #world: World;
+  readonly #dependents: Dependents | undefined;
   readonly #setSpec: string;
   readonly #setVersion: string | undefined;
   /** What the survivor's disk held as committed when it was forced. */
   survivorsWrites: Map<string, string> | undefined;
   forces = 0;
+  /** What clients were told is written, from the beginning on. */
+  readonly acknowledged = new Map<string, string>();
   /** What the log on the survivor's disk holds of writes that were acknowledged, or may have been. */
   #acknowledged = new Map<string, string>();
   #tailLeft = false;
@@ -40,16 +57,20 @@ export class Invariants {
   /** Clusters that a join has begun in: what follows, also in another run, is theirs. */
   readonly #joined = new Set<string>();
   #checkedStatus: QuorumRecoveryStatus | undefined;
+  readonly #ended = new Map<string, {finishedAt: string; retention: string}>();
   /** Calls that arrive after their operator's end: a probe write among them may come after the last delete of its key, which harms nobody. */
   lateCalls = 0;
 
-  constructor(world: World) {
+  constructor(world: World, dependents?: Dependents) {
     this.#world = world;
+    this.#dependents = dependents;
     this.#setSpec = this.#spec();
     this.#setVersion = world.store.get('StatefulSet', 'db', 'etcd')?.metadata?.resourceVersion;
     world.etcd.onStart = (process) => { this.#started(process); };
+    world.etcd.onRemove = (memberID) => { this.#removes(memberID); };
     world.onAgent = (args, disk, pod) => { this.#agent(args, disk, pod); };
     world.store.onChange(({type, kind, object}) => {
+      if (kind === 'QuorumRecovery') noteEnded(this.#ended, object as QuorumRecovery);
       if (kind === 'PersistentVolume' && type === 'DELETED') this.#check(deletedTooEarly(world, object.metadata?.name ?? ''));
     });
   }
@@ -82,7 +103,9 @@ export class Invariants {
     if (shared) this.#fail(`invariant 2: ${process.podName} and ${shared.podName} run on one disk`);
     const {run} = this.status;
     const held = run !== undefined && run.finishedAt === undefined && run.steps.some((step) => step.name === 'Hold' && step.state === 'Done') && run.aborted === undefined;
-    if (process.how === 'new' && held) this.#fail(`invariant 7: ${process.podName} starts with the template's own "new" on an empty directory while ${run.id} is in flight`);
+    const restarts = isRestart(run) && run?.finishedAt === undefined && run?.aborted === undefined;
+    if (isRebuilt(process.data) && process.how === 'new') this.#startsEmpty(process);
+    else if (process.how === 'new' && (held || restarts)) this.#fail(`invariant 7: ${process.podName} starts with the template's own "new" on an empty directory while ${run?.id ?? ''} is in flight`);
     if (process.force) this.#forced(process);
     else if (run?.force?.endedAt !== undefined && run.writableAt === undefined && process.ordinal === run.plan?.survivor) this.#moved(process);
   }
@@ -107,6 +130,7 @@ export class Invariants {
     this.#fenced(process, copy);
     this.#nothingIntact(process, copy);
     this.#bestData(process, copy);
+    this.#check(this.#dependents?.whileForced());
     // Its own attempt: a deposed operator may have written down the next one already, whose pod the marker then refuses.
     const attempt = Number(this.#world.store.get('Pod', 'db', process.podName)?.metadata?.annotations?.[marks.attempt] ?? 0);
     if (process.disk.markers.get(run?.id ?? '')?.get(attempt) !== process.podUID) this.#fail(`invariant 6: ${process.podName} forces, and another pod has spent the marker`);
@@ -153,16 +177,7 @@ export class Invariants {
   /** Disks of the survivor's membership that are there, or that nobody has declared gone, must be fewer than a quorum. */
   #nothingIntact(process: Process, before: Data): void {
     const voters = votersOf(before).map((voter) => voter.id);
-    const named = (this.resource?.spec.lostMembers ?? []).map((lost) => lost.memberID);
-    const intact = [...this.#world.disks.values()].filter((disk) => {
-      const data = disk === process.disk ? before : dataOf(disk);
-      if (data === undefined || !voters.includes(data.memberID)) return false;
-      // A person's word gives up a disk that went with its node, not a volume that any node can attach.
-      if (disk.node === undefined) return true;
-      if (named.includes(data.memberID)) return false;
-      const node = this.#world.store.get('Node', undefined, disk.node);
-      return node !== undefined && !(node.spec?.taints ?? []).some((taint) => taint.key === 'node.kubernetes.io/out-of-service');
-    });
+    const intact = [...this.#world.disks.values()].filter((disk) => this.#isIntact(disk, disk === process.disk ? before : dataOf(disk), voters));
     if (intact.length >= quorumOf(voters.length)) this.#fail(`invariant 4: forced while ${intact.length} of ${voters.length} voters' data is intact`);
   }
 
@@ -170,7 +185,7 @@ export class Invariants {
     // Neither changes the data: a snapshot is what the etcd that runs says itself.
     if (args.command === 'inspect' || args.command === 'snapshot') return;
     if (args.command === 'prune') {
-      this.#check(pruneTooEarly(this.#world, this.resource, args));
+      this.#check(pruneTooEarly(this.#world, this.#ended, args));
       return;
     }
     if (args.command === 'prepare-force' && disk.member.is === 'data' && this.forces === 0) {
@@ -178,8 +193,49 @@ export class Invariants {
       this.#tailLeft = data.commit < data.log.length;
       this.#acknowledged = writesOn(data, this.#world.etcd.committed);
     }
+    if (args.command === 'seed') this.#seeds(args, disk, pod);
     const user = [...this.#world.etcd.processes].find((process) => process.disk === disk);
     if (user) this.#fail(`invariant 2: ${args.command} in ${pod.metadata?.name ?? ''} while ${user.podName} runs on the disk`);
+  }
+
+  /** Right after restored data has taken the place of what was there: the same rules as for a force, against what every disk held before. */
+  #seeds({run}: Arguments, disk: Disk, pod: V1Pod): void {
+    const {newCluster} = this.status.run ?? {};
+    if (newCluster?.begunAt === undefined && this.status.run?.id === run) this.#fail(`invariant 1: ${pod.metadata?.name ?? ''} puts restored data in place, and the status does not say so`);
+    this.#replacesOld('a snapshot is restored');
+    const data = dataOf(disk);
+    const {move} = newCluster ?? {};
+    if (data !== undefined && move?.proven === true && data.revision <= this.#seen) this.#fail(`invariant 14: restored at revision ${data.revision}, and clients have seen ${this.#seen}`);
+  }
+
+  /** A member of a new cluster starts on an empty directory. */
+  #startsEmpty({podName}: Process): void {
+    const {newCluster} = this.status.run ?? {};
+    if (newCluster?.begunAt === undefined) this.#fail(`invariant 1: ${podName} starts empty under another token, and the status does not say so`);
+    if (newCluster.servedAt === undefined) this.#replacesOld('an empty cluster is started');
+  }
+
+  /** A new cluster takes the old one's place, whose every disk is asked as it was before. */
+  #replacesOld(what: string): void {
+    const {approved, plan} = this.status.run ?? {};
+    if (approved === undefined || approved.hash !== plan?.hash) this.#fail(`invariant 10: ${what} without approval`);
+    const [before] = [...this.#world.disks.values()].map(oldDataOf).filter((data) => data !== undefined);
+    if (this.#seen === 0) this.#seen = Math.max(...[...this.#world.disks.values()].map((one) => oldDataOf(one)?.revision ?? 0), ...[...this.#world.etcd.processes].map(({data}) => data.revision));
+    if (before === undefined) return;
+    const voters = votersOf(before).map(({id}) => id);
+    const running = [...this.#world.etcd.processes].filter((other) => voters.includes(other.data.memberID));
+    if (running.length >= quorumOf(voters.length)) this.#fail(`invariant 3: ${what} while ${running.map(({podName}) => podName).join(', ')} can still elect a leader`);
+    const intact = [...this.#world.disks.values()].filter((one) => this.#isIntact(one, oldDataOf(one), voters));
+    if (intact.length >= quorumOf(voters.length)) this.#fail(`invariant 4: ${what} while ${intact.length} of ${voters.length} voters' data is intact`);
+  }
+
+  /** It is there, and nobody has declared it gone: a person's word gives up a disk that went with its node, not a volume that any node can attach. */
+  #isIntact(disk: Disk, data: Data | undefined, voters: readonly string[]): boolean {
+    if (data === undefined || !voters.includes(data.memberID)) return false;
+    if (disk.node === undefined) return true;
+    if ((this.resource?.spec.lostMembers ?? []).some(({memberID}) => memberID === data.memberID)) return false;
+    const node = this.#world.store.get('Node', undefined, disk.node);
+    return node !== undefined && !(node.spec?.taints ?? []).some((taint) => taint.key === 'node.kubernetes.io/out-of-service');
   }
 
   /** Called before each change that the operator makes: is its intent in the stored status? */
@@ -190,10 +246,18 @@ export class Invariants {
     if (missing !== undefined) this.#fail(`invariant 1: ${missing}`);
   }
 
+  /** A voter whose process runs is never taken out of the list of a cluster that serves. */
+  #removes(memberID: string): void {
+    const running = [...this.#world.etcd.processes].find((process) => process.data.memberID === memberID && !process.helper);
+    const isVoter = running !== undefined && votersOf(running.data).some(({id}) => id === memberID);
+    if (isReplacement(this.status.run) && isVoter) this.#fail(`invariant 3: member ${memberID} is removed while it runs in ${running.podName} on ${running.node}`);
+  }
+
   /** Called with each change that an operator makes, also a late one. */
   aroundCall<T>(write: Write, perform: () => T): T {
-    if (this.status.run?.writableAt === undefined) return perform();
-    const taken = takesQuorum(this.#world, write);
+    const {run} = this.status;
+    if (run?.writableAt === undefined && !isReplacement(run)) return perform();
+    const taken = takesQuorum(this.#world, write, isReplacement(run) || isRestart(run));
     const result = perform();
     const problem = taken();
     if (problem !== undefined) this.#fail(`invariant 9: ${problem}`);
@@ -223,12 +287,64 @@ export class Invariants {
   }
 
   #afterForce(leader: Process): void {
-    if (leader.data.lineage === 'template') return;
     const {members} = leader.data;
     if (members.filter((member) => member.isLearner).length > 1) this.#fail('invariant 8: more than one learner');
+    if (leader.data.lineage === 'template') return;
     const joining = this.status.run?.steps.some((step) => step.name.startsWith('Join ') && step.startedAt !== undefined);
     if (joining === true) this.#joined.add(leader.data.lineage);
-    if (members.length > 1 && !this.#joined.has(leader.data.lineage)) this.#fail(`invariant 8: ${members.length} members after the force, before any join`);
+    // All that begin a restored cluster are in its list from the start.
+    if (members.length > 1 && !isRestored(leader.data) && !isRebuilt(leader.data) && !this.#joined.has(leader.data.lineage)) this.#fail(`invariant 8: ${members.length} members after the force, before any join`);
+  }
+
+  /** Members were replaced while a quorum served: nothing that was ever acknowledged may be gone, and that is said. */
+  #replaced(data: Data): void {
+    if (this.forces === 0) this.#check(missingWrites(this.acknowledged, data, 'after members were replaced'));
+    if (this.status.conditions?.find(({type}) => type === 'DataLossPossible')?.status !== 'False') this.#fail('at the end: members were replaced, and it is not said that nothing is lost');
+  }
+
+  /** However a run ended, what it had stopped has back what it had. */
+  dependentsBack(): void {
+    this.#check(this.#dependents?.atEnd());
+  }
+
+  /** Pods were brought up again: nobody changed a disk, and nothing that was ever acknowledged may be gone. */
+  #restarted(data: Data): void {
+    if (this.forces > 0) this.#fail('at the end: a restart that forced');
+    for (const disk of this.#world.disks.values()) {
+      if (disk.aside.length > 0 || disk.copies.size > 0 || disk.member.is === 'guard') this.#fail(`at the end: disk ${disk.volume} was changed by a restart`);
+    }
+    this.#check(missingWrites(this.acknowledged, data, 'after a restart'));
+    if (this.status.conditions?.find(({type}) => type === 'DataLossPossible')?.status !== 'False') this.#fail('at the end: pods were restarted, and it is not said that nothing is lost');
+  }
+
+  /** All that the snapshot held is there, and that the rest is lost is said. */
+  #restored(data: Data): void {
+    const {snapshot} = this.#world;
+    if (this.forces > 0) return;
+    this.#check(missingWrites(snapshot?.keys ?? new Map(), data, 'after a restore'));
+    const {newCluster} = this.status.run ?? {};
+    if (newCluster?.servedAt === undefined) return;
+    if (data.clusterID !== newCluster.clusterID) this.#fail(`at the end: cluster ${data.clusterID} serves, and ${newCluster.clusterID} was told`);
+    if (this.status.conditions?.find(({type}) => type === 'DataLossPossible')?.status !== 'True') this.#fail('at the end: a snapshot was restored, and it is not said that what was written since is lost');
+  }
+
+  /** Every key of the source is there with its value, nothing of the old cluster is, and that all else is lost is said. */
+  #rebuilt(data: Data): void {
+    const found = Object.entries(this.#world.store.get('ConfigMap', 'db', 'site')?.data ?? {}).filter(([field, value]) => data.keys.get(`/site/${field}`) !== value);
+    if (found.length > 0) this.#fail(`at the end: ${found.map(([field]) => field).join(', ')} is not as its source says`);
+    const old = [...data.keys.keys()].filter((key) => this.acknowledged.has(key));
+    if (old.length > 0) this.#fail(`at the end: ${old.join(', ')} of the old cluster is in the new one`);
+    const {newCluster} = this.status.run ?? {};
+    if (data.clusterID !== newCluster?.clusterID) this.#fail(`at the end: cluster ${data.clusterID} serves, and ${newCluster?.clusterID ?? 'none'} was told`);
+    if (this.status.conditions?.find(({type}) => type === 'DataLossPossible')?.status !== 'True') this.#fail('at the end: a cluster was rebuilt, and it is not said that all else is lost');
+  }
+
+  /** Of runs that go on with the cluster that there is. */
+  #goesOn(data: Data): void {
+    if (isReplacement(this.status.run)) this.#replaced(data);
+    if (isRestart(this.status.run)) this.#restarted(data);
+    if (isRestored(data)) this.#restored(data);
+    if (isRebuilt(data)) this.#rebuilt(data);
   }
 
   /** What must be true when a run has ended. */
@@ -241,6 +357,7 @@ export class Invariants {
     if (outcome === 'Recovered' && pods.some((pod) => pod.metadata?.finalizers?.includes(marks.fence))) this.#fail('at the end: a fence finalizer is left');
     const leader = [...this.#world.etcd.processes].find((process) => this.#world.etcd.leads(process));
     if (leader === undefined) this.#fail('at the end: no leader');
+    this.#goesOn(leader.data);
     const lost = missingWrites(this.survivorsWrites ?? new Map(), leader.data, 'at the end');
     const named = this.#tailLeft && this.status.run?.force?.tail?.includes('left to be dropped') === true;
     if (lost !== undefined && !named) this.#fail(lost);
@@ -249,6 +366,11 @@ export class Invariants {
     const ordinals = store.get('StatefulSet', 'db', 'etcd')?.spec?.replicas ?? 0;
     if ((this.status.heldPods ?? []).length > 0) this.#fail(`at the end: ${(this.status.heldPods ?? []).join(', ')} held`);
     if (this.resource?.metadata.finalizers?.length) this.#fail('at the end: the resource keeps its finalizer');
+    // A quorum is what a restart is for: who is lost beside it stays lost.
+    if (!isRestart(this.status.run)) this.#allServe(leader, pods, ordinals);
+  }
+
+  #allServe(leader: Process, pods: readonly V1Pod[], ordinals: number): void {
     if (votersOf(leader.data).length !== ordinals || leader.data.members.length !== ordinals) this.#fail(`at the end: ${votersOf(leader.data).length} voters of ${ordinals}`);
     const own = pods.filter((pod) => pod.metadata?.labels?.['app'] === 'etcd');
     if (own.length !== ordinals || own.some((pod) => (pod.spec?.schedulingGates ?? []).length > 0 || pod.status?.phase !== 'Running')) this.#fail('at the end: not every own pod runs');

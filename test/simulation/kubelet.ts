@@ -3,8 +3,11 @@ import {readLaunch} from '../../src/etcd/launch/launch.ts';
 import {etcdutlContainer} from '../../src/kubernetes/etcdutlPod.ts';
 import {marks} from '../../src/api/types.ts';
 import {runAgent} from './agent.ts';
+import {isSaver, saveSnapshot} from './backups.ts';
+import {isDependents} from './dependents.ts';
 import {Ended} from './agent-force.ts';
 import {StartFailed} from './etcd.ts';
+import {fetchReport, restored} from './snapshots.ts';
 import {clone} from './store.ts';
 import type {Process} from './etcd.ts';
 import type {Disk} from './etcd-data.ts';
@@ -25,6 +28,7 @@ interface Sandbox {
 }
 
 const agentName = 'volume-agent';
+const storeVolume = 'quorumrecovery-store';
 
 /** One kubelet: starts containers in order, reports, stops what is deleted. While it is cut off it does and says nothing; its processes run on. */
 export class Kubelet {
@@ -65,7 +69,7 @@ export class Kubelet {
 
   tick(): void {
     const {store, namespace, random} = this.#world;
-    const mine = store.list('Pod', namespace).filter((pod) => pod.spec?.nodeName === this.#node);
+    const mine = store.list('Pod', namespace).filter((pod) => pod.spec?.nodeName === this.#node && !isDependents(pod));
     for (const [uid, sandbox] of this.#sandboxes) {
       if (mine.some((pod) => pod.metadata?.uid === uid)) continue;
       // Its object was deleted by force: the containers are ended, but not at once.
@@ -107,11 +111,12 @@ export class Kubelet {
 
   /** Its volumes are there. */
   #starts(pod: V1Pod): boolean {
-    return this.#diskOf(pod) !== undefined;
+    const uses = pod.spec?.volumes?.some(({name, persistentVolumeClaim}) => persistentVolumeClaim !== undefined && name !== storeVolume) === true;
+    return isSaver(pod) || !uses || this.#diskOf(pod) !== undefined;
   }
 
   #diskOf(pod: V1Pod): Disk | undefined {
-    const claim = pod.spec?.volumes?.find((volume) => volume.persistentVolumeClaim !== undefined)?.persistentVolumeClaim?.claimName;
+    const claim = pod.spec?.volumes?.find((volume) => volume.persistentVolumeClaim !== undefined && volume.name !== storeVolume)?.persistentVolumeClaim?.claimName;
     const volume = claim === undefined ? undefined : this.#world.store.get('PersistentVolumeClaim', this.#world.namespace, claim)?.spec?.volumeName;
     const disk = volume === undefined ? undefined : this.#world.disks.get(volume);
     return disk?.destroyed === false && (disk.node === undefined || disk.node === this.#node) ? disk : undefined;
@@ -122,13 +127,21 @@ export class Kubelet {
     const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
     const container = containers[sandbox.next];
     if (container === undefined || this.#world.now < sandbox.retryAt || sandbox.process !== undefined) return;
-    if (container.name === agentName) this.#agent(sandbox, container);
+    if (container.args?.[0] === 'store-fetch') this.#fetch(sandbox, container);
+    else if (container.name === agentName || container.name === 'prepare') this.#agent(sandbox, container);
+    else if (container.name === etcdutlContainer && container.command?.includes('restore') === true) this.#restore(sandbox, container);
     else if (container.name === etcdutlContainer) this.#etcdutl(sandbox);
     else this.#etcd(sandbox, container);
   }
 
   #agent(sandbox: Sandbox, container: V1Container): void {
     const {pod} = sandbox;
+    if (isSaver(pod)) {
+      const report = saveSnapshot(this.#world, container.args ?? []);
+      this.#ended(sandbox, report.ok ? 'Completed' : 'Error', report.ok ? 0 : 1, JSON.stringify(report));
+      sandbox.over = true;
+      return;
+    }
     const disk = this.#diskOf(pod);
     if (disk === undefined) return;
     const words = (container.args ?? []).map((word) => word.replaceAll('$(QUORUMRECOVERY_POD_UID)', pod.metadata?.uid ?? ''));
@@ -160,6 +173,24 @@ export class Kubelet {
     } else {
       this.#backOff(sandbox);
     }
+  }
+
+  /** The agent at the store: it finds the snapshot, or none. */
+  #fetch(sandbox: Sandbox, container: V1Container): void {
+    const report = fetchReport(this.#world.snapshot, container.args ?? []);
+    this.#ended(sandbox, report.ok ? 'Completed' : 'Error', report.ok ? 0 : 1, JSON.stringify(report));
+    sandbox.next += 1;
+    sandbox.over = !report.ok || sandbox.next >= sandbox.statuses.length;
+  }
+
+  /** etcdutl builds the data of one member beside what is there. */
+  #restore(sandbox: Sandbox, {command = []}: V1Container): void {
+    const disk = this.#diskOf(sandbox.pod);
+    const {snapshot} = this.#world;
+    if (disk === undefined || snapshot === undefined) return;
+    disk.built = restored(snapshot, command);
+    this.#ended(sandbox, 'Completed', 0, '');
+    sandbox.next += 1;
   }
 
   /** It ends well or, where the image has none, is never started. */
@@ -209,7 +240,7 @@ export class Kubelet {
     const {process} = sandbox;
     const status = sandbox.statuses[sandbox.next];
     if (process === undefined || status === undefined) return;
-    status.ready = true;
+    status.ready = process.leader !== '' || process.helper || !this.#world.readyWithQuorum;
     const kept = process.leader !== '' || process.helper || !this.#world.liveness || this.#world.now - process.startedAt < 15_000;
     if (kept || sandbox.pod.spec?.containers[0]?.livenessProbe === undefined) return;
     this.#world.etcd.stop(process);

@@ -1,9 +1,11 @@
 import {EtcdError} from '../../src/etcd/errors.ts';
 import type {EtcdErrorKind} from '../../src/etcd/errors.ts';
+import type {LeaderWatch, WatchHeard} from '../../src/etcd/leader-watch.ts';
 import type {EtcdMember, ListedMember, MemberAlarm, MemberStatus} from '../../src/etcd/types.ts';
 import type {Etcd, Process} from './etcd.ts';
 import {hashOf, idOf, lastTerm} from './etcd-data.ts';
 import type {SimMember} from './etcd-data.ts';
+import type {SimWatches} from './watches.ts';
 
 export interface EtcdCall {
   method: keyof EtcdMember;
@@ -27,8 +29,10 @@ export class SimMemberClient implements EtcdMember {
   readonly #find: () => Process | undefined;
   readonly #address: string;
   readonly #gate: EtcdGate;
+  readonly #watches: SimWatches | undefined;
 
-  constructor(etcd: Etcd, address: string, find: () => Process | undefined, gate: EtcdGate) {
+  constructor(etcd: Etcd, address: string, find: () => Process | undefined, gate: EtcdGate, watches?: SimWatches) {
+    this.#watches = watches;
     this.#etcd = etcd;
     this.#address = address;
     this.#find = find;
@@ -65,6 +69,17 @@ export class SimMemberClient implements EtcdMember {
 
   async put(key: string, value: string): Promise<{revision: number}> {
     return await this.#ask('put', true, (process) => this.#propose(process, {put: {key, value}}));
+  }
+
+  async putAll(entries: readonly {key: Buffer; value: Buffer}[]): Promise<void> {
+    await this.#ask('putAll', true, (process) => { for (const {key, value} of entries) this.#propose(process, {put: {key: key.toString(), value: value.toString()}}); });
+  }
+
+  async getAll(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    return await this.#ask('getAll', false, (process) => {
+      const {data} = this.#confirmed(process);
+      return keys.map((key) => data.keys.get(key.toString())).map((value) => (value === undefined ? undefined : Buffer.from(value)));
+    });
   }
 
   async advance(key: string, by: number): Promise<{revision: number}> {
@@ -114,7 +129,18 @@ export class SimMemberClient implements EtcdMember {
     await this.#ask('removeMember', true, (process) => {
       const leader = this.#confirmed(process);
       if (!leader.data.members.some((candidate) => candidate.id === id)) throw this.#error('NotFound', 'etcdserver: member not found');
+      if (!this.#etcd.mayRemove(leader, id)) throw this.#error('Unhealthy', 'etcdserver: unhealthy cluster');
+      this.#etcd.onRemove(id);
       this.#propose(process, {removeMember: id});
+    });
+  }
+
+  async moveLeader(id: string): Promise<void> {
+    await this.#ask('moveLeader', true, (process) => {
+      if (!this.#etcd.leads(process)) throw this.#error('NoLeader', 'etcdserver: not leader');
+      const target = process.data.members.find((member) => member.id === id);
+      if (target?.isLearner !== false) throw this.#error('Other', 'etcdserver: bad leader transferee');
+      if (!this.#etcd.handOver(process, id)) throw this.#error('Timeout', 'etcdserver: request timed out, leader transfer took too long');
     });
   }
 
@@ -139,6 +165,11 @@ export class SimMemberClient implements EtcdMember {
 
   async authEnabled(): Promise<boolean | undefined> {
     return await this.#ask('authEnabled', false, () => false);
+  }
+
+  watchLeader(heard: WatchHeard): LeaderWatch {
+    if (this.#watches === undefined) throw new TypeError('nobody watches in this world');
+    return this.#watches.open(this.#address, heard);
   }
 
   close(): void {

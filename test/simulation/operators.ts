@@ -5,12 +5,15 @@ import {EtcdAccess} from '../../src/observe/access.ts';
 import {StatusWriter} from '../../src/operator/status.ts';
 import {Recoverer} from '../../src/phases/reconciler.ts';
 import type {Reporter} from '../../src/phases/reporter.ts';
+import type {Watched} from '../../src/observe/observe.ts';
+import type {Sentinels} from '../../src/observe/sentinels.ts';
 import {SimClient} from './client.ts';
 import type {ApiCall, Gate} from './client.ts';
 import {Violation} from './invariants.ts';
 import type {Invariants, Write} from './invariants.ts';
 import {SimMemberClient} from './member.ts';
 import type {EtcdCall, EtcdGate} from './member.ts';
+import type {SimWatches} from './watches.ts';
 import type {World} from './world.ts';
 
 /** The operator dies: at once, or with its call still on the way. */
@@ -45,6 +48,11 @@ export interface OperatorsOptions {
   flaky: number;
   tick: (ms: number) => void;
   trace: (line: string) => void;
+  /** Each operator is of another installation than the one before, whose Lease has run out. */
+  shards?: boolean;
+  /** The watches of this world, where clusters are watched beside the looks; and what watches for an operator. */
+  watches?: SimWatches;
+  sentinels?: (operator: Operator) => Sentinels;
 }
 
 /** How long a call of an operator that is gone may be on its way, ms. */
@@ -65,6 +73,11 @@ interface Call<T> {
   fail: (happened: boolean) => Error;
 }
 
+/** What an operator's own watches know. */
+const watchedIn = ({store}: World): Watched => ({
+  resources: () => store.list('QuorumRecovery', 'db'), resource: () => store.get('QuorumRecovery', 'db', 'etcd'), nodes: () => store.list('Node'),
+});
+
 /** The operators of one world, of which one leads, and everything that goes wrong around their calls. */
 export class Operators {
   readonly verbs: string[] = [];
@@ -79,6 +92,7 @@ export class Operators {
   touched = 0;
   /** Runs are counted, so that a schedule happens the same way each time. */
   #runs = 0;
+  #started = 0;
   broken: Violation | undefined;
 
   constructor(options: OperatorsOptions) {
@@ -97,8 +111,9 @@ export class Operators {
     operator.part = () => { parting.resolve('parted'); };
     const client = new SimClient(world, this.#gate(operator));
     operator.etcd = new EtcdAccess({
-      connect: ({address}) => new SimMemberClient(world.etcd, address, () => world.processAt(address), this.#etcdGate(operator)),
+      connect: ({address}) => new SimMemberClient(world.etcd, address, () => world.processAt(address), this.#etcdGate(operator), this.#options.watches),
       peer: async (address) => await Promise.resolve(this.#peer(address)),
+      now: () => world.now,
     });
     const reporter = {
       decided: (_: unknown, run: string, step: string, decision: {kind: string; why?: string; message?: string}) => {
@@ -106,9 +121,15 @@ export class Operators {
       },
       unreadableStatus: (_: unknown, problem: string) => { throw new Violation(`the status cannot be read: ${problem}`); },
       written: () => undefined,
+      takes: (_: unknown, before: string | undefined) => { trace(`  taken over from ${before ?? 'nobody'}`); },
     } as unknown as Reporter;
+    const sentinels = this.#options.sentinels?.(operator);
+    this.#started += 1;
+    const own = `operators/shard-${this.#started % 2}`;
     operator.recoverer = new Recoverer({
+      ...(sentinels && {sentinels, watched: watchedIn(world)}),
       client, status: new StatusWriter(client), etcd: operator.etcd, reporter, agentImage: 'registry.example/operator:1', now: () => world.now,
+      ...(this.#options.shards === true && {installation: {own, serves: () => true, lease: async () => await Promise.resolve('Free' as const)}}),
       signal: operator.abort.signal, newRunID: () => `run-${(this.#runs += 1).toString(16).padStart(8, '0')}`,
     });
     this.current = operator;
@@ -133,7 +154,7 @@ export class Operators {
   }
 
   /** One reconcile by the one that leads; undefined: it was deposed in it, and goes on beside. */
-  async reconcile(key: {namespace: string; name: string}): Promise<{requeueAfterMs?: number} | undefined> {
+  async reconcile(key: {namespace: string; name: string}): Promise<{requeueAfterMs?: number; routine?: true} | undefined> {
     const operator = this.current;
     if (operator === undefined) return {};
     this.#interfered = false;
@@ -218,6 +239,8 @@ export class Operators {
       operator.deposed = true;
       operator.part();
       await this.#stand(lateMs);
+      // Its call comes now, beside the one that leads.
+      this.#interfered = true;
     }
     this.#refuseDead(operator);
     return this.#checked(() => {

@@ -15,7 +15,8 @@ export const acts = [
   /** No room for a copy on any disk, and room again. */
   'fill the disks', 'make room',
 ] as const;
-export type Act = (typeof acts)[number];
+/** Not one of those that are drawn at random: the quorum may be lost with it for good. */
+export type Act = (typeof acts)[number] | 'lose another node';
 
 /** Faults that a run has to get over by itself, with the same end. */
 export const mended: readonly Act[] = ['delete a held pod', 'delete a helper', 'kill the forced etcd', 'start the forced etcd again', 'kill the survivor', 'end the next agent'];
@@ -38,7 +39,9 @@ export class People {
       case 'choose a survivor': {
         const names = this.#pods((pod) => pod.metadata?.labels?.['app'] === 'etcd').map((pod) => pod.metadata?.name ?? '');
         const pod = names[random.below(names.length)];
-        if (pod !== undefined) this.#change({survivor: {pod}});
+        // The API server refuses it for a replacement, which starts from nobody.
+        const replaces = this.#world.store.get('QuorumRecovery', 'db', 'etcd')?.spec.strategy === 'ReplaceMembers';
+        if (pod !== undefined && !replaces) this.#change({survivor: {pod}});
         break;
       }
       case 'choose none': this.#change({survivor: undefined}); break;
@@ -54,6 +57,13 @@ export class People {
       case 'start the forced etcd again': this.#each((process) => process.helper, (process) => { this.#world.machines.get(process.node)?.kubelet.startAgain(process); }); break;
       case 'kill the survivor': this.#each((process) => !process.helper && process.ordinal === this.#survivor, (process) => { this.#world.machines.get(process.node)?.kubelet.crash(process); }); break;
       case 'end the next agent': this.#world.agentsThatEnd = 1; break;
+      case 'lose another node': {
+        const [process] = [...this.#world.etcd.processes].filter(({helper, node}) => !helper && this.#world.machines.get(node)?.connected === true);
+        if (process === undefined) break;
+        this.#world.destroyMachine(process.node);
+        this.#world.deleteNode(process.node);
+        break;
+      }
       case 'fill the disks': for (const disk of disks.values()) disk.full = true; break;
       case 'make room': for (const disk of disks.values()) disk.full = false; break;
     }

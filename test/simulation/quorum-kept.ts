@@ -6,8 +6,11 @@ import type {World} from './world.ts';
 /** A process that ended so lately that nobody can know of it yet counts as there, ms. */
 const unknownMs = 15_000;
 
-const serving = ({etcd}: World): Process | undefined =>
-  [...etcd.processes].find((process) => !process.helper && process.data.lineage !== 'template' && etcd.leads(process) && etcd.confirmed(process) !== undefined);
+/** The cluster as it was before a force is not the one that counts, unless its members are replaced one by one. */
+const counts = ({data}: Process, old: boolean) => old || data.lineage !== 'template';
+
+const serving = ({etcd}: World, old: boolean): Process | undefined =>
+  [...etcd.processes].find((process) => !process.helper && counts(process, old) && etcd.leads(process) && etcd.confirmed(process) !== undefined);
 
 /** Would the new cluster have a quorum without this process? */
 function needed(world: World, process: Process): boolean {
@@ -19,18 +22,18 @@ function needed(world: World, process: Process): boolean {
 }
 
 /**
- * Invariant 9: no act of the operator takes the quorum of the new cluster away.
+ * Invariant 9: no act of the operator takes the quorum of the new cluster away, or of the one whose members it replaces (`old`).
  * @returns what to ask once the act is done
  */
-export function takesQuorum(world: World, {verb, kind, name}: Write): () => string | undefined {
+export function takesQuorum(world: World, {verb, kind, name}: Write, old = false): () => string | undefined {
   if (kind === 'etcd') {
-    const before = serving(world);
-    return () => (before !== undefined && world.etcd.processes.has(before) && serving(world) === undefined ? `a call to etcd (${name}) takes the quorum away` : undefined);
+    const before = serving(world, old);
+    return () => (before !== undefined && world.etcd.processes.has(before) && serving(world, old) === undefined ? `a call to etcd (${name}) takes the quorum away` : undefined);
   }
   if (kind !== 'Pod' || verb !== 'delete') return () => undefined;
   const pod = () => world.store.get('Pod', world.namespace, name);
   const before = pod();
-  const process = [...world.etcd.processes].find((candidate) => candidate.podUID === before?.metadata?.uid && !candidate.helper && candidate.data.lineage !== 'template');
+  const process = [...world.etcd.processes].find((candidate) => candidate.podUID === before?.metadata?.uid && !candidate.helper && counts(candidate, old));
   if (process === undefined || before?.metadata?.deletionTimestamp !== undefined || !needed(world, process)) return () => undefined;
   return () => (pod()?.metadata?.uid !== process.podUID || pod()?.metadata?.deletionTimestamp !== undefined ? `pod ${name} is deleted, and the new cluster has no quorum without it` : undefined);
 }

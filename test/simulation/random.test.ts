@@ -6,7 +6,7 @@ import type {Schedule} from './property.ts';
 import type {Order, Report} from './worker.ts';
 
 /** How many schedules are tried: all of them, however long it takes. `SCHEDULES=n` asks for another number. */
-const schedules = Number(process.env['SCHEDULES'] ?? 10_000);
+const schedules = Number(process.env['SCHEDULES'] ?? 5000);
 /** The same unless told otherwise, so that a test run judges the change and not the draw: `SEED=$RANDOM make simulate` looks for more. */
 const seed = Number(process.env['SEED'] ?? 1);
 

@@ -73,6 +73,16 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
     scenario: {seed: 12, fates: ['Deleted', 'Alive', 'Deleted'], spareNodes: 1, antiAffinity: false, policyLagMs: 0, watched: false, beforeMs: 60_000, backAfterMs: 90_000, tail: 1, approvalMs: 0},
     kills: [[3, 'refused'], [71, 'before'], [76, 'before'], [0, 'unheard']], acts: [[43_691, 'delete a held pod'], [8_513, 'end the next agent'], [14_845, 'delete a helper']], outcome: 'Recovered',
   },
+  {
+    title: 'a forced start that somebody deletes before it has a node is made anew, since nothing will ever give it one',
+    scenario: {seed: 962_874, fates: ['Deleted', 'Alive', 'Deleted'], spareNodes: 1, antiAffinity: false, ordered: true, policyLagMs: 0, beforeMs: 0, approvalMs: 0, flaky: 0.002},
+    acts: [[6_501, 'delete a helper']], outcome: 'Recovered',
+  },
+  {
+    title: 'a member that somebody deletes while a replaced one waits for a node is made again, also once the run has ended (OrderedReady)',
+    scenario: {seed: 993_606, fates: ['Alive', 'Named', 'Alive'], spareNodes: 0, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, approvalMs: 0, shards: true},
+    acts: [[19_394, 'delete a pod by force']], outcome: 'Degraded',
+  },
 ];
 
 describe('schedules that once went wrong', () => {

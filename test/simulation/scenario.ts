@@ -1,6 +1,9 @@
 import type {V1StatefulSet} from '@kubernetes/client-node';
 import {apiVersion} from '../../src/api/types.ts';
 import type {QuorumRecovery} from '../../src/api/types.ts';
+import {dependents} from './dependents.ts';
+import {newDisk} from './etcd-data.ts';
+import {snapshotOf} from './snapshots.ts';
 import {World} from './world.ts';
 
 /** What becomes of the node of one member. */
@@ -18,7 +21,13 @@ export type Fate =
   /** As DeadNotReady, and a person says so in spec.lostMembers. */
   | 'Named'
   /** The machine is alive and cut off, its Node was deleted and registered again. */
-  | 'Registered again';
+  | 'Registered again'
+  /** The machine is well; what is on the disk is damaged, and its etcd does not start on it. */
+  | 'Corrupt'
+  /** The machine is well; somebody has taken the member out of the list, and its etcd ends. */
+  | 'Removed'
+  /** The machine is well; somebody has deleted the pod. */
+  | 'Pod deleted';
 
 export interface Scenario {
   seed: number;
@@ -44,6 +53,22 @@ export interface Scenario {
   flaky?: number;
   /** What was kept goes so soon after the end that it is seen, ms; undefined: after the default of a week. */
   retentionMs?: number | undefined;
+  /** `spec.preferredLeader`. */
+  preferredLeader?: string | undefined;
+  /** Whoever follows an operator is of another installation, and takes the run over. */
+  shards?: boolean;
+  /** While a quorum serves: members that are gone for good are replaced. */
+  replaces?: boolean;
+  /** The resource stands with OnQuorumLoss and trigger.autoReplace, and nobody asks for anything. */
+  autoReplaces?: boolean;
+  /** Something uses this etcd, and is stopped around the surgery; fought: somebody starts it again meanwhile. */
+  dependents?: 'quiet' | 'fought' | undefined;
+  /** There is a store with a snapshot from before the last writes, and no data is left. */
+  restores?: boolean;
+  /** What the cluster holds stands outside it too, and no data is left. */
+  rebuilds?: boolean;
+  /** By this strategy. A pod is Ready only in a quorum: where pods are made in order, those that are deleted do not come back by themselves. */
+  restarts?: 'Auto' | 'Restart';
 }
 
 export const mainScenario: Scenario = {
@@ -123,6 +148,16 @@ function placeMembers(world: World, scenario: Scenario): void {
   });
 }
 
+/** A claim that any node can mount, with a snapshot of what is written by now. */
+export function takeSnapshot(world: World): void {
+  const leader = [...world.etcd.processes].find((process) => world.etcd.leads(process));
+  if (leader === undefined) throw new Error('nobody leads');
+  world.store.create('PersistentVolumeClaim', {apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: {name: 'backups', namespace: 'db'}, spec: {volumeName: 'pv-backups', accessModes: ['ReadWriteMany']}});
+  world.makeVolume('pv-backups', undefined, 'backups');
+  world.disks.set('pv-backups', newDisk('pv-backups', undefined));
+  world.snapshot = snapshotOf(leader.data, 'snapshot-1.db', new Date(world.now).toISOString());
+}
+
 const whole = (world: World, count: number) => {
   const processes = [...world.etcd.processes];
   return processes.length === count && processes.every((process) => process.serving && process.leader !== ''
@@ -130,10 +165,17 @@ const whole = (world: World, count: number) => {
     && world.store.list('Pod', 'db').every((pod) => pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'));
 };
 
-export function newResource({approvalMs, retentionMs}: Scenario, spec: Partial<QuorumRecovery['spec']> = {}): QuorumRecovery {
+/** What a cluster is rebuilt from. */
+const rebuild = {sources: [{name: 'site', configMap: 'site', keyPrefix: '/site/'}], checks: [{name: 'in-sync', sources: ['site']}]};
+
+export function newResource({approvalMs, retentionMs, preferredLeader, replaces, restarts, restores, rebuilds, dependents: around}: Scenario, spec: Partial<QuorumRecovery['spec']> = {}): QuorumRecovery {
   return {
     apiVersion, kind: 'QuorumRecovery', metadata: {name: 'etcd', namespace: 'db'},
-    spec: {target: {statefulSet: 'etcd'}, trigger: {type: 'Manual'}, ...(approvalMs !== undefined && {approval: 'Required'}), ...(retentionMs !== undefined && {preserve: {mode: 'Copy', retention: `${retentionMs}ms`}}), ...spec} as QuorumRecovery['spec'],
+    spec: {
+      target: {statefulSet: 'etcd'}, trigger: {type: 'Manual'}, ...(replaces === true && {strategy: 'ReplaceMembers'}), ...(restarts !== undefined && {strategy: restarts}),
+      ...(approvalMs !== undefined && {approval: 'Required'}), ...(around !== undefined && {dependents}), ...(retentionMs !== undefined && {preserve: {mode: 'Copy', retention: `${retentionMs}ms`}}),
+      ...(preferredLeader !== undefined && {preferredLeader}), ...(restores === true && {snapshot: {claim: {name: 'backups'}}}), ...(rebuilds === true && {rebuild}), ...spec,
+    } as QuorumRecovery['spec'],
   };
 }
 
@@ -146,11 +188,18 @@ export function write(world: World, key: string, value: string): boolean {
 
 /** The faults, all at one moment. */
 export function strike(world: World, scenario: Scenario): void {
+  world.readyWithQuorum = scenario.restarts !== undefined;
   strikeTail(world, scenario);
+  takeOut(world, scenario);
   scenario.fates.forEach((fate, ordinal) => {
     const node = `node-${ordinal}`;
     switch (fate) {
-      case 'Alive': break;
+      case 'Alive': case 'Removed': break;
+      case 'Corrupt':
+        for (const disk of world.disks.values()) if (disk.node === node) disk.corrupt = true;
+        for (const process of [...world.etcd.processes].filter((one) => one.node === node)) world.machines.get(node)?.kubelet.crash(process);
+        break;
+      case 'Pod deleted': world.store.delete('Pod', 'db', `etcd-${ordinal}`); break;
       case 'CutOff': world.disconnect(node); break;
       case 'DeadNotReady': case 'Named': world.destroyMachine(node); break;
       case 'Deleted':
@@ -169,6 +218,18 @@ export function strike(world: World, scenario: Scenario): void {
         world.deleteNode(node);
         world.registerNode(node);
     }
+  });
+}
+
+/** As `etcdctl member remove` does, while all is well. */
+function takeOut(world: World, {fates}: Scenario): void {
+  fates.forEach((fate, ordinal) => {
+    const leader = [...world.etcd.processes].find((process) => world.etcd.leads(process));
+    const member = leader?.data.members.find(({peerURLs}) => peerURLs.includes(peer(`etcd-${ordinal}`)));
+    if (fate !== 'Removed' || leader === undefined || member === undefined) return;
+    for (let tries = 0; tries < 20 && world.etcd.propose(leader, {removeMember: member.id}) === undefined; tries += 1) world.tick(1_000);
+    // Whoever is cut off next does not keep the others from hearing of it.
+    for (let ticks = 0; ticks < 20 && ![...world.etcd.processes].every((process) => process.data.members.every(({id}) => id !== member.id)); ticks += 1) world.tick(1_000);
   });
 }
 

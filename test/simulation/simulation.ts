@@ -1,13 +1,17 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import type {QuorumRecovery} from '../../src/api/types.ts';
 import {isEtcdError} from '../../src/etcd/errors.ts';
 import {ApiError, isConflict} from '../../src/kubernetes/errors.ts';
 import {ConflictError} from '../../src/operator/status.ts';
+import {isReplacement} from '../../src/decide/replace.ts';
+import {Dependents} from './dependents.ts';
+import {isRestart} from '../../src/decide/restart.ts';
 import {Invariants, Violation} from './invariants.ts';
 import {Killed, Operators} from './operators.ts';
 import type {When} from './operators.ts';
 import {People} from './people.ts';
 import type {Act} from './people.ts';
-import {healthyWorld, newResource, strike, write} from './scenario.ts';
+import {healthyWorld, newResource, strike, takeSnapshot, write} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import type {World} from './world.ts';
 
@@ -43,8 +47,16 @@ const key = {namespace: 'db', name: 'etcd'};
 /** How long after the beginning a run has to be over or blocked, virtual ms. */
 const limitMs = 30 * 60_000;
 const stepMs = 1_000;
+/** Nobody asks for anything, and so long after the beginning nothing begins by itself any more, virtual ms. */
+const idleMs = 10 * 60_000;
+const standing: Partial<QuorumRecovery['spec']> = {
+  trigger: {type: 'OnQuorumLoss', gracePeriod: '20s', cooldown: '1m', maxAttempts: 3, autoReplace: {after: '30s'}},
+  verification: {canaryKeys: [], restartProof: true, timeout: '2m'},
+};
 /** A run that is over is watched for so many steps more. */
 const settledSteps = 15;
+/** And so many more for processes that ended by themselves or by a fault: two members that the kubelet starts again in turn do not meet at once. */
+const leaderlessSteps = 120;
 
 /** One recovery in one world: the real reconciler, with everything that may go wrong around it, and every invariant after each step. */
 export class Simulation {
@@ -65,11 +77,11 @@ export class Simulation {
     const {scenario, kills, acts = []} = options;
     const {world} = healthyWorld(scenario);
     this.world = world;
-    this.invariants = new Invariants(world);
+    this.invariants = new Invariants(world, scenario.dependents === undefined ? undefined : new Dependents(world, scenario.dependents === 'fought'));
     this.#acts = [...acts].sort(([a], [b]) => a - b);
     this.#people = new People(world, () => this.#resource(true));
     this.#operators = new Operators({
-      world, invariants: this.invariants, kills, flaky: scenario.flaky ?? 0, tick: (ms) => { this.#tick(ms); }, trace: (line) => { this.#trace(line); },
+      world, invariants: this.invariants, kills, flaky: scenario.flaky ?? 0, shards: scenario.shards ?? false, tick: (ms) => { this.#tick(ms); }, trace: (line) => { this.#trace(line); },
     });
     world.store.onChange(({kind, object}) => {
       if ((kind !== 'Pod' && kind !== 'Node') || this.#operators.current === undefined) return;
@@ -87,7 +99,12 @@ export class Simulation {
   async run(): Promise<Ending> {
     const {scenario} = this.#options;
     const {world} = this;
-    for (let n = 0; n < 5; n += 1) if (!write(world, `key-${n}`, `value-${n}`)) throw new Error('a write was refused');
+    for (let n = 0; n < 5; n += 1) {
+      if (!write(world, `key-${n}`, `value-${n}`)) throw new Error('a write was refused');
+      this.invariants.acknowledged.set(`key-${n}`, `value-${n}`);
+      if (n === 2 && scenario.restores === true) takeSnapshot(world);
+    }
+    if (scenario.rebuilds === true) world.store.create('ConfigMap', {metadata: {name: 'site', namespace: 'db'}, data: {shared_config: 'home_domain=example.com', 'enum.json': '{}'}});
     if (scenario.watched) {
       world.store.create('QuorumRecovery', this.#resource(false));
       await this.#watchHealthy();
@@ -107,16 +124,18 @@ export class Simulation {
   #resource(asks: boolean): ReturnType<typeof newResource> {
     const {scenario} = this.#options;
     if (!asks) return newResource(scenario);
-    const lostMembers = scenario.fates.flatMap((fate, ordinal) => (fate === 'Named' ? [{pod: `etcd-${ordinal}`, memberID: this.#memberID(ordinal)}] : []));
+    const lostMembers = this.#namedMembers();
+    if (scenario.autoReplaces === true) return newResource(scenario, standing);
     return newResource(scenario, {...(scenario.watched && {trigger: {type: 'Manual', gracePeriod: '10m', cooldown: '30m', maxAttempts: 3, request: 'now'}}), ...(lostMembers.length > 0 && {lostMembers})});
   }
 
-  readonly #memberIDs = new Map<number, string>();
+  #named: {pod: string; memberID: string}[] | undefined;
 
-  #memberID(ordinal: number): string {
-    const known = this.#memberIDs.get(ordinal) ?? [...this.world.etcd.processes].find((process) => process.ordinal === `etcd-${ordinal}`)?.data.memberID ?? '';
-    this.#memberIDs.set(ordinal, known);
-    return known;
+  /** A person knows which member ran on the machine that is off: with volumes that any node can attach it need not be the one of its number. */
+  #namedMembers(): {pod: string; memberID: string}[] {
+    const nodes = this.#options.scenario.fates.flatMap((fate, ordinal) => (fate === 'Named' ? [`node-${ordinal}`] : []));
+    this.#named ??= [...this.world.etcd.processes].filter(({node}) => nodes.includes(node)).map(({ordinal, data}) => ({pod: ordinal, memberID: data.memberID}));
+    return this.#named;
   }
 
   /** The resource was there first: a run that had nothing to do, and a witness. Then a person asks for a run. */
@@ -158,9 +177,11 @@ export class Simulation {
     world.tick(ms);
     this.#operators.arrive();
     this.invariants.afterTick();
-    if (this.invariants.status.run?.writableAt !== undefined && world.random.chance(0.1)) {
+    const {run} = this.invariants.status;
+    const goesOn = isReplacement(run) || isRestart(run);
+    if ((goesOn || run?.writableAt !== undefined) && world.random.chance(0.1)) {
       const name = `after-${this.#writes += 1}`;
-      if (write(world, name, 'x')) this.invariants.survivorsWrites?.set(name, 'x');
+      if (write(world, name, 'x')) (goesOn ? this.invariants.acknowledged : this.invariants.survivorsWrites)?.set(name, 'x');
     }
   }
 
@@ -183,13 +204,17 @@ export class Simulation {
       const open = this.#acts.length > 0 || !this.#operators.settled;
       blockedSince = status.phase === 'Blocked' || status.phase === 'Stalled' ? blockedSince ?? world.now : undefined;
       // A disk that the agent refused is looked at again after half a minute.
-      const patience = this.#readyReason() === 'AgentFailed' ? 45_000 : 20_000;
+      const patience = this.#options.scenario.autoReplaces === true ? 180_000 : this.#readyReason() === 'AgentFailed' ? 45_000 : 20_000;
       if (blockedSince !== undefined && !open && world.now - blockedSince > patience && world.now - this.#begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending();
       settled = this.#isOver() && !open ? settled + 1 : 0;
-      if (settled > settledSteps) return this.#ending();
+      if (settled > (this.#leads() ? settledSteps : leaderlessSteps)) return this.#ending();
       this.#tick(stepMs);
     }
     throw new Violation(`no end after ${limitMs / 60_000} minutes: ${JSON.stringify(this.invariants.status.run?.steps.find((step) => step.state !== 'Done'))} ${this.invariants.status.phase ?? ''}`);
+  }
+
+  #leads(): boolean {
+    return [...this.world.etcd.processes].some((process) => this.world.etcd.leads(process));
   }
 
   #readyReason(): string | undefined {
@@ -201,10 +226,19 @@ export class Simulation {
     const {resource, status} = this.invariants;
     if (resource === undefined) return true;
     if (status.run?.finishedAt === undefined) return false;
+    if (this.#options.scenario.autoReplaces === true) return status.phase !== 'Suspected' && this.world.now - this.#begun > idleMs;
     // It stays until the members that wait have joined: their claims may be empty.
     if (resource.metadata.deletionTimestamp !== undefined) return status.run.outcome === 'Degraded';
+    // After a recovery leadership comes where it is to be; a restart leaves who is lost beside it where it is, and then nobody is asked to lead.
+    const leading = status.conditions?.find((condition) => condition.type === 'PreferredLeader');
+    if (this.#isPod(resource.spec.preferredLeader) && status.run.outcome === 'Recovered' && !isRestart(status.run) && (leading === undefined || leading.status === 'False' || leading.reason === 'RunInFlight')) return false;
     if (this.#options.scenario.retentionMs !== undefined && status.run.outcome === 'Recovered' && (status.kept ?? []).length > 0) return false;
     return this.#options.scenario.watched === (status.run.request !== undefined) && status.run.outcome !== 'Released';
+  }
+
+  /** A preference that can be met: of one member there is no etcd-1. */
+  #isPod(preferred: string | undefined): boolean {
+    return preferred === 'Previous' || this.#options.scenario.fates.some((_, ordinal) => preferred === `etcd-${ordinal}`);
   }
 
   #happen(ms: number): void {
@@ -267,6 +301,7 @@ export class Simulation {
   #ending(): Ending {
     const {status} = this.invariants;
     const outcome = status.run?.outcome;
+    if (this.invariants.resource === undefined || status.run?.finishedAt !== undefined) this.invariants.dependentsBack();
     if (outcome === 'Recovered' || outcome === 'Degraded') this.invariants.atEnd(outcome);
     const ready = status.conditions?.find((condition) => condition.type === 'Ready');
     return {

@@ -133,10 +133,10 @@ export class Store {
   }
 
   /** False: it was gone. */
-  delete(kind: Kind, namespace: string | undefined, name: string, options: {uid?: string; gracePeriodSeconds?: number} = {}): boolean {
+  delete(kind: Kind, namespace: string | undefined, name: string, options: {uid?: string; resourceVersion?: string; gracePeriodSeconds?: number} = {}): boolean {
     const key = `${namespace ?? ''}/${name}`;
     if (!this.#of(kind).has(key)) return false;
-    const known = this.#expect(kind, key, name, {uid: options.uid, verb: 'delete'});
+    const known = this.#expect(kind, key, name, {uid: options.uid, resourceVersion: options.resourceVersion, verb: 'delete'});
     const grace = kind === 'Pod' ? this.#graceOf(known as V1Pod, options.gracePeriodSeconds) : 0;
     const before = known.metadata?.deletionTimestamp === undefined ? undefined : known.metadata.deletionGracePeriodSeconds ?? 0;
     if (before !== undefined && grace >= before && !(before === 0 && (known.metadata?.finalizers ?? []).length === 0)) return true;

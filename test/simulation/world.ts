@@ -9,6 +9,7 @@ import type {Process} from './etcd.ts';
 import type {Disk} from './etcd-data.ts';
 import {Kubelet} from './kubelet.ts';
 import {Random} from './random.ts';
+import type {StoredSnapshot} from './snapshots.ts';
 import type {Kind} from '../../src/kubernetes/kinds.ts';
 import {refuse, Store} from './store.ts';
 import type {Stored} from './store.ts';
@@ -42,11 +43,17 @@ export class World {
   readonly setSyncs = new Map<string, SetSync>();
   readonly liveness: boolean;
   canProvision = true;
+  /** A readiness probe that asks for a leader. */
+  readyWithQuorum = false;
   /** UIDs of pods that a person deleted by force: what Kubernetes promises of at most one is gone with them, and only etcd's own lock is left. */
   readonly pulled = new Set<string>();
   /** So many agents are ended between the marker and the tail. */
   agentsThatEnd = 0;
   now = Date.UTC(2026, 0, 1);
+  /** What else does its part in each tick. */
+  readonly parts: (() => void)[] = [];
+  /** What is in the store of snapshots. */
+  snapshot: StoredSnapshot | undefined;
   onAgent: (args: Arguments, disk: Disk, pod: V1Pod) => void = () => undefined;
   readonly #policyLagMs: number;
   /** What the policy's informer has of each resource, and since when the newest waits. */
@@ -149,6 +156,7 @@ export class World {
     const parts: (() => void)[] = [
       () => { syncStatefulSet(this); }, () => { schedule(this); }, () => { protectClaims(this); }, () => { collectPods(this); },
       () => { watchNodes(this); }, () => { collectOrphans(this); }, () => { this.etcd.tick(); },
+      ...this.parts,
       ...[...this.machines.values()].filter((machine) => machine.alive && machine.connected).map((machine) => () => { machine.kubelet.tick(); }),
     ];
     for (const part of this.random.shuffled(parts)) if (this.random.chance(0.85)) part();

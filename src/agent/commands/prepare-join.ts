@@ -70,6 +70,9 @@ function rememberJoin(place: DataPlace, member: string): void {
   place.durable.createFile(path, `${JSON.stringify({run: place.run, member})}\n`, `${path}.tmp`);
 }
 
+/** How the files begin that say who has joined from a volume in a run. */
+export const joinPrefix = 'join-';
+
 function joinPath(place: DataPlace, member: string): string {
-  return join(place.runDirectory, `join-${member}`);
+  return join(place.runDirectory, `${joinPrefix}${member}`);
 }

@@ -10,9 +10,10 @@ import type {SnapshotReport} from '../report.ts';
 import {saveSnapshot} from '../snapshot.ts';
 
 /** A member that answers at all begins at once, and does not stop for so long. */
-const idleMs = 5_000;
+export const idleMs = 5_000;
 
-function certificates(directory: string): NonNullable<EtcdURL['tls']> {
+/** @throws {Refusal} BadUsage */
+export function certificates(directory: string): NonNullable<EtcdURL['tls']> {
   const read = (name: string): string => {
     try {
       return readFileSync(join(directory, name), 'utf8');

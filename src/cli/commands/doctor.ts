@@ -1,4 +1,5 @@
 import {clusterFindings} from '../doctor/cluster.ts';
+import {dependentFindings} from '../doctor/dependents.ts';
 import {clusterFacts, setFacts} from '../doctor/facts.ts';
 import type {Finding} from '../doctor/finding.ts';
 import {isEtcd, setFindings} from '../doctor/set.ts';
@@ -26,7 +27,10 @@ export async function run(invocation: Invocation, world: World): Promise<number>
   const sets = await setsOf(invocation, session);
   const parts: {title: string; findings: Finding[]}[] = [
     {title: 'Cluster', findings: clusterFindings(cluster)},
-    ...sets.map((facts) => ({title: `StatefulSet ${facts.set.metadata?.name ?? ''} in ${session.namespace}`, findings: setFindings(facts, cluster, world.now())})),
+    ...await Promise.all(sets.map(async (facts) => {
+      const name = facts.set.metadata?.name ?? '';
+      return {title: `StatefulSet ${name} in ${session.namespace}`, findings: [...setFindings(facts, cluster, world.now()), ...await dependentFindings(session, cluster.resources, name)]};
+    })),
   ];
   const all = parts.flatMap(({findings}) => findings);
   if (text(invocation, 'output') === 'json') {

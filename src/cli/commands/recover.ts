@@ -30,10 +30,11 @@ export function lostOf(words: readonly string[], existing: QuorumRecovery | unde
 /** The fields of the spec that the options ask for. */
 function asked(invocation: Invocation, lost: readonly Lost[]): Record<string, unknown> {
   const approval = text(invocation, 'approval');
+  const strategy = text(invocation, 'strategy');
   const survivor = text(invocation, 'survivor');
   const canaryKeys = texts(invocation, 'canary');
   return {
-    ...(approval !== undefined && {approval}), ...(survivor !== undefined && {survivor: {pod: survivor}}),
+    ...(approval !== undefined && {approval}), ...(strategy !== undefined && {strategy}), ...(survivor !== undefined && {survivor: {pod: survivor}}),
     ...(lost.length > 0 && {lostMembers: lost}), ...(canaryKeys.length > 0 && {verification: {canaryKeys}}),
   };
 }

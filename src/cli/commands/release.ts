@@ -1,11 +1,14 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../api/types.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../../api/types.ts';
-import {isConflict} from '../../kubernetes/errors.ts';
+import {heldInWords} from '../../decide/dependents.ts';
+import {daemonSetPatch} from '../../kubernetes/dependents.ts';
+import {isAnswered, isConflict} from '../../kubernetes/errors.ts';
 import {confirm, confirmWord} from '../confirm.ts';
 import {CommandError, exit} from '../failure.ts';
+import {kinds} from '../kube/kinds.ts';
 import {marks as notes} from '../marks.ts';
-import {nextActs, endedStatus} from '../release/acts.ts';
+import {endedStatus, keyOfDependent, nextActs, returnedStatus} from '../release/acts.ts';
 import type {Act} from '../release/acts.ts';
 import {decideRelease, runbook} from '../release/decide.ts';
 import type {Release, Said} from '../release/decide.ts';
@@ -25,19 +28,23 @@ const needed = [
 ] as const;
 
 /** Nobody is left half-way because of a right that is missing. */
-async function requireRights({api}: Session, namespace: string): Promise<void> {
-  const answers = await Promise.all(needed.map(async (right) => ({...right, may: await api.may(right.verb, right.kind, namespace, right.subresource)})));
-  const missing = answers.filter(({may}) => !may).map(({verb, kind, subresource}) => `${verb} ${kind === 'Pod' ? 'pods' : 'quorumrecoveries'}${subresource === undefined ? '' : `/${subresource}`}`);
+async function requireRights({api}: Session, namespace: string, {dependents}: ReleaseFacts): Promise<void> {
+  const stopped = [...new Set(dependents.map(({view}) => view.kind))].map((kind) => ({verb: 'patch', kind, subresource: undefined}) as const);
+  const answers = await Promise.all([...needed, ...stopped].map(async (right) => ({...right, may: await api.may(right.verb, right.kind, namespace, right.subresource)})));
+  const missing = answers.filter(({may}) => !may).map(({verb, kind, subresource}) => `${verb} ${kinds[kind].plural}${subresource === undefined ? '' : `/${subresource}`}`);
   if (missing.length > 0) throw new CommandError(`To release held pods takes rights in namespace ${namespace} that you do not have: ${missing.join(', ')}. Nothing was changed. Ask an administrator of the cluster to do it, or bring an operator back`);
 }
 
 const lines = (list: readonly {pod: string; why: string}[]) => list.map(({pod, why}) => `  ${pod}: ${why}`);
 
-function describe(name: string, {stage, letGo, keep}: Release): string {
+function describe(name: string, {stage, letGo, keep}: Release, {dependents}: ReleaseFacts): string {
+  const stopped = dependents.map(({record}) => heldInWords(record)).join(', ');
+  const first = stage === 'BeforeForce';
   const ends = stage === 'BeforeForce' ? 'Nothing was forced: the run ends as Released, and the resource stays for its record.' : 'The run does not end: an operator that comes back finishes it.';
   return [
-    `Release of ${name}:`, ...(letGo.length > 0 ? ['These start:', ...lines(letGo)] : ['No pod starts.']),
-    ...(keep.length > 0 ? ['These stay held:', ...lines(keep)] : []), ends,
+    `Release of ${name}:`, ...(stopped !== '' && first ? [`These come back first: ${stopped}`] : []), ...(letGo.length > 0 ? ['These start:', ...lines(letGo)] : ['No pod starts.']),
+    ...(keep.length > 0 ? ['These stay held:', ...lines(keep)] : []),
+    ...(stopped !== '' && !first ? [`These come back after them: ${stopped}`] : []), ends,
   ].join('\n');
 }
 
@@ -62,6 +69,12 @@ async function ungate({api}: Session, namespace: string, pod: V1Pod): Promise<vo
 async function dropFence({api}: Session, namespace: string, pod: V1Pod): Promise<void> {
   const {name, uid, resourceVersion} = place(pod);
   await api.patch('Pod', namespace, name, {metadata: {uid, resourceVersion, finalizers: without(pod.metadata?.finalizers, marks.fence)}});
+}
+
+/** Its count, or the one label that keeps a DaemonSet from every node. */
+async function bringBack({api}: Session, namespace: string, {record, view}: Extract<Act, {type: 'Return'}>): Promise<void> {
+  const {uid, resourceVersion} = view.object?.metadata ?? {};
+  await api.patch(view.kind, namespace, view.name, {metadata: {uid, resourceVersion}, ...(view.kind === 'DaemonSet' ? daemonSetPatch(null) : {spec: {replicas: record.replicas}})});
 }
 
 async function dropFinalizer({api}: Session, resource: QuorumRecovery, note: string): Promise<void> {
@@ -92,19 +105,28 @@ async function perform(session: Session, facts: ReleaseFacts, act: Act, user: st
     case 'Ungate':
       await ungate(session, namespace, act.pod);
       return `took the gate off ${place(act.pod).name}: ${act.why}`;
+    case 'Return':
+      await bringBack(session, namespace, act);
+      await patchStatus(session, resource, returnedStatus(facts, act.record, now));
+      return `brought ${heldInWords(act.record)} back: ${act.why}`;
     case 'DropFinalizer':
       await dropFinalizer(session, resource, `${user} ${new Date(now).toISOString()}`);
       return `took the finalizer off ${nameOf(resource)}: ${act.why}`;
   }
 }
 
-/** A pod that its kubelet writes to at the same moment is looked at again, like everything else; undefined: that is so. */
-async function attempt(...[session, facts, act, user, now]: Parameters<typeof perform>): Promise<string | undefined> {
+/**
+ * A pod that its kubelet writes to at the same moment, or a dependent that its controller does, is looked at again, like everything else; undefined: that is so.
+ * A dependent that is refused keeps no pod from its start: it is remembered, and tried once more at the end.
+ */
+async function attempt(...[session, facts, act, user, now, refused]: [...Parameters<typeof perform>, Set<string>]): Promise<string | undefined> {
   try {
     return await perform(session, facts, act, user, now);
   } catch (error) {
-    if (isConflict(error) && error.kind === 'Pod') return undefined;
-    throw error;
+    if (isConflict(error) && (error.kind === 'Pod' || (act.type === 'Return' && error.kind === act.view.kind))) return undefined;
+    if (act.type !== 'Return' || !isAnswered(error) || error.kind !== act.view.kind || refused.has(keyOfDependent(act))) throw error;
+    refused.add(keyOfDependent(act));
+    return `could not bring ${heldInWords(act.record)} back, and tries once more at the end: ${error.message}`;
   }
 }
 
@@ -114,6 +136,7 @@ async function carryOut(session: Session, first: ReleaseFacts, agreed: Release, 
   const user = await session.api.whoAmI() ?? 'somebody';
   let facts = first;
   let since = world.now();
+  const refused = new Set<string>();
   for (let waited = ''; ;) {
     const now = decideRelease(facts, said);
     // What was agreed to go may have to stay by now: its claim was made anew, say.
@@ -122,9 +145,9 @@ async function carryOut(session: Session, first: ReleaseFacts, agreed: Release, 
       throw new CommandError(`Something changed meanwhile (${surprise === undefined ? `the run is at another point: ${now.stage}` : `${surprise.pod}: ${surprise.why}`}): run the command again, and read what it says then`);
     }
     if (now.refusals.length > 0 && now.letGo.length > 0) throw new CommandError(`Stopped: ${now.refusals.join('\n')}`, exit.refused);
-    const {acts, waits} = nextActs(facts, agreed);
+    const {acts, waits} = nextActs(facts, agreed, refused);
     for (const act of acts) {
-      const done = await attempt(session, facts, act, user, world.now());
+      const done = await attempt(session, facts, act, user, world.now(), refused);
       if (done !== undefined) terminal.out(`- ${done}`);
     }
     if (acts.length === 0 && waits.length === 0) return exit.ok;
@@ -160,13 +183,13 @@ export async function run(invocation: Invocation, world: World): Promise<number>
     terminal.out(`${name} holds nothing: there is nothing to release.`);
     return exit.ok;
   }
-  terminal.out(describe(name, release));
+  terminal.out(describe(name, release, facts));
   if (release.refusals.length > 0) throw new CommandError(`Refused: ${release.refusals.join('\n')}`, exit.refused);
   if (flag(invocation, 'dry-run')) {
     for (const question of release.questions) terminal.out(`It would ask: ${question.text}`);
     return exit.ok;
   }
-  await requireRights(session, session.namespace);
+  await requireRights(session, session.namespace, facts);
   const answered: Said = {...said};
   for (const question of release.questions) {
     await confirmWord(world, question.text, question.word, question.option);

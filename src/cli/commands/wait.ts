@@ -39,7 +39,18 @@ function line(resource: QuorumRecovery): string {
 }
 
 /** Prints what changes until the run of the newest request is over. */
-export async function follow(first: QuorumRecovery, session: Session, world: World, options: {timeoutMs?: number | undefined; stop: boolean}): Promise<number> {
+export const follow = async (first: QuorumRecovery, session: Session, world: World, {timeoutMs, stop}: {timeoutMs?: number | undefined; stop: boolean}): Promise<number> =>
+  await lookUntil(first, session, world, {timeoutMs, line, codeOf: (resource) => outcomeOf(resource, stop)});
+
+/** What a command waits for: the line that tells where it stands, and the exit code once it is over. */
+interface Awaited {
+  timeoutMs?: number | undefined;
+  line: (resource: QuorumRecovery) => string;
+  codeOf: (resource: QuorumRecovery) => number | undefined;
+}
+
+/** Looks again and again, and prints what changes, until `codeOf` has an exit code. */
+export async function lookUntil(first: QuorumRecovery, session: Session, world: World, {timeoutMs, line, codeOf}: Awaited): Promise<number> {
   const {terminal} = world;
   const begin = world.now();
   let resource = first;
@@ -49,10 +60,10 @@ export async function follow(first: QuorumRecovery, session: Session, world: Wor
     const now = isCurrent(resource) ? line(resource) : 'waiting for the operator to look at the newest spec';
     if (now !== said) terminal.out(`${terminal.paint.dim(duration(world.now() - begin).padStart(7))}  ${now}`);
     said = now;
-    const code = outcomeOf(resource, options.stop);
+    const code = codeOf(resource);
     if (code !== undefined) return code;
-    if (options.timeoutMs !== undefined && world.now() - begin >= options.timeoutMs) {
-      throw new CommandError(`${nameOf(resource)} was not done within ${duration(options.timeoutMs)}. It goes on by itself: ${line(resource)}`, exit.timedOut);
+    if (timeoutMs !== undefined && world.now() - begin >= timeoutMs) {
+      throw new CommandError(`${nameOf(resource)} was not done within ${duration(timeoutMs)}. It goes on by itself: ${line(resource)}`, exit.timedOut);
     }
     await world.sleep(lookMs);
     try {

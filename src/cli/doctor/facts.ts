@@ -20,6 +20,8 @@ export interface ClusterFacts {
   namespace: string;
   policy: Told<V1ValidatingAdmissionPolicy | undefined>;
   binding: Told<V1ValidatingAdmissionPolicyBinding | undefined>;
+  /** undefined: they may not be read. */
+  namespaceLabels: Record<string, string> | undefined;
   operators: Told<V1Deployment[]>;
   nodes: Told<V1Node[]>;
   rights: {verb: string; may: boolean}[];
@@ -60,12 +62,14 @@ const userVerbs = ['get', 'list', 'create', 'patch'] as const;
 
 export async function clusterFacts(session: Session, operatorNamespace: string | undefined): Promise<ClusterFacts> {
   const {api, namespace} = session;
-  const [version, policy, binding, operators, nodes, resources, rights] = await Promise.all([
+  const [version, policy, binding, operators, nodes, resources, home, rights] = await Promise.all([
     api.version(), tell(api.get('ValidatingAdmissionPolicy', undefined, policyName)), tell(api.get('ValidatingAdmissionPolicyBinding', undefined, policyName)),
     tell(api.list('Deployment', operatorNamespace, {labelSelector: operatorLabel})), tell(api.list('Node')), resourcesOf(session),
+    tell(api.get('Namespace', undefined, namespace)),
     Promise.all(userVerbs.map(async (verb) => ({verb, may: await api.may(verb, 'QuorumRecovery', namespace)}))),
   ]);
-  return {version, namespace, policy, binding, operators, nodes, resources, rights};
+  const namespaceLabels = 'told' in home && home.told !== undefined ? home.told.metadata?.labels ?? {} : undefined;
+  return {version, namespace, namespaceLabels, policy, binding, operators, nodes, resources, rights};
 }
 
 interface Summary {

@@ -2,6 +2,7 @@ import type {V1Pod, V1StatefulSet} from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../../api/types.ts';
 import {templatesOf} from '../../kubernetes/revisions.ts';
 import {duration} from '../render/text.ts';
+import {servedBy} from './cluster.ts';
 import type {ClusterFacts, SetFacts} from './facts.ts';
 import {note, ok, problem, unknown} from './finding.ts';
 import type {Finding} from './finding.ts';
@@ -104,7 +105,7 @@ export function setFindings(facts: SetFacts, cluster: ClusterFacts, now: number)
   const resource = cluster.resources?.find((one) => one.spec.target.statefulSet === name);
   return [
     size(facts.set), ...launchFindings(facts, resource), names(facts), rollout(facts), podManagement(facts.set), retention(facts.set), ...spread(facts), spareNodes(facts, cluster),
-    volumes(facts), ...space(facts, resource), ...standing(cluster.resources ?? [], name, now),
+    volumes(facts), ...space(facts, resource), ...standing(cluster.resources ?? [], name, now), ...(resource === undefined ? [] : servedBy(cluster, resource)),
   ];
 }
 

@@ -11,6 +11,8 @@ import type {Connection} from './kubeconfig.ts';
 
 export const fieldManager = 'kubectl-quorum_recovery';
 const timeoutMs = 15_000;
+/** A doctor asks for twenty things at once: a handshake for each costs a busy API server, or a tunnel to it, more than the wait. */
+const maxSockets = 6;
 
 interface Call {
   name: CallName;
@@ -33,7 +35,7 @@ export class HttpApi implements Api {
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    this.#agent = connection.server.startsWith('http:') ? new plain.Agent({keepAlive: true}) : new secure.Agent({keepAlive: true});
+    this.#agent = connection.server.startsWith('http:') ? new plain.Agent({keepAlive: true, maxSockets}) : new secure.Agent({keepAlive: true, maxSockets});
   }
 
   close(): void {
@@ -127,7 +129,10 @@ export class HttpApi implements Api {
   async #json(request: Call): Promise<unknown> {
     let answer: {status: number; text: string};
     try {
-      answer = await this.#exchange(request);
+      answer = await this.#exchange(request).catch(async (error: unknown) => {
+        if (!maySendAgain(request, error)) throw error;
+        return await this.#exchange(request);
+      });
     } catch (error) {
       throw noAnswerError(request.name, error);
     }
@@ -160,6 +165,13 @@ export class HttpApi implements Api {
       sent.end(text);
     });
   }
+}
+
+/** It never arrived, or asks only: a connection that broke is opened once more. */
+function maySendAgain({method, path}: Call, error: unknown): boolean {
+  const {code, message} = error as NodeJS.ErrnoException;
+  if (code !== 'ECONNRESET' && code !== 'EPIPE') return false;
+  return message.includes('before secure TLS connection was established') || method === 'GET' || path.endsWith('reviews');
 }
 
 const call = (verb: Verb, kind: string, object: string, subresource?: string): CallName => ({verb, kind: subresource === undefined ? kind : `${kind}/${subresource}`, object});

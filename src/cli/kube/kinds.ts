@@ -1,5 +1,5 @@
 import type {
-  V1ConfigMap, V1Deployment, V1Node, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod, V1Service, V1StatefulSet, V1StorageClass,
+  V1ConfigMap, V1DaemonSet, V1Deployment, V1Namespace, V1Node, V1PersistentVolume, V1PersistentVolumeClaim, V1Pod, V1Service, V1StatefulSet, V1StorageClass,
   EventsV1Event, V1ValidatingAdmissionPolicy, V1ValidatingAdmissionPolicyBinding,
 } from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../../api/types.ts';
@@ -18,11 +18,13 @@ export const kinds = {
   QuorumRecovery: {root: '/apis/quorumrecovery.io/v1alpha1', plural: 'quorumrecoveries', namespaced: true},
   StatefulSet: {root: '/apis/apps/v1', plural: 'statefulsets', namespaced: true},
   Deployment: {root: '/apis/apps/v1', plural: 'deployments', namespaced: true},
+  DaemonSet: {root: '/apis/apps/v1', plural: 'daemonsets', namespaced: true},
   Pod: {root: core, plural: 'pods', namespaced: true},
   PersistentVolumeClaim: {root: core, plural: 'persistentvolumeclaims', namespaced: true},
   Service: {root: core, plural: 'services', namespaced: true},
   ConfigMap: {root: core, plural: 'configmaps', namespaced: true},
   PersistentVolume: {root: core, plural: 'persistentvolumes', namespaced: false},
+  Namespace: {root: core, plural: 'namespaces', namespaced: false},
   Node: {root: core, plural: 'nodes', namespaced: false},
   StorageClass: {root: '/apis/storage.k8s.io/v1', plural: 'storageclasses', namespaced: false},
   Event: {root: '/apis/events.k8s.io/v1', plural: 'events', namespaced: true},
@@ -36,11 +38,13 @@ interface Objects {
   QuorumRecovery: QuorumRecovery;
   StatefulSet: V1StatefulSet;
   Deployment: V1Deployment;
+  DaemonSet: V1DaemonSet;
   Pod: V1Pod;
   PersistentVolumeClaim: V1PersistentVolumeClaim;
   Service: V1Service;
   ConfigMap: V1ConfigMap;
   PersistentVolume: V1PersistentVolume;
+  Namespace: V1Namespace;
   Node: V1Node;
   StorageClass: V1StorageClass;
   Event: EventsV1Event;

@@ -1,8 +1,10 @@
 import type {V1Pod} from '@kubernetes/client-node';
-import type {QuorumRecoveryStatus} from '../../api/types.ts';
+import type {DependentRecord, QuorumRecoveryStatus} from '../../api/types.ts';
 import {marks} from '../../api/types.ts';
 import {endedByKubelet} from '../../decide/processes.ts';
+import {recordDependent} from '../../decide/steps/dependents.ts';
 import {summarize} from '../../decide/summary.ts';
+import type {DependentView} from '../../kubernetes/dependents.ts';
 import {hasFence, isGated, isTerminating} from '../../kubernetes/ownPods.ts';
 import {finishRun} from '../../phases/run.ts';
 import {reasonByHand} from './decide.ts';
@@ -15,6 +17,7 @@ export type Act =
   | {type: 'EndRun'; why: string}
   | {type: 'Hold'; heldPods: string[]; why: string}
   | {type: 'Ungate'; pod: V1Pod; why: string}
+  | {type: 'Return'; record: DependentRecord; view: DependentView; why: string}
   | {type: 'DropFinalizer'; why: string};
 
 export interface Next {
@@ -63,13 +66,26 @@ function podActs(facts: ReleaseFacts, {letGo}: Release): Next {
   return next;
 }
 
+type Stopped = ReleaseFacts['dependents'][number];
+
+const bringing = (stopped: Stopped): Next => ({acts: [{type: 'Return', ...stopped, why: 'the run had stopped it'}], waits: []});
+
+export const keyOfDependent = ({record: {kind, name}}: Pick<Stopped, 'record'>): string => `${kind} ${name}`;
+
 /**
- * The next acts of a release: the run is over, so that an operator that comes back leaves it alone; then, in the order of the runbook, helpers
- * end, the hold ends, pods start, the resource is free. One gate at a time, so that whoever looks on can stop it.
+ * The next acts of a release: the run is over, so that an operator that comes back leaves it alone, and dependents with it; so those come back
+ * first, before anything is waited for, as the end of a process may never be proven. Then, in the order of the runbook, helpers end, the hold
+ * ends, pods start, the resource is free. One gate at a time, so that whoever looks on can stop it. After the force dependents come last, to an
+ * etcd that serves, and the run is still the operator's.
+ * @param refused dependents that could not be brought back: they are tried once more at the end
  */
-export function nextActs(facts: ReleaseFacts, release: Release): Next {
+export function nextActs(facts: ReleaseFacts, release: Release, refused: ReadonlySet<string> = new Set()): Next {
   const {run} = facts.resource.status ?? {};
-  if (release.stage === 'BeforeForce' && run?.finishedAt === undefined) return {acts: [{type: 'EndRun', why: 'the run is over'}], waits: []};
+  if (release.stage === 'BeforeForce') {
+    if (run?.finishedAt === undefined) return {acts: [{type: 'EndRun', why: 'the run is over'}], waits: []};
+    const first = facts.dependents.find((one) => !refused.has(keyOfDependent(one)));
+    if (first !== undefined) return bringing(first);
+  }
   const helpers = helperActs(facts);
   if (helpers.acts.length > 0 || helpers.waits.length > 0) return helpers;
   const hold = holdActs(facts, release);
@@ -80,9 +96,18 @@ export function nextActs(facts: ReleaseFacts, release: Release): Next {
   const [gate] = acts;
   if (gate !== undefined) return {acts: [gate], waits};
   if (waits.length > 0) return {acts: [], waits};
+  const [stopped] = facts.dependents;
+  if (stopped !== undefined) return bringing(stopped);
   const finalizers = facts.resource.metadata.finalizers ?? [];
   if (release.stage !== 'BeforeForce' || release.keep.length > 0 || !finalizers.includes(marks.finalizer)) return {acts: [], waits: []};
   return {acts: [{type: 'DropFinalizer', why: 'nothing is held any more'}], waits: []};
+}
+
+/** The status once one of them has back what it had. */
+export function returnedStatus({resource}: ReleaseFacts, {kind, name}: DependentRecord, now: number): QuorumRecoveryStatus {
+  const draft = structuredClone(resource.status ?? {});
+  recordDependent({kind, name}, {state: 'Returned', returnedAt: new Date(now).toISOString()})(draft);
+  return draft;
 }
 
 /** The status of a run that was let go by hand. Its names stay held until its helpers are gone. */

@@ -13,7 +13,7 @@ export const runbook = 'docs/runbooks/operator-dead.md';
 export const reasonByHand = 'ReleasedByHand';
 
 /** How far a run got, as the runbook's second part asks. */
-export type Stage = 'Nothing' | 'BeforeForce' | 'Forced' | 'Serving';
+export type Stage = 'Nothing' | 'BeforeForce' | 'NewClusterBegun' | 'Forced' | 'Serving';
 
 /** What --yes does not answer: a word that has to be typed, or its own option. */
 export interface Question {
@@ -48,12 +48,21 @@ function forceMayHaveBegun(facts: ReleaseFacts, {force}: Run): boolean {
   return force?.turnGiven === true || (force?.refused ?? []).length > 0 || pods.some((pod) => turnOf(pod) !== undefined);
 }
 
+/** A new cluster was begun with, and what is to be in it is there: it serves, and what a rebuild loads is loaded and checked. */
+function newClusterStage({newCluster, steps}: Run): 'NewClusterBegun' | 'Serving' | undefined {
+  if (newCluster?.begunAt === undefined) return undefined;
+  const loading = steps.some(({name, state}) => (name === 'Load' || name === 'Check') && state !== 'Done');
+  return newCluster.servedAt === undefined || loading ? 'NewClusterBegun' : 'Serving';
+}
+
 export function stageOf(facts: ReleaseFacts): Stage {
   const {status, metadata} = facts.resource;
   const run = status?.run;
-  const held = (status?.heldPods ?? []).length > 0 || facts.pods.some((pod) => isGated(pod) || hasFence(pod)) || facts.helpers.length > 0;
+  const held = (status?.heldPods ?? []).length > 0 || facts.pods.some((pod) => isGated(pod) || hasFence(pod)) || facts.helpers.length > 0 || facts.dependents.length > 0;
   if (run === undefined || (!held && !(metadata.finalizers ?? []).includes(marks.finalizer))) return 'Nothing';
-  if (run.writableAt !== undefined) return 'Serving';
+  const anew = newClusterStage(run);
+  if (anew !== undefined) return anew;
+  if (run.writableAt !== undefined || run.replace !== undefined) return 'Serving';
   // Said and written before the helpers went, which were what told it.
   if (run.aborted?.reason === reasonByHand) return 'BeforeForce';
   return forceMayHaveBegun(facts, run) ? 'Forced' : 'BeforeForce';
@@ -106,6 +115,7 @@ function judgeClaim(facts: ReleaseFacts, pod: string, {name, object, place}: Cla
 function judge(facts: ReleaseFacts, pod: string): Judgement {
   const object = facts.pods.find((one) => one.metadata?.name === pod);
   if (object?.metadata?.annotations?.[marks.cluster] !== undefined) return {pod, may: false, why: 'it was made to join a cluster, and never joins by being started'};
+  if (facts.resource.status?.run?.heldBefore?.includes(pod) === true) return {pod, may: false, why: 'an earlier run left it held: the data on its disk may be no member\'s'};
   const judged = dataClaims(facts, pod).map((claim) => judgeClaim(facts, pod, claim));
   const bad = judged.find(({may}) => !may);
   if (bad !== undefined) return {pod, ...bad};
@@ -156,6 +166,21 @@ function afterForce(facts: ReleaseFacts, run: Run): Pick<Release, 'letGo' | 'kee
   };
 }
 
+/** Half-way data is nothing that a pod may start on, and only an operator goes on with it. */
+function newClusterBegun(facts: ReleaseFacts, {id, newCluster}: Run): Pick<Release, 'keep' | 'refusals'> {
+  const {members = [], seeded = [], servedAt} = newCluster ?? {};
+  const stateOf = (pod: string): string => {
+    if (seeded.includes(pod)) return 'the new cluster\'s data is in place';
+    return members.includes(pod) ? `its old data may be set aside already (.quorumrecovery/${id} on its volume), and the new one not in place yet` : 'its old data is as it was, or its volume is kept (Retain); it joins later';
+  };
+  const all = [...new Set([...members, ...concerned(facts)])].sort();
+  const begun = servedAt === undefined ? 'a new cluster was begun with and does not serve yet' : 'the new cluster serves, and what it is to hold is not loaded and checked yet';
+  return {
+    keep: concerned(facts).map((pod) => ({pod, why: stateOf(pod)})),
+    refusals: [`${begun}: no pod may start by hand, nor may what uses etcd come back. Nothing was changed. Start the operator again, which goes on from here by itself. Of each volume: ${all.map((pod) => `${pod}: ${stateOf(pod)}`).join('; ')}`],
+  };
+}
+
 /** What a release would do, what it asks first, and why it does nothing. */
 export function decideRelease(facts: ReleaseFacts, said: Said): Release {
   const stage = stageOf(facts);
@@ -169,9 +194,12 @@ export function decideRelease(facts: ReleaseFacts, said: Said): Release {
     if (found.letGo.length === 0 && found.keep.length > 0) refusals.push(`no held pod may start: ${found.keep.map(({pod, why}) => `${pod}: ${why}`).join('; ')}. If you are sure of one: --start-empty POD`);
     return {...none, ...found, refusals, questions: operator.questions};
   }
-  const found = afterForce(facts, run);
+  if (stage === 'NewClusterBegun') return {...none, ...newClusterBegun(facts, run)};
+  const anew = run.newCluster !== undefined;
+  const joining = 'its data is of the old cluster, or empty; it has to join the new one, which takes an operator';
+  const found = anew ? {refusals: [], letGo: [], keep: concerned(facts).map((pod) => ({pod, why: joining}))} : afterForce(facts, run);
   const began = stage === 'Serving'
-    ? 'The survivor serves, and the others wait for their join. They harm nobody, and are never let go by this command: their data is of the old cluster, or empty.'
+    ? `${anew ? 'The new cluster' : 'The survivor'} serves, and the others wait for their join. They harm nobody, and are never let go by this command: their data is of the old cluster, or empty.`
     : 'The force may have begun: the survivor\'s disk may hold a cluster of one already. Only the survivor may start; the others stay held.';
   const asks: Question = {text: `${began} Read ${runbook}, parts 4 and 5, first.`, word: 'survivor', option: '--after-force'};
   return {...none, ...found, refusals: [...operator.refusals, ...found.refusals], questions: [...operator.questions, ...(said.afterForce ? [] : [asks])]};

@@ -1,13 +1,15 @@
 import type {V1PersistentVolumeClaim, V1Pod, V1StatefulSet} from '@kubernetes/client-node';
-import type {QuorumRecovery} from '../../api/types.ts';
+import type {DependentRecord, QuorumRecovery} from '../../api/types.ts';
 import {pruneStep} from '../../api/progress.ts';
 import {marks} from '../../api/types.ts';
+import {isOwed} from '../../decide/dependents.ts';
 import {claimName} from '../../kubernetes/claims.ts';
+import type {DependentView} from '../../kubernetes/dependents.ts';
 import {ordinalsOf, podName} from '../../kubernetes/ownPods.ts';
 import type {NodeView, Place} from '../../observe/observation.ts';
 import {nodeView, placeOf} from '../../observe/places.ts';
 import {isForbiddenError} from '../explain.ts';
-import {operatorLabel, serves} from '../operators.ts';
+import {carriesOut, operatorLabel, serves} from '../operators.ts';
 import type {Session} from '../world.ts';
 
 export interface ClaimFacts {
@@ -27,9 +29,11 @@ export interface ReleaseFacts {
   helpers: V1Pod[];
   /** Claims of each of the set's pods, and of no other. */
   claims: Map<string, ClaimFacts[]>;
+  /** What the run has stopped and not brought back, and is stopped still. */
+  dependents: {record: DependentRecord; view: DependentView}[];
   /** undefined: they may not be read. */
   nodes: NodeView[] | undefined;
-  /** Pods of operators that serve the resource's namespace and are not on their way out; undefined: they may not be read. */
+  /** Pods of operators that serve the resource, or carry its run out, and are not on their way out; undefined: they may not be read. */
   operators: V1Pod[] | undefined;
 }
 
@@ -54,12 +58,22 @@ async function claimsOf(session: Session, set: V1StatefulSet, ordinal: number, n
   }));
 }
 
+async function stoppedDependents({api, namespace}: Session, {metadata, status}: QuorumRecovery): Promise<ReleaseFacts['dependents']> {
+  const {run} = status ?? {};
+  const all = await Promise.all((run?.dependents ?? []).map(async (record) => {
+    const {kind, name} = record;
+    return {record, view: {kind, name, object: await api.get(kind, metadata.namespace ?? namespace, name), pods: []}};
+  }));
+  return all.filter(({record, view}) => run !== undefined && isOwed(run, record, view));
+}
+
 export async function releaseFacts(session: Session, resource: QuorumRecovery): Promise<ReleaseFacts> {
   const {api} = session;
   const namespace = resource.metadata.namespace ?? session.namespace;
-  const [set, all, operators, nodeObjects] = await Promise.all([
+  const [set, all, operators, nodeObjects, home] = await Promise.all([
     api.get('StatefulSet', namespace, resource.spec.target.statefulSet), api.list('Pod', namespace),
     allowed(api.list('Pod', undefined, {labelSelector: operatorLabel})), allowed(api.list('Node')),
+    allowed(api.get('Namespace', undefined, namespace)),
   ]);
   const nodes = nodeObjects?.map(nodeView);
   const ordinals = set === undefined ? [] : ordinalsOf(set);
@@ -68,9 +82,9 @@ export async function releaseFacts(session: Session, resource: QuorumRecovery): 
   const helpers = all.filter((pod) => pod.metadata?.labels?.[marks.resource] === resource.metadata.name && pod.metadata?.labels?.[marks.helper] !== undefined
     && pod.metadata.annotations?.[marks.step] !== pruneStep);
   return {
-    resource, set, nodes, helpers, claims: new Map(claims),
+    resource, set, nodes, helpers, dependents: await stoppedDependents(session, resource), claims: new Map(claims),
     pods: all.filter((pod) => set?.metadata?.uid !== undefined && pod.metadata?.ownerReferences?.some((owner) => owner.uid === set.metadata?.uid)),
-    operators: operators?.filter((pod) => serves(pod.spec, namespace) && (pod.metadata?.deletionTimestamp === undefined || isReady(pod))),
+    operators: operators?.filter((pod) => (serves(pod.spec, {namespace, namespaceLabels: home && (home.metadata?.labels ?? {}), resource}) || carriesOut(pod.metadata?.namespace ?? '', pod.spec, resource)) && (pod.metadata?.deletionTimestamp === undefined || isReady(pod))),
   };
 }
 

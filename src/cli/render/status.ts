@@ -1,4 +1,6 @@
-import type {MemberRecord, QuorumRecovery, Run} from '../../api/types.ts';
+import {strategyWords} from '../../api/strategies.ts';
+import type {DependentRecord, MemberRecord, QuorumRecovery, Run} from '../../api/types.ts';
+import {heldInWords} from '../../decide/dependents.ts';
 import {conditionOf, isCurrent, nameOf, namespaceOf} from '../resources.ts';
 import {widthOf} from './paint.ts';
 import type {Paint, Style} from './paint.ts';
@@ -127,18 +129,47 @@ function witnessLine({status}: QuorumRecovery, now: number): string | undefined 
   return `whole cluster seen ${duration(now - Date.parse(witness.observedAt))} ago, revision ${witness.revision}`;
 }
 
+/** What is wrong while a quorum serves; of a run's own end its result tells. */
+function foundLine({status}: QuorumRecovery, paint: Paint): string | undefined {
+  const {findings = []} = status ?? {};
+  return findings.length === 0 ? undefined : paint.as('yellow', findings.map((finding) => `${finding.case}: ${finding.message}`).join('; '));
+}
+
+/** Who leads as it is to, or why not yet; nothing where no leader is preferred. */
+function leaderLine(resource: QuorumRecovery, paint: Paint): string | undefined {
+  const leading = conditionOf(resource, 'PreferredLeader');
+  const move = resource.status?.leadership?.move;
+  const moved = move?.movedAt === undefined ? '' : `; moved from ${move.from} to ${move.to} at ${move.movedAt}`;
+  if (leading === undefined) return undefined;
+  return `${leading.status === 'True' ? leading.message : paint.as('yellow', `${leading.reason}: ${leading.message}`)}${moved}`;
+}
+
+const dependentWords: Record<DependentRecord['state'], string> = {Stopping: 'being stopped', Stopped: 'stopped', Returning: 'coming back', Returned: 'back'};
+
+function dependentsLine({dependents = []}: Run): string | undefined {
+  if (dependents.length === 0) return undefined;
+  return dependents.map((record) => {
+    const {state, readyAt, message, startedAgain = 0, startedBy} = record;
+    const again = startedAgain === 0 ? '' : `, started again ${startedAgain === 1 ? 'once' : `${startedAgain} times`}${startedBy === undefined ? '' : ` by ${startedBy}`}`;
+    return `${heldInWords(record)} ${state === 'Returned' && readyAt !== undefined ? 'back and Ready' : dependentWords[state]}${message === undefined ? '' : ` (${message})`}${again}`;
+  }).join('; ');
+}
+
 /** One resource on a screen: the live view, and what `status` prints. */
 export function renderStatus(resource: QuorumRecovery, view: View): string {
   const {paint, width, now} = view;
   const run = resource.status?.run;
   const plan = run?.plan;
+  const by = strategyWords(plan?.strategy);
   const held = resource.status?.heldPods ?? [];
   const stands = standing(resource, paint);
   const lines: [string, string | undefined][] = [
     ['Quorum', quorumLine(resource, paint)],
-    ['Survivor', plan && `${plan.survivor}${plan.why === '' ? '' : ` (${plan.why})`}`],
+    [by.survivor ?? plan?.strategy ?? '', plan && (by.survivor === undefined ? plan.why : `${plan.survivor}${plan.why === '' ? '' : ` (${plan.why})`}`)],
     ['Held', held.length === 0 ? undefined : `${held.join(', ')}: ${held.length === 1 ? 'starts when its' : 'they start when their'} turn comes`],
+    ['Dependents', run && dependentsLine(run)],
     ...(stands === undefined ? [] : [stands]),
+    ['Degraded', foundLine(resource, paint)], ['Leader', leaderLine(resource, paint)],
     ['Help', helpFor(resource)], ['Times', run && milestones(run)], ['Data', lossLine(resource, paint)], ['Witness', witnessLine(resource, now)],
   ];
   return [

@@ -1,5 +1,6 @@
 import type {V1ManagedFieldsEntry} from '@kubernetes/client-node';
-import type {DataLoss, Plan, QuorumRecovery, Run, StepRecord} from '../../api/types.ts';
+import {strategyWords} from '../../api/strategies.ts';
+import type {DataLoss, DependentRecord, Plan, QuorumRecovery, Run, StepRecord} from '../../api/types.ts';
 import {fieldManager} from '../kube/http.ts';
 import {marks} from '../marks.ts';
 import {phaseTimes} from '../render/phases.ts';
@@ -52,6 +53,7 @@ export interface Report {
   people: Act[];
   plan: Plan | undefined;
   kept: KeptThing[];
+  dependents: DependentRecord[];
   loss: {verdict: 'None' | 'Possible' | 'Unknown' | 'NotTold'; text: string; facts: DataLoss | undefined};
   members: {pod: string; memberID: string; health: string; revision: number | undefined; node: string; fenced: string}[];
   /** What this report cannot tell. */
@@ -120,9 +122,26 @@ function keptBy({status}: QuorumRecovery, run: Run | undefined, id: string): Kep
   return kept;
 }
 
-function lossOf(resource: QuorumRecovery, facts: DataLoss | undefined, isLast: boolean): Report['loss'] {
-  const condition = isLast ? conditionOf(resource, 'DataLossPossible') : undefined;
-  if (condition !== undefined) return {verdict: condition.status === 'False' ? 'None' : condition.status === 'True' ? 'Possible' : 'Unknown', text: condition.message, facts};
+const isServed = ({status}: QuorumRecovery): boolean => status?.run?.newCluster?.servedAt !== undefined;
+
+const byCondition = ({status, message}: {status: string; message: string}, facts: DataLoss | undefined): Report['loss'] =>
+  ({verdict: status === 'False' ? 'None' : status === 'True' ? 'Possible' : 'Unknown', text: message, facts});
+
+/** No data of a member went on: what is not in the snapshot or the sources is lost, however little is known of it. */
+function lossAnew(strategy: string, {survivorRevision, lastKnownRevision}: DataLoss): string {
+  const seen = lastKnownRevision === undefined ? '' : `; revision ${lastKnownRevision} was seen anywhere`;
+  if (strategy === 'RebuildFromConfig') return `where the new cluster was begun with, everything that is not in the sources is lost${seen}`;
+  return `where the new cluster was begun with, everything that was written after the snapshot${survivorRevision === undefined ? '' : ` (revision ${survivorRevision})`} is lost${seen}`;
+}
+
+function lossOf(resource: QuorumRecovery, facts: DataLoss | undefined, {isLast, strategy}: {isLast: boolean; strategy: string | undefined}): Report['loss'] {
+  const anew = strategy === 'RestoreSnapshot' || strategy === 'RebuildFromConfig';
+  // Until a new cluster serves the condition is still that of an earlier run.
+  const condition = isLast && (!anew || isServed(resource)) ? conditionOf(resource, 'DataLossPossible') : undefined;
+  if (condition !== undefined) return byCondition(condition, facts);
+  const {lossless} = strategyWords(strategy);
+  if (facts !== undefined && lossless !== undefined) return {verdict: 'None', text: lossless, facts};
+  if (anew && facts !== undefined) return {verdict: 'Possible', text: lossAnew(strategy, facts), facts};
   if (facts === undefined) return {verdict: 'NotTold', text: 'nothing was forced in this run', facts};
   const {survivorRevision = 0, lastKnownRevision, discardedEntries = 0} = facts;
   const behind = lastKnownRevision !== undefined && lastKnownRevision > survivorRevision;
@@ -140,7 +159,7 @@ function momentsOf(run: Run, lostAt: string | undefined, people: readonly Act[],
     ...run.steps.flatMap((step): Moment[] => (step.startedAt === undefined ? [] : [{at: step.startedAt, until: step.finishedAt, kind: 'step', title: step.name, text: step.message}])),
     // What the plugin did stands in its own notes, with the person and the time of each act.
     ...people.flatMap(({what, who, at}): Moment[] => (at === undefined || !within(at) || who === `with ${fieldManager}` ? [] : [{at, kind: 'person', title: who === 'not recorded' ? what : `${who}: ${what}`}])),
-    ...(run.writableAt === undefined ? [] : [{at: run.writableAt, kind: 'milestone' as const, title: 'Clients can write', text: 'the survivor\'s own pod accepted a write'}]),
+    ...(run.writableAt === undefined ? [] : [{at: run.writableAt, kind: 'milestone' as const, title: 'Clients can write', text: run.plan?.strategy === 'Restart' ? 'a quorum serves again' : 'the survivor\'s own pod accepted a write'}]),
     ...(run.redundantAt === undefined ? [] : [{at: run.redundantAt, kind: 'milestone' as const, title: 'Whole again', text: 'all members that can run are voters with equal data'}]),
     ...(end === undefined ? [] : [{at: end, kind: 'run' as const, title: `Run ends: ${run.outcome ?? 'unknown'}`}]),
     // The end of a step is told with its beginning.
@@ -148,6 +167,8 @@ function momentsOf(run: Run, lostAt: string | undefined, people: readonly Act[],
   ];
   return moments.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
+
+const dependentsOf = ({dependents}: Run): Report['dependents'] => dependents ?? [];
 
 function lastReport(resource: QuorumRecovery, run: Run, events: readonly RecordedEvent[] | undefined, base: Report): Report {
   const people = peopleOf(resource, run);
@@ -164,7 +185,7 @@ function lastReport(resource: QuorumRecovery, run: Run, events: readonly Recorde
     survivor: run.plan?.survivor, strategy: run.plan?.strategy, plan: run.plan, steps: run.steps, people,
     moments: momentsOf(run, lostAt !== undefined && lostAt < run.startedAt ? lostAt : undefined, people, events ?? []),
     phases: phaseTimes(run).map(({phase, startedAt, finishedAt}) => ({phase, startedAt, finishedAt, seconds: seconds(startedAt, finishedAt)})),
-    kept: keptBy(resource, run, run.id), loss: lossOf(resource, resource.status?.dataLoss, true),
+    kept: keptBy(resource, run, run.id), dependents: dependentsOf(run), loss: lossOf(resource, resource.status?.dataLoss, {isLast: true, strategy: run.plan?.strategy}),
     gaps: [
       ...(events === undefined ? ['Events could not be read (no right to list them): they are missing in the timeline.'] : []),
       'Kubernetes records which program changed a field, not which person. Names come from annotations that the plugin writes, and whoever may edit the resource can write them too: the audit log of the API server is the proof.',
@@ -182,7 +203,7 @@ const baseReport = (resource: QuorumRecovery, id: string, past: Past | undefined
   resource: nameOf(resource), namespace: namespaceOf(resource), statefulSet: resource.spec.target.statefulSet, run: id, generatedAt: new Date(now).toISOString(),
   outcome: past?.outcome ?? 'unknown', summary: past?.reason ?? '', startedAt: undefined, finishedAt: past?.finishedAt, lostAt: undefined, writableAt: undefined, redundantAt: undefined,
   durationSeconds: past?.durationSeconds, unavailableSeconds: past?.unavailableSeconds, survivor: past?.survivor, strategy: past?.strategy,
-  moments: [], phases: [], steps: [], people: [], plan: undefined, kept: keptBy(resource, undefined, id), loss: lossOf(resource, past?.dataLoss, false), members: [],
+  moments: [], phases: [], steps: [], people: [], plan: undefined, kept: keptBy(resource, undefined, id), dependents: [], loss: lossOf(resource, past?.dataLoss, {isLast: false, strategy: past?.strategy}), members: [],
   gaps: ['Of earlier runs the resource keeps one line: steps, proofs and times in between are gone.'],
 });
 

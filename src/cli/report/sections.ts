@@ -1,4 +1,6 @@
+import {strategyWords} from '../../api/strategies.ts';
 import type {DataLoss} from '../../api/types.ts';
+import {heldInWords} from '../../decide/dependents.ts';
 import type {Report} from './model.ts';
 
 /** A part of a report, the same in Markdown and HTML. */
@@ -22,9 +24,11 @@ export const verdictOf = ({loss}: Report): string => verdicts[loss.verdict];
 
 /** What somebody wants to know first. */
 export function keyFacts(report: Report): [string, string][] {
+  const {survivor} = strategyWords(report.strategy);
+  const replaces = survivor === 'Through';
   return [
-    ['Outcome', report.outcome], ['Cluster', `StatefulSet ${report.statefulSet} in ${report.namespace}`], ['Survivor', dash(report.survivor)], ['Strategy', dash(report.strategy)],
-    ['Begun', dash(report.startedAt)], ['Clients can write', report.writableAt === undefined ? '-' : `${report.writableAt} (without writes for ${inSeconds(report.unavailableSeconds)})`],
+    ['Outcome', report.outcome], ['Cluster', `StatefulSet ${report.statefulSet} in ${report.namespace}`], ...(survivor === undefined ? [] : [[survivor, dash(report.survivor)] satisfies [string, string]]), ['Strategy', dash(report.strategy)],
+    ['Begun', dash(report.startedAt)], ['Clients can write', replaces ? 'throughout: a quorum served' : report.writableAt === undefined ? '-' : `${report.writableAt} (without writes for ${inSeconds(report.unavailableSeconds)})`],
     ['Whole again', dash(report.redundantAt)], ['Ended', report.finishedAt === undefined ? 'in flight' : `${report.finishedAt} (after ${inSeconds(report.durationSeconds)})`], ['Data', verdictOf(report)],
   ];
 }
@@ -34,10 +38,10 @@ const revisionRows = (revisions: DataLoss['revisions']): string[][] => (revision
   ['No client sees a revision twice with other content', `${revisions.proven ? 'proven' : 'not proven: restart clients that cache by revision'} (${revisions.why})`],
 ]);
 
-function lossSection({loss}: Report): Section {
+function lossSection({loss, strategy}: Report): Section {
   const {facts} = loss;
   const rows = facts === undefined ? [] : [
-    ['Revision that the new cluster started from', dash(facts.survivorRevision)], ['Highest revision that was seen anywhere', dash(facts.lastKnownRevision)],
+    [strategyWords(strategy).revision, dash(facts.survivorRevision)], ['Highest revision that was seen anywhere', dash(facts.lastKnownRevision)],
     ['Entries beyond the commit index that were kept', dash(facts.recoveredTailEntries)], ['Entries that etcd dropped', dash(facts.discardedEntries)],
     ...revisionRows(facts.revisions), ['The resource saw the cluster whole before', facts.witnessed === true ? 'yes' : 'no'], ...(facts.longerLogs ?? []).map((log) => ['A longer log elsewhere', log]),
   ];
@@ -46,8 +50,9 @@ function lossSection({loss}: Report): Section {
 
 function planSections({plan}: Report): Section[] {
   if (plan === undefined) return [];
+  if (plan.strategy === 'Restart') return [{title: strategyWords(plan.strategy).why, text: [plan.why, `Expected loss, as the plan said: ${plan.expectedLoss}`]}, ...(plan.notes.length > 0 ? [{title: 'Notes of the plan', list: plan.notes}] : [])];
   return [
-    {title: 'Why this survivor', text: [plan.why === '' ? plan.survivor : `${plan.survivor}: ${plan.why}`, `Expected loss, as the plan said: ${plan.expectedLoss}`], table: {
+    {title: strategyWords(plan.strategy).why, text: [plan.why === '' ? plan.survivor : `${plan.survivor}: ${plan.why}`, `Expected loss, as the plan said: ${plan.expectedLoss}`], table: {
       head: ['', 'Member', 'ID', 'Last term', 'Last index', 'Commit', 'Revision', 'Read from'],
       rows: plan.ranks.map(({pod, memberID, term, index, commit, revision, from}, place) => [String(place + 1), pod, memberID, ...[term, index, commit, revision].map(String), from]),
     }},
@@ -66,6 +71,8 @@ export function sectionsOf(report: Report): Section[] {
     {title: 'Who decided', table: {head: ['What', 'Who', 'When', 'Known from'], rows: report.people.map(({what, who, at, source}) => [what, who, dash(at), source])}},
     lossSection(report),
     {title: 'What was kept, and where', table: {head: ['What', 'Where', 'Until'], rows: report.kept.map(({what, where, until}) => [what, where, until ?? 'you delete it'])}},
+    {title: 'Dependents, stopped and brought back', table: {head: ['What', 'Stopped', 'Back', 'Ready', 'Started again meanwhile', ''], rows: report.dependents.map((record) =>
+      [heldInWords(record), record.stoppedAt, dash(record.returnedAt), dash(record.readyAt), record.startedAgain === undefined ? '-' : `${record.startedAgain}${record.startedBy === undefined ? '' : `, last by ${record.startedBy}`}`, record.message ?? ''])}},
     ...planSections(report),
     {title: 'Members at the end', table: {head: ['Member', 'ID', 'Health', 'Revision', 'Node', 'Last process ended, by'], rows: report.members.map(({pod, memberID, health, revision, node, fenced}) => [pod, memberID, health, dash(revision), node, fenced])}},
     {title: 'What this report cannot tell', list: report.gaps},

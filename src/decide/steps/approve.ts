@@ -1,10 +1,13 @@
+import {strategyWords} from '../../api/strategies.ts';
 import type {Plan} from '../../api/types.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {assess} from '../assess.ts';
 import type {Decision} from '../decision.ts';
-import {isApproved} from '../interrupt.ts';
+import {isApproved, needsApproval} from '../interrupt.ts';
 import {blocked, done, stalled, wait} from '../decision.ts';
+import {plannedSpecHash, setSpecHash} from '../plan.ts';
 import {propose} from '../proposal.ts';
+import {standsAsPlanned} from '../restart.ts';
 import {runIn} from './common.ts';
 import {recordProposal} from './plan.ts';
 
@@ -15,20 +18,22 @@ const askedMs = 5_000;
 export const howToApprove = ({resource: {metadata}}: Observation, {hash}: Plan): string =>
   `kubectl -n ${metadata.namespace ?? 'default'} patch qr ${metadata.name ?? ''} --type merge -p '{"spec":{"approval":"Required","approvedPlan":"${hash}"}}'`;
 
-const inWords = ({strategy, survivor, why, expectedLoss}: Plan) => `${strategy} from ${survivor} (${why}). Expected loss: ${expectedLoss}`;
+const inWords = ({strategy, survivor, why, expectedLoss}: Plan) => `${strategyWords(strategy).named(survivor)} (${why}). Expected loss: ${expectedLoss}`;
 
 /** Waits for a person's word on this very plan. Nothing was touched, so the cluster is assessed anew all the time. */
 export function approve(observation: Observation): Decision {
   const {plan} = runIn(observation);
   if (plan === undefined) return blocked('PlanChanged', 'the run has no plan');
   const assessment = assess(observation);
+  const stands = standsAsPlanned(observation, plan) && (assessment.kind === 'restart' || (assessment.kind === 'blocked' && assessment.reason === 'QuorumOfDataIntact'));
+  if (stands && isOfNow(observation, plan)) return answered(observation, plan);
   switch (assessment.kind) {
     case 'stalled': return stalled(assessment.reason, assessment.message);
     case 'unsure': return wait(assessment.message, 500);
     case 'not-needed': return {kind: 'not-needed', message: assessment.message};
     case 'blocked': return blocked(assessment.reason, assessment.message);
     case 'inspect': return replan(assessment.message);
-    case 'lost': break;
+    case 'lost': case 'replace': case 'restart': break;
   }
   const proposed = propose(observation, assessment, plan);
   if ('refusal' in proposed) return proposed.refusal;
@@ -37,8 +42,16 @@ export function approve(observation: Observation): Decision {
     const record = recordProposal(observation, assessment, proposed.proposal);
     return {kind: 'record', why: `the plan changed, and with it its hash: ${inWords(fresh)}`, record};
   }
+  return answered(observation, plan);
+}
+
+/** The spec and the set are those that the plan was made for. */
+const isOfNow = ({spec, set}: Observation, plan: Plan): boolean =>
+  plannedSpecHash(spec, plan.strategy) === plan.specHash && set !== undefined && setSpecHash(set) === plan.setSpecHash && set.metadata?.uid === plan.setUID;
+
+function answered(observation: Observation, plan: Plan): Decision {
   if (!isApproved(observation, plan)) return wait(`plan ${plan.hash}: ${inWords(plan)} To approve it: ${howToApprove(observation, plan)}`, askedMs);
-  return done(observation.spec.approval === 'Required' ? `plan ${plan.hash} is approved` : 'no approval is asked for any more', (draft) => {
+  return done(needsApproval(observation, plan) ? `plan ${plan.hash} is approved` : 'no approval is asked for any more', (draft) => {
     if (draft.run) draft.run.approved = {hash: plan.hash, at: new Date(observation.now).toISOString()};
   });
 }

@@ -6,6 +6,7 @@ import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {judgeProcess} from '../processes.ts';
+import {isReplacement, replacedPods} from '../replace.ts';
 import {makesRoom, saidBy, takeAway} from './agents.ts';
 import {isJoiner} from './joinPod.ts';
 import {helperOf, joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf} from './common.ts';
@@ -30,7 +31,8 @@ export function decommission(observation: Observation): Decision {
   const actions: Action[] = [];
   const records: Transaction[] = [];
   const waits: string[] = [];
-  for (const view of observation.ordinals.filter((candidate) => candidate.pod !== survivor.pod && reachable(observation, candidate))) {
+  const stays = isReplacement(run) ? observation.ordinals.map(({pod}) => pod).filter((pod) => !replacedPods(run).includes(pod)) : [survivor.pod];
+  for (const view of observation.ordinals.filter((candidate) => !stays.includes(candidate.pod) && reachable(observation, candidate))) {
     const helper = helperOf(observation, step, view.pod);
     if (joinOf(run, view.pod)?.guarded) {
       if (helper) takeAway(observation, helper, {actions, waits});

@@ -5,12 +5,13 @@ import type {Action, Decision} from '../decision.ts';
 import {joinStep, sha256} from '../plan.ts';
 import {endOf, endedByKubelet, judgeProcess} from '../processes.ts';
 import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf, viewOf} from './common.ts';
+import {recordOf} from '../membership.ts';
 
 /** How soon a volume that was too small is looked at again, ms: nothing else tells that it has grown. */
 const spaceRetryMs = 300_000;
 
 /** Changes when a member that found no node may find one now. */
-const nodesSeen = (observation: Observation) =>
+export const nodesSeen = (observation: Observation) =>
   sha256(observation.nodes.filter((node) => node.ready && !node.unschedulable).map((node) => [node.name, node.uid, node.labels]));
 
 /** A member that cannot join now is taken out again; its name stays held, and it joins when the reason is gone. */
@@ -55,7 +56,7 @@ export function unreadEnd(observation: Observation, {pod, object, data}: Ordinal
  */
 export function isBack(observation: Observation, {pod, object}: OrdinalView): boolean {
   if (object === undefined || runOf(object) === runIn(observation).id) return false;
-  return 'stoppable' in endOf(observation, object, observation.status.members?.find((member) => member.pod === pod));
+  return 'stoppable' in endOf(observation, object, recordOf(observation, pod));
 }
 
 /** Why the last process of the old member cannot be proven stopped, nor be stopped now; undefined: it is, or can be. */

@@ -1,42 +1,34 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import type {TailFacts} from '../../agent/report.ts';
+import {isTerminating} from '../../kubernetes/ownPods.ts';
 import {agentEndedAt, agentReport} from '../../observe/agentReport.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
-import {judgeFencing} from '../fencing.ts';
 import {longerLogs} from '../loss.ts';
 import {moveFor} from '../revisions.ts';
-import {secretGone} from '../trouble.ts';
 import {endedByKubelet} from '../processes.ts';
 import {keptWhere, untilSnapshot} from '../snapshots.ts';
-import {behindPlan, helperOf, quorumCameBack, runIn, survivorOf} from './common.ts';
+import {behindPlan, helperOf, runIn, survivorOf} from './common.ts';
 import {forceMayHaveBegun, giveTurn, makeHelper, refusedUntouched, replaceOldPod, turnOf} from './forceHelper.ts';
 import {recordOffline} from './etcdutl.ts';
+import {guardStart} from './guard.ts';
 import {offlineFacts} from './inspect.ts';
 import {replaceEnded} from './stop.ts';
+import {recordOf} from '../membership.ts';
 
 /** A start that dies is tried again this often; the copy is there from the first. */
 const maxAttempts = 3;
 /** A disk that the agent refused is looked at again after this time, ms: space may have been made. */
 const agentRetryMs = 30_000;
 
-/** The fencing rule, asked again with the newest list of nodes in the moment before a new cluster starts. */
+/** Asked before each forced start. What may have been forced already is never let go. */
 function guard(observation: Observation): Decision | undefined {
-  // What may have been forced already is never let go, whoever comes back: the fencing rule below is what holds another attempt.
-  const back = forceMayHaveBegun(observation) ? undefined : quorumCameBack(observation);
-  if (back) return back;
-  // Without them the forced etcd could not even be checked.
-  const secret = secretGone(observation);
-  if (secret) return secret;
-  if (observation.templates?.rollout !== undefined) {
-    return blocked('RolloutInProgress', `the template changed during the run: ${observation.templates.rollout}. Undo it (kubectl rollout undo); every name is held and the run goes on by itself then`);
-  }
-  const fencing = judgeFencing(observation, false);
-  if (!fencing.holds) return blocked('FencingUnproven', `${fencing.message}. Every name is held; the run goes on when the proof is there`);
+  const unsafe = guardStart(observation, forceMayHaveBegun(observation));
+  if (unsafe) return unsafe;
   const run = runIn(observation);
-  const record = observation.status.members?.find((member) => member.pod === run.plan?.survivor);
+  const record = recordOf(observation, run.plan?.survivor);
   if (record?.fenced?.by === 'LostMembers') {
     return blocked('SurvivorNotEligible', `${run.plan?.survivor ?? ''} cannot be the survivor: only spec.lostMembers says that its process has ended`);
   }
@@ -59,10 +51,11 @@ export function force(observation: Observation): Decision {
   const attempt = run.force?.attempt ?? 1;
   const helper = helperOf(observation, 'Force', survivor.pod);
   if (helper === undefined) return guard(observation) ?? makeHelper(observation, run.force?.turnGiven ? attempt + 1 : attempt);
-  if (turnOf(helper) === undefined && helper.metadata?.deletionTimestamp === undefined) return guard(observation) ?? untilSnapshot(observation) ?? giveTurn(observation, helper, attempt);
+  if (turnOf(helper) === undefined && !isTerminating(helper)) return guard(observation) ?? untilSnapshot(observation) ?? giveTurn(observation, helper, attempt);
   const prepared = agentSaid(observation, helper, attempt);
   if (prepared) return prepared;
-  if (endedByKubelet(helper)) return retry(observation, attempt, helper);
+  const again = endedByKubelet(helper) ? retry(observation, attempt, helper) : neverPlaced(helper);
+  if (again) return again;
   // The agent has ended well, so etcd is starting: the kubelet tells of it up to a second later than its port does.
   if (helper.status?.podIP && run.force?.podUID === helper.metadata?.uid && !cannotStart(helper)) {
     return checkAndMove(observation, helper);
@@ -84,6 +77,12 @@ function checkAndMove(observation: Observation, helper: V1Pod): Decision {
   };
 }
 
+/** Nothing schedules or binds a pod that is being deleted (pkg/scheduler, skipPodSchedule; registry/core/pod, assignPod): its fence alone would keep it, for ever. */
+function neverPlaced(helper: V1Pod): Decision | undefined {
+  if (!isTerminating(helper) || helper.spec?.nodeName !== undefined) return undefined;
+  return act(`pod ${helper.metadata?.name ?? ''} was deleted before it had a node: another takes its place`, {type: 'ReleasePod', pod: helper, force: true});
+}
+
 /** E.g. an image that cannot be pulled: the kubelet's words say more than a port that refuses. */
 const cannotStart = (helper: V1Pod) => helper.status?.containerStatuses?.some(({state}) =>
   state?.waiting?.reason !== undefined && !['PodInitializing', 'ContainerCreating'].includes(state.waiting.reason)) === true;
@@ -99,7 +98,7 @@ function agentSaid(observation: Observation, helper: V1Pod, attempt: number): De
       return behindPlan(observation, survivor.pod, {term: report.inspect.lastEntryTerm, index: report.inspect.index});
     }
     const since = observation.now - agentEndedAt(helper);
-    const going = helper.metadata?.deletionTimestamp !== undefined;
+    const going = isTerminating(helper);
     // Who deletes the pod wants it tried again at once; its fence would keep it for ever.
     if (going ? endedByKubelet(helper) : since > agentRetryMs) {
       return {kind: 'act', why: 'looking at the disk again', actions: [{type: 'ReleasePod', pod: helper, force: true}], record: (draft) => {
@@ -136,7 +135,7 @@ function tailInWords({committed, entries, fromIndex, toIndex, why}: TailFacts): 
 function retry(observation: Observation, attempt: number, helper: V1Pod): Decision {
   const ended = podCause(helper) ?? 'its etcd ended';
   const starts = attempt - (runIn(observation).force?.refused ?? []).length;
-  if (starts >= maxAttempts && helper.metadata?.deletionTimestamp === undefined) {
+  if (starts >= maxAttempts && !isTerminating(helper)) {
     return blocked('ForceFailed', `the forced start of ${runIn(observation).plan?.survivor ?? ''} ended ${starts} times: ${ended}. Read the log of pod ${helper.metadata?.name ?? ''}, and delete that pod to have it tried once more; ${keptWhere(runIn(observation))}`);
   }
   return act(`the forced start ended (${ended}): trying again`, {type: 'ReleasePod', pod: helper, force: true});
@@ -155,6 +154,6 @@ export function endForce(observation: Observation): Decision {
       if (draft.run?.force) draft.run.force.endedAt = new Date(observation.now).toISOString();
     });
   }
-  if (helper.metadata?.deletionTimestamp === undefined) return act('stopping the forced start', {type: 'StopPod', pod: helper});
+  if (!isTerminating(helper)) return act('stopping the forced start', {type: 'StopPod', pod: helper});
   return replaceEnded(observation, survivor) ?? wait('the forced start is stopping');
 }

@@ -57,7 +57,7 @@ export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: I
     // What stands before the broken place was verified: whose disk it is, and how far it goes at least.
     const {memberID, clusterID, lastEntryTerm, index} = facts;
     return {
-      pod, stage, data: facts.data, unfit: unfitFor(facts, undefined), message: facts.corrupt,
+      pod, stage, data: facts.data, unfit: unfitFor(facts, undefined), broken: true, message: facts.corrupt,
       ...(memberID !== undefined && {memberID}), ...(clusterID !== undefined && {clusterID}), ...(lastEntryTerm !== undefined && {term: lastEntryTerm}), ...(index !== undefined && {index}),
     };
   }
@@ -66,7 +66,7 @@ export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: I
   const members = membersOf(facts);
   const revision = 'error' in facts.backend ? undefined : facts.backend.revision;
   const unfit = unfitFor(facts, members);
-  return {pod, stage, data: facts.data, memberID, clusterID, term, index, commit, ...(revision !== undefined && {revision}), ...(members && {members}), ...(unfit !== undefined && {unfit})};
+  return {pod, stage, data: facts.data, memberID, clusterID, term, index, commit, ...(revision !== undefined && {revision}), ...(members && {members}), ...(unfit !== undefined && {unfit}), ...('error' in facts.backend && {broken: true})};
 }
 
 function unread(observation: Observation, pod: string, stage: OfflineFacts['stage'], message: string): Transaction {

@@ -9,7 +9,8 @@ import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {durationMs} from '../durations.ts';
 import {countVoters} from '../records.ts';
-import {helperOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
+import {isReplacement} from '../replace.ts';
+import {helperOf, memberIDOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
 import {defer, isBack, unreadEnd, waitsForProof} from './defer.ts';
 import {inspectDisks} from './inspect.ts';
 import {replaceClaims} from './joinClaims.ts';
@@ -50,14 +51,14 @@ export function join(observation: Observation, pod: string): Decision {
   const unproven = proveEnd(observation, view);
   if (unproven) return unproven;
   const {probe} = survivor;
-  if (listedAs(view, survivor)?.isLearner === false) return joined(observation, view);
+  if (listedAs(observation, view)?.isLearner === false) return joined(observation, view);
   // An old pod that was out of reach while the others were stopped, or that ended behind its fence, goes before its member joins anew.
   const retiring = view.object && replaceEnded(observation, view);
   if (retiring) return intruded(observation, view) && retiring.kind === 'wait' ? notHeld(view) : retiring;
   if (probe.kind !== 'Answered') return wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
   if (!isLaunch(view.launch)) return blocked('PodRefused', view.launch.message);
   const {initialAdvertisePeerURLs: peerURLs} = view.launch;
-  const member = listedAs(view, survivor);
+  const member = listedAs(observation, view);
   if (overdue(observation, pod)) return defer(observation, view, 'JoinTimedOut', `${pod} did not join within ${observation.spec.verification.timeout}: ${podCause(view.object) ?? 'its etcd did not catch up'}. It stays held and is tried again when nodes change`, member);
   const claims = member === undefined ? replaceClaims(observation, view) : undefined;
   if (claims) return claims;
@@ -90,10 +91,12 @@ function intruded(observation: Observation, {object}: OrdinalView): boolean {
 const notHeld = ({pod}: OrdinalView): Decision =>
   blocked('HoldNotEnforced', `the StatefulSet controller made pod ${pod} although its name is held: the admission policy does not deny it any more. The pod is stopped before its member joins. Bring policy and binding back (kubectl get validatingadmissionpolicybinding; install the chart again), and the run goes on by itself`);
 
-/** The member of the new cluster with this pod's peer URL. */
-function listedAs({launch}: OrdinalView, {probe}: OrdinalView): ListedMember | undefined {
+/** The member of the new cluster with this pod's peer URL. One that was replaced had the same, and a list that is behind has it still. */
+function listedAs(observation: Observation, {pod, launch}: OrdinalView): ListedMember | undefined {
+  const {probe} = survivorOf(observation);
   if (probe.kind !== 'Answered' || !isLaunch(launch)) return undefined;
-  return probe.members.find((candidate) => candidate.peerURLs.some((url) => launch.initialAdvertisePeerURLs.includes(url)));
+  const former = isReplacement(observation.status.run) ? memberIDOf(observation, pod) : undefined;
+  return probe.members.find((candidate) => candidate.id !== former && candidate.peerURLs.some((url) => launch.initialAdvertisePeerURLs.includes(url)));
 }
 
 /** The joiner's pod has no place, or its volume has no room: the others go on without it for now. */

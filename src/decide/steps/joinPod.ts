@@ -5,7 +5,8 @@ import {isLaunch} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Decision} from '../decision.ts';
 import {act, blocked, wait} from '../decision.ts';
-import {podOfJoinStep} from '../plan.ts';
+import {joinStep, podOfJoinStep} from '../plan.ts';
+import {isReplacement} from '../replace.ts';
 import {joinOf, runIn, sourceOf, survivorOf} from './common.ts';
 import {waitsForProof} from './defer.ts';
 import {replaceClaims} from './joinClaims.ts';
@@ -60,11 +61,12 @@ function mayPlace(observation: Observation, view: OrdinalView): boolean {
  */
 export function prepareJoins(observation: Observation, current: string): Decision | undefined {
   const run = runIn(observation);
-  if (run.steps.find((step) => step.name === 'Force')?.state !== 'Done') return undefined;
+  if (run.steps.find((step) => step.name === (isReplacement(run) ? 'Remove' : 'Force'))?.state !== 'Done') return undefined;
   const survivor = survivorOf(observation);
   if (!isLaunch(survivor.launch)) return undefined;
   const bound = survivor.object !== undefined && !isTerminating(survivor.object) && survivor.object.spec?.nodeName !== undefined;
-  const peers: NamedPeer[] = [peerOf(survivor)];
+  const stay = isReplacement(run) ? observation.ordinals.filter(({pod}) => !run.steps.some((step) => step.name === joinStep(pod))) : [survivor];
+  const peers: NamedPeer[] = stay.map(peerOf);
   for (const {name, state} of run.steps) {
     const pod = podOfJoinStep(name);
     const view = observation.ordinals.find((candidate) => candidate.pod === pod);

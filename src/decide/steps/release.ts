@@ -3,13 +3,18 @@ import {marks} from '../../api/types.ts';
 import {isOnReadyNode} from '../../observe/observation.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
+import {heldBefore} from '../heldBefore.ts';
 import {snapshotsKept} from '../kept.ts';
 import {endedByKubelet} from '../processes.ts';
 import {act, done, wait} from '../decision.ts';
 import {setIsGoing} from '../interrupt.ts';
 import {dropGatedStrays, isEnding, releaseStrays} from '../strays.ts';
 import {keepHeld} from './defer.ts';
+import {giveBackAll} from './dependents.ts';
 import {copyIsRead} from './etcdutl.ts';
+import {isRestart} from '../restart.ts';
+import {finishBegun} from './restart.ts';
+import {anchored} from './anchor.ts';
 import {runIn, sourceOf, survivorOf} from './common.ts';
 
 const deferredPods = (observation: Observation) =>
@@ -31,6 +36,8 @@ export function leftHelpers(observation: Observation): Action[] {
 
 /** Ends a run: no helper pod, no probe key, nothing held but what still waits for a node or a proof. */
 export function release(observation: Observation): Decision {
+  const via = isRestart(observation.status.run) ? anchored(observation) : undefined;
+  if (via) return via;
   const deferred = deferredPods(observation);
   const held = observation.status.heldPods ?? [];
   const keep = deferred.map((pod) => keepHeld(observation, pod)).filter((action) => action !== undefined);
@@ -39,9 +46,8 @@ export function release(observation: Observation): Decision {
   const actions = [...leftHelpers(observation), ...keep];
   if (actions.length > 0) return act('taking away what the run no longer needs', ...actions);
   if (observation.helpers.length > 0) return wait('helper pods are going', 200);
-  if (held.some((pod) => !deferred.includes(pod))) {
-    return {kind: 'record', why: 'nothing else is held', record: (draft) => { draft.heldPods = held.filter((pod) => deferred.includes(pod)); }};
-  }
+  const stay = held.filter((pod) => deferred.includes(pod) || heldBefore(observation).includes(pod));
+  if (stay.length < held.length) return {kind: 'record', why: 'nothing else is held', record: (draft) => { draft.heldPods = stay; }};
   return {kind: 'act', actions: [{type: 'RemoveProbeKey', via: survivorOf(observation).pod}], why: 'removing the probe key', completes: true};
 }
 
@@ -64,31 +70,38 @@ function stoppedAgain(observation: Observation): Action[] {
   });
 }
 
-/** Before the force: everything is put back as it was, so every held pod starts on its own data. */
+const changeIsUnseen = ({set}: Observation): boolean => (set?.status?.observedGeneration ?? 0) < (set?.metadata?.generation ?? 0);
+
+/** Before the force: everything is put back as it was, so every pod that this run holds starts on its own data. What was held before stays so. */
 export function letGo(observation: Observation): Decision {
   const run = runIn(observation);
   const helpers = leftHelpers(observation);
   if (helpers.length > 0) return act('taking the helper pods away', ...helpers);
+  // What a restart has taken away comes back, whatever ends it.
+  const begun = isRestart(run) && !setIsGoing(observation) ? finishBegun(observation) : undefined;
+  if (begun?.kind === 'act' || (begun !== undefined && observation.ordinals.some(({object}) => object !== undefined && isEnding(observation, object)))) return begun;
   if (observation.helpers.length > 0) return wait('helper pods are going', 200);
-  const {set} = observation;
-  const unseen = run.aborted?.reason === 'SetChanged' && !setIsGoing(observation) && (set?.status?.observedGeneration ?? 0) < (set?.metadata?.generation ?? 0);
-  if (unseen) return wait('the StatefulSet controller has not looked at the change yet', 200);
+  if (run.aborted?.reason === 'SetChanged' && !setIsGoing(observation) && changeIsUnseen(observation)) return wait('the StatefulSet controller has not looked at the change yet', 200);
   const again = stoppedAgain(observation);
   if (again.length > 0) return act('making the pods again that were stopped', ...again);
   const held = observation.ordinals.flatMap(({pod, object}) => (object !== undefined && observation.status.heldPods?.includes(pod) ? [object] : []));
   const stopping = [...held, ...observation.strays].filter((pod) => isEnding(observation, pod));
   if (stopping.length > 0) return wait(`${stopping.map((pod) => pod.metadata?.name ?? '').join(', ')} is stopping`, 200);
-  const gated = observation.ordinals.filter((view) => view.object && isGated(view.object) && runOf(view.object) === run.id);
+  const stay = heldBefore(observation);
+  const gated = observation.ordinals.filter((view) => view.object && isGated(view.object) && runOf(view.object) === run.id && !stay.includes(view.pod));
   const fenced = observation.ordinals.filter((view) => view.object?.metadata?.finalizers?.includes(marks.fence));
-  if ((observation.status.heldPods ?? []).length > 0) {
-    return {kind: 'record', why: 'nothing is held any more', record: (draft) => { draft.heldPods = []; }};
+  if ((observation.status.heldPods ?? []).length > stay.length) {
+    return {kind: 'record', why: stay.length === 0 ? 'nothing is held any more' : `only ${stay.join(', ')} stay held, as before`, record: (draft) => { draft.heldPods = stay; }};
   }
   const actions: Action[] = [
     ...gated.map((view): Action => ({type: 'UngatePod', pod: view.object ?? {}})),
     ...fenced.filter((view) => view.object?.metadata?.deletionTimestamp !== undefined).map((view): Action => ({type: 'ReleasePod', pod: view.object ?? {}, force: false})),
+    ...fenced.filter((view) => view.object?.metadata?.deletionTimestamp === undefined).map((view): Action => ({type: 'DropFence', pod: view.object ?? {}})),
     ...dropGatedStrays(observation), ...releaseStrays(observation),
   ];
   if (actions.length > 0) return act('letting the held pods start on their own data', ...actions);
+  const back = giveBackAll(observation);
+  if (back) return back;
   return done('every pod was let go', (draft) => {
     if ((draft.run?.volumeSnapshots ?? []).length > 0) draft.kept = snapshotsKept(draft, observation.spec, observation.now);
   });

@@ -6,7 +6,7 @@ import type {Decision} from '../decision.ts';
 import {act, done} from '../decision.ts';
 import {joinStep, podOfJoinStep} from '../plan.ts';
 import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf} from './common.ts';
-import {forceMayHaveBegun} from './forceHelper.ts';
+import {isCommitted} from './committed.ts';
 import {stopDecision, stopOne} from './stop.ts';
 import type {Todo} from './stop.ts';
 
@@ -15,7 +15,7 @@ function isKnown(observation: Observation, pod: string): boolean {
   const run = runIn(observation);
   if (pod === run.plan?.survivor) return true;
   if (joinOf(run, pod)?.gone === true) return false;
-  return memberIDOf(observation, pod) !== undefined || run.steps.some((step) => podOfJoinStep(step.name) === pod);
+  return memberIDOf(observation, pod) !== undefined || run.newCluster?.members.includes(pod) === true || run.steps.some((step) => podOfJoinStep(step.name) === pod);
 }
 
 /** The joins of ordinals that came; what was verified without them is verified again. */
@@ -32,7 +32,7 @@ function addJoins(run: Run, pods: readonly string[]): void {
 /** The list of the new cluster, as its survivor says it now; undefined: it was not asked, and others can be in it. */
 function isMember(observation: Observation, view: OrdinalView): boolean | undefined {
   // Before the survivor's own pod serves, nobody can have added anyone.
-  if (runIn(observation).steps.some(({name, state}) => name === 'StartSurvivor' && state !== 'Done')) return false;
+  if (runIn(observation).steps.some(({name, state}) => (name === 'StartSurvivor' || name === 'StartAll' || name === 'StartEmpty') && state !== 'Done')) return false;
   const {probe} = survivorOf(observation);
   if (probe.kind !== 'Answered' || !isLaunch(view.launch)) return undefined;
   const {initialAdvertisePeerURLs: urls} = view.launch;
@@ -45,7 +45,7 @@ function isMember(observation: Observation, view: OrdinalView): boolean | undefi
  * and they join as learners like the others.
  */
 export function holdAdded(observation: Observation): Decision | undefined {
-  if (!forceMayHaveBegun(observation)) return undefined;
+  if (!isCommitted(observation)) return undefined;
   const run = runIn(observation);
   const added = observation.ordinals.map(({pod}) => pod).filter((pod) => !isKnown(observation, pod));
   if (added.length > 0) {

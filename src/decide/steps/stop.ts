@@ -5,7 +5,7 @@ import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {blocked, done, wait} from '../decision.ts';
 import {judgeFencing} from '../fencing.ts';
-import {isNamedLost} from '../membership.ts';
+import {isNamedLost, recordOf} from '../membership.ts';
 import {endOf, endedByKubelet, judgeProcess} from '../processes.ts';
 import {memberIDOf, quorumCameBack, runIn, sourceOf} from './common.ts';
 import {awaitSnapshots, settledSnapshotAgents} from './snapshot.ts';
@@ -35,7 +35,7 @@ export interface Todo {
  * starts nothing in a pod that is being deleted (Kubernetes pkg/kubelet/pod_workers.go).
  */
 function endedBehindFence(observation: Observation, {pod, object}: OrdinalView): boolean {
-  const record = observation.status.members?.find((member) => member.pod === pod);
+  const record = recordOf(observation, pod);
   return object !== undefined && isTerminating(object) && hasFence(object) && endedByKubelet(object)
     && record?.fenced?.by === 'KubeletConfirmed' && record.fenced.podUID === object.metadata?.uid;
 }
@@ -50,7 +50,7 @@ export function stopOne(observation: Observation, view: OrdinalView, todo: Todo,
   }
   if (runOf(pod) === run.id && isGated(pod)) return;
   if (keep && endedBehindFence(observation, view)) return;
-  const record = observation.status.members?.find((member) => member.pod === view.pod);
+  const record = recordOf(observation, view.pod);
   const memberID = memberIDOf(observation, view.pod);
   const named = isNamedLost(observation, view.pod, memberID);
   const end = endOf(observation, pod, record);
@@ -75,7 +75,7 @@ function takeName(observation: Observation, view: OrdinalView, todo: Todo, old: 
     return;
   }
   const verdict = judgeProcess(observation, {memberID: memberID ?? '', pod: view.pod});
-  const recorded = observation.status.members?.find((member) => member.pod === view.pod)?.fenced?.podUID;
+  const recorded = recordOf(observation, view.pod)?.fenced?.podUID;
   if ((verdict.proven?.podUID === fenced.podUID || named) && recorded !== fenced.podUID) {
     todo.records.push(recordFence(view, memberID, fenced));
     if (keep && isTerminating(pod) && hasFence(pod)) return;

@@ -31,6 +31,14 @@ export const controllerMakes = ({set, ordinals}: Observation, members: readonly 
 const lastJoinedFirst = (run: Run): string[] =>
   run.steps.filter((step) => step.state === 'Done').map((step) => podOfJoinStep(step.name)).filter((pod) => pod !== undefined).reverse();
 
+/** Who may be restarted: who joined, or a follower of a new cluster that all began at once; undefined: that has to show first. */
+function followers(run: Run, views: readonly OrdinalView[], leader: string): (OrdinalView | undefined)[] | undefined {
+  const joined = lastJoinedFirst(run).map((pod) => views.find((view) => view.pod === pod)).filter((view) => joinOf(run, view?.pod ?? '')?.memberID !== leader);
+  if (run.newCluster === undefined || joined.length > 0) return joined;
+  if (leader === '' || views.some(({probe}) => probe.kind !== 'Answered')) return undefined;
+  return views.filter(({pod, probe}) => pod !== run.plan?.survivor && probe.kind === 'Answered' && probe.status.memberID !== leader).reverse();
+}
+
 /** Whom the restart proof has to ask: not the member that it will restart, which may be silent, as long as nothing else comes in question. */
 export function askedByProof({run}: QuorumRecoveryStatus): string[] | undefined {
   if (run?.plan === undefined || run.joins?.some((join) => join.deferred !== undefined)) return undefined;
@@ -59,8 +67,9 @@ function prove(observation: Observation): Decision {
     const survivor = survivorOf(observation);
     if (survivor.probe.kind !== 'Answered') return wait(`${survivor.pod} does not answer: no member is restarted before the others do`);
     const {leader} = survivor.probe.status;
-    const follower = lastJoinedFirst(run).map((pod) => views.find((view) => view.pod === pod))
-      .find((view) => view?.object !== undefined && joinOf(run, view.pod)?.memberID !== leader && controllerMakes(observation, members, view));
+    const candidates = followers(run, views, leader);
+    if (candidates === undefined) return wait('not every member answers and follows a leader: no member is restarted before');
+    const follower = candidates.find((view) => view?.object !== undefined && controllerMakes(observation, members, view));
     if (follower?.object === undefined) return done('skipped: the StatefulSet controller makes pods in order, and one of a lower ordinal than every follower is held');
     const silent = views.find((view) => view !== follower && view.probe.kind !== 'Answered');
     if (silent) return wait(`${silent.pod} does not answer: no member is restarted before the others do`);

@@ -36,16 +36,18 @@ One operator, as its image starts it, watches clusters of three members over mut
 ${table(points)}
 
 - *resident* and *cores* are read from /proc from outside, over half a minute or more while all is well, after the first round is over.
-- *ready* is from the start of the process to its first readiness.
-- *loss suspected* is from the end of two members of one cluster to the suspicion in the resource's status; *together* is the same for so many
-  clusters at the same moment (in brackets), the last of them.
-- *asked at least every*: the longest time for which no member of some cluster was asked for its status.
-- *connections* to members at the end of that minute, watches included.
+- *ready* is from the start of the process to its first readiness; *first round* is from then until each cluster was seen whole.
+- *loss suspected* is from the end of two members of one cluster to the suspicion in the resource's status: the longest of three, and their
+  median in brackets. Each of the three leaves another member: the one that the watch is on, another follower, the leader. *silent loss*
+  is the same where the two go without a word: nothing arrives at their addresses any more, and no connection ends.
+- *together* is the same as *loss suspected* for so many clusters at the same moment (in brackets), the last of them.
+- *probe lag*: a member of each cluster is asked for its status every 30 s; so much later than that, at most, one was.
+- *connections* to members at the end of that minute, each with a watch.
 - *load* is the machine's load average of that minute: beyond the number of its processors the operator waited for one, which makes times longer and
   CPU time dearer.
 
 The API server and its etcd are real. Nodes, StatefulSets, pods and volumes are objects that nobody acts on; the members are stand-ins that speak
-etcd's gRPC in one process, step down and end their watches as etcd does, and whose sockets break when they end. A node that goes
-without a word is not among what is measured here. Measured on one machine with ${machine()}, on which all of this runs. Clusters are spread over 20 namespaces: each namespace costs two more watches on the API server.
+etcd's gRPC in one process, step down and end their watches as etcd does. Measured on one machine with ${machine()}, on which all of this runs.
+Clusters are spread over 20 namespaces: each namespace costs two more watches on the API server.
 `;
 }

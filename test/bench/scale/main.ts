@@ -9,9 +9,11 @@ import {makeCertificate} from '../../lab/certificates.ts';
 import {ApiServer, kubernetesBinary} from '../../unit/api/api-server.ts';
 import {machine} from '../results.ts';
 import {writeScaleSection} from './document.ts';
-import {domain, placeOf} from './layout.ts';
+import {askEveryMs} from '../../../src/observe/calmClusters.ts';
+import {addressOf, domain, placeOf, voters} from './layout.ts';
 import type {Order, Told} from './members.ts';
-import {OperatorProcess, compiled, imageFlags} from './operator.ts';
+import {canSilence, hearAgain, inOwnNetwork, silence} from './network.ts';
+import {OperatorProcess, imageFlags, operatorOfImage} from './operator.ts';
 import {readPoints, table, writePoints} from './results.ts';
 import type {Point} from './results.ts';
 import {putClusters, putShared, recoveries, recovery} from './world.ts';
@@ -53,10 +55,19 @@ class Members {
   }
 }
 
+interface Loss {
+  clusters: readonly number[];
+  /** Ordinal of the member that is left. */
+  stays: number;
+  silently: boolean;
+}
+
 /** Ends two members of each of these clusters, and waits until each is suspected. @returns seconds from the loss, for each */
-async function suspected(server: ApiServer, members: Members, numbers: readonly number[], namespaces: number): Promise<number[]> {
+async function suspected(server: ApiServer, members: Members, {clusters: numbers, stays, silently}: Loss, namespaces: number): Promise<number[]> {
+  const lost = Array.from({length: voters}, (_, ordinal) => ordinal).filter((ordinal) => ordinal !== stays);
+  if (silently) await silence(numbers.flatMap((number) => lost.map((ordinal) => addressOf(number, ordinal))));
   const begun = performance.now();
-  await members.ask({order: 'lose', clusters: [...numbers]});
+  await members.ask({order: 'lose', clusters: [...numbers], stays, silently});
   return await Promise.all(numbers.map(async (number) => {
     for (;;) {
       const {status} = await recovery(server, placeOf(number, namespaces));
@@ -66,6 +77,23 @@ async function suspected(server: ApiServer, members: Members, numbers: readonly 
       await delay(50);
     }
   }));
+}
+
+interface Suspected {
+  worst: number;
+  median: number;
+}
+
+/** One cluster after the other, each with another member that is left: the one with the watch, another follower, the leader. */
+async function oneByOne(server: ApiServer, members: Members, clusters: readonly number[], {silently, namespaces}: {silently: boolean; namespaces: number}): Promise<Suspected> {
+  const seconds: number[] = [];
+  for (const [index, cluster] of clusters.entries()) {
+    const loss = {clusters: [cluster], stays: index % voters, silently};
+    seconds.push(...await suspected(server, members, loss, namespaces));
+  }
+  say(`${silently ? 'silent losses' : 'losses'} suspected after ${seconds.map((each) => each.toFixed(1)).join(', ')} s`);
+  const sorted = [...seconds].sort((a, b) => a - b);
+  return {worst: round(sorted.at(-1) ?? Number.NaN, 1), median: round(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN, 1)};
 }
 
 async function whole(server: ApiServer, operator: OperatorProcess, clusters: number): Promise<number> {
@@ -104,29 +132,36 @@ async function measure(entry: string, clusters: number, namespaces: number, seco
     const [before, calls] = [operator.usage(), await members.ask({order: 'count'})];
     const begun = performance.now();
     let rssMiB = 0;
-    let lagSeconds = 0;
+    let askedSeconds = 0;
     while (performance.now() - begun < seconds * 1000) {
       await delay(1_000);
       rssMiB = Math.max(rssMiB, operator.usage().rssMiB);
-      if (Math.floor((performance.now() - begun) / 1000) % 10 === 0) lagSeconds = Math.max(lagSeconds, ...(await members.ask({order: 'count'})).sinceAsked);
+      if (Math.floor((performance.now() - begun) / 1000) % 10 === 0) askedSeconds = Math.max(askedSeconds, ...(await members.ask({order: 'count'})).sinceAsked);
     }
     const wall = (performance.now() - begun) / 1000;
     const [after, then] = [operator.usage(), await members.ask({order: 'count'})];
     const point: Point = {
       clusters, namespaces, rssMiB: Math.round(rssMiB), cores: round((after.cpuSeconds - before.cpuSeconds) / wall, 3), readySeconds: round(readySeconds, 2),
-      wholeSeconds: round(wholeSeconds, 0), lagSeconds: round(lagSeconds, 1), connections: then.connections, streams: then.streams,
+      wholeSeconds: round(wholeSeconds, 0), askedSeconds: round(askedSeconds, 1), lagSeconds: round(Math.max(0, askedSeconds - askEveryMs / 1000), 1), connections: then.connections, streams: then.streams,
       callsPerSecond: round((then.calls - calls.calls) / wall, 1), connectsPerSecond: round((then.connected - calls.connected) / wall, 1),
-      suspectedSeconds: 0, suspectedTogetherSeconds: 0, lostTogether: Math.min(20, clusters - 1), load: round(loadavg()[0] ?? 0, 1),
+      suspectedSeconds: 0, suspectedMedianSeconds: 0, silentSeconds: null, silentMedianSeconds: null, suspectedTogetherSeconds: 0,
+      lostTogether: Math.min(20, clusters - 2 * voters), load: round(loadavg()[0] ?? 0, 1),
     };
-    const [one = Number.NaN] = await suspected(server, members, [0], namespaces);
-    point.suspectedSeconds = round(one, 1);
-    const together = await suspected(server, members, Array.from({length: point.lostTogether}, (_, index) => index + 1), namespaces);
+    const numbers = (from: number, count: number): number[] => Array.from({length: count}, (_, index) => from + index);
+    const broken = await oneByOne(server, members, numbers(0, voters), {silently: false, namespaces});
+    [point.suspectedSeconds, point.suspectedMedianSeconds] = [broken.worst, broken.median];
+    if (canSilence()) {
+      const silent = await oneByOne(server, members, numbers(voters, voters), {silently: true, namespaces});
+      [point.silentSeconds, point.silentMedianSeconds] = [silent.worst, silent.median];
+    }
+    const together = await suspected(server, members, {clusters: numbers(2 * voters, point.lostTogether), stays: 0, silently: false}, namespaces);
     point.suspectedTogetherSeconds = round(Math.max(...together), 1);
     return point;
   } finally {
     await operator?.stop();
     members.stop();
     await server.stop();
+    if (canSilence()) await hearAgain();
   }
 }
 
@@ -136,8 +171,12 @@ if (values.help) {
   console.log(usage);
   process.exit(0);
 }
+// Made where there is a network: a fresh machine fetches what the image is made of.
+const entry = values.entry ?? await operatorOfImage();
+await inOwnNetwork([`--entry=${entry}`]);
+// What it started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { process.exit(130); });
 heading(`Watching clusters of three members, on ${machine()}`);
-const entry = values.entry ?? await compiled();
 const points: Point[] = [];
 for (const text of values.clusters.split(',')) {
   const point = await measure(entry, Number(text), Math.min(Number(values.namespaces), Number(text)), Number(values.seconds));

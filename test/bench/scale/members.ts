@@ -16,8 +16,11 @@ import {addressOf, clientPort, clusterID, domain, memberID, podOf, voters} from 
 /** What the benchmark tells this process; each is answered by `Told`. */
 export type Order =
   | {order: 'serve'; clusters: number; pki: string}
-  /** Two of three members of each end: their connections break, and nothing listens there any more. */
-  | {order: 'lose'; clusters: number[]}
+  /**
+   * All members of each but one end: their connections break, and nothing listens there any more. `silently`: whoever asks has made sure that
+   * nothing arrives there, so that nothing breaks either.
+   */
+  | {order: 'lose'; clusters: number[]; stays: number; silently: boolean}
   | {order: 'count'};
 
 export interface Told {
@@ -142,12 +145,13 @@ const watch: UntypedServiceImplementation = {
   },
 };
 
-/** Two members go. The third is a follower whose leader is gone, or a leader that steps down; then etcd counts three more election timeouts. */
-function lose(cluster: Cluster): void {
-  const stays = Math.floor(Math.random() * voters);
+/** The one that stays is a follower whose leader is gone, or a leader that steps down; then etcd counts three more election timeouts. */
+function lose(cluster: Cluster, stays: number, silently: boolean): void {
   cluster.members.forEach((member, ordinal) => {
     if (ordinal === stays) return;
     member.up = false;
+    for (const watcher of [...cluster.watchers]) if (watcher.ordinal === ordinal) cluster.watchers.delete(watcher);
+    if (silently) return;
     member.listener.close();
     for (const socket of member.sockets) socket.destroy();
   });
@@ -202,7 +206,7 @@ process.on('message', (message) => {
     case 'lose':
       for (const number of order.clusters) {
         const cluster = clusters[number];
-        if (cluster !== undefined) lose(cluster);
+        if (cluster !== undefined) lose(cluster, order.stays, order.silently);
       }
       done();
       break;

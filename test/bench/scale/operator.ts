@@ -1,18 +1,23 @@
 import {spawn} from 'node:child_process';
 import type {ChildProcess} from 'node:child_process';
-import {openSync, readFileSync} from 'node:fs';
+import {mkdtempSync, openSync, readFileSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {projectDirectory} from '../../lab/paths.ts';
-import {run} from '../../lab/shell.ts';
+import {say} from '../../demo/terminal.ts';
+import {unpackLayout} from '../../lab/oci.ts';
+import {operatorImage} from '../../lab/operator-image.ts';
 import {readDockerfile} from '../../lab/stand-ins.ts';
 
 const ticksPerSecond = 100;
 
-/** Compiles the operator as its image has it. @returns its entry */
-export async function compiled(): Promise<string> {
-  await run(join(projectDirectory, 'node_modules/.bin/tsc'), ['-p', join(projectDirectory, 'tsconfig.build.json')]);
-  return join(projectDirectory, 'dist/main.js');
+/** The operator as its image has it, unpacked until this process ends. @returns its entry */
+export async function operatorOfImage(): Promise<string> {
+  const layout = await operatorImage(say);
+  const directory = mkdtempSync(join(tmpdir(), 'quorum-recovery-image-'));
+  process.on('exit', () => { rmSync(directory, {recursive: true, force: true}); });
+  await unpackLayout(layout, directory);
+  return join(directory, 'app/dist/main.js');
 }
 
 /** What the image gives to node before the operator's entry. */
@@ -20,6 +25,12 @@ export function imageFlags(): string[] {
   const entry = /^ENTRYPOINT (\[.*\])$/m.exec(readDockerfile())?.[1];
   if (entry === undefined) throw new Error('the Dockerfile has no ENTRYPOINT');
   return (JSON.parse(entry) as string[]).slice(1, -1);
+}
+
+/** The environment that the image gives to the operator. */
+export function imageEnvironment(): Record<string, string> {
+  const pairs = [...readDockerfile().matchAll(/^ENV (.+)$/gm)].flatMap(([, line = '']) => line.split(' '));
+  return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 }
 
 /** What a process has used so far. */
@@ -47,7 +58,7 @@ export class OperatorProcess {
       // The stand-ins for a cluster's machines share this one: that the operator gets no processor for ten seconds is no fault of its own here.
       '--lease-duration=120', '--lease-renew-deadline=100',
       '--agent-image=registry.example/quorum-recovery-operator:0', '--identity=bench',
-    ], {stdio: ['ignore', output, output]});
+    ], {stdio: ['ignore', output, output], env: {...process.env, ...imageEnvironment()}});
     process.on('exit', () => { child.kill('SIGKILL'); });
     for (;;) {
       const ready = await fetch(`http://127.0.0.1:${port}/readyz`).then(({ok}) => ok, () => false);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import {setTimeout as delay} from 'node:timers/promises';
+import {marks} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
 import {dataThere, nothingLeft, recovered, required, setUnchanged, whole} from '../checks.ts';
 import {forcedStart, labOf, processesOf, signalPod, stoppedAgent} from '../faults.ts';
 import {quorumLost} from '../loss.ts';
 import {starve} from '../memory.ts';
-import {applyRecovery, untilComplete} from '../recovery.ts';
+import {applyRecovery, changeRecovery, untilComplete, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {until} from '../wait.ts';
 
@@ -55,4 +56,30 @@ describe('A helper pod is lost in the middle of a run', () => {
     await nothingLeft(scenario);
     await dataThere(scenario, required(report, loss));
   }, {minutes: 9});
+
+  e2e('the forced start is deleted before it has a node: it is made anew, and goes on once a node takes it', async (scenario) => {
+    const {kube, namespace} = scenario;
+    const survivor = 'etcd-1';
+    const loss = await quorumLost(scenario, {survivor});
+    const node = await scenario.nodeOf(survivor);
+    // No snapshot: its pod too would wait for the node.
+    await applyRecovery(scenario, {approval: 'Required', preserve: {mode: 'Skip'}});
+    const {status: asked} = await untilReady(scenario, 'AwaitingApproval');
+    await kube.patch('nodes', '', node, {spec: {unschedulable: true}});
+    await changeRecovery(scenario, {approvedPlan: asked?.run?.plan?.hash ?? ''});
+    const refused = await until('a forced start that no node takes', async () => {
+      const [pod] = await kube.list('pods', namespace, `${marks.helper}=Force`);
+      return pod?.status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False') ? pod : undefined;
+    }, {seconds: 60, every: 50});
+    assert.equal(refused.spec?.nodeName, undefined);
+    await kube.delete('pods', namespace, refused.metadata?.name ?? '');
+    await until('another in its place', async () => {
+      const [pod] = await kube.list('pods', namespace, `${marks.helper}=Force`);
+      return pod !== undefined && pod.metadata?.uid !== refused.metadata?.uid && pod.metadata?.deletionTimestamp === undefined ? true : undefined;
+    }, {seconds: 60});
+    await kube.patch('nodes', '', node, {spec: {unschedulable: null}});
+    const {status} = await untilComplete(scenario, 'Recovered', {mayBlock: true});
+    assert.equal(status?.run?.attempt, 1, 'it took more than one run');
+    await recovered(scenario, await scenario.stopWriter(), loss);
+  });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {setTimeout as delay} from 'node:timers/promises';
-import {e2e} from '../case.ts';
+import {alone, e2e} from '../case.ts';
 import type {Loss} from '../checks.ts';
 import {recovered} from '../checks.ts';
 import {forcedStart, labOf, signalPod} from '../faults.ts';
@@ -27,7 +27,10 @@ function* numbers(seed: number): Generator<number> {
 const inFlight = async (scenario: Scenario): Promise<boolean> => (await recovery(scenario)).status?.run?.finishedAt === undefined;
 
 /** Kills after which the runs would have been over many times. */
-const mostKills = 120;
+const mostKills = 90;
+
+/** How much longer a leader lives than the one before it: on a crowded machine the first ones are killed before they can take a step. */
+const longer = 1.05;
 
 /** Kills whoever leads, again and again, until every run has ended. @returns at how many moments of runs it was killed */
 async function killAtRandom(runs: readonly Scenario[]): Promise<number> {
@@ -36,7 +39,7 @@ async function killAtRandom(runs: readonly Scenario[]): Promise<number> {
   let moments = 0;
   let kills = 0;
   for (const random of numbers(20_261_122)) {
-    await delay(300 + random * 2_500);
+    await delay(300 + random * 2_500 * longer ** kills);
     if (kills >= mostKills) throw new Error(`after ${kills} kills: ${(await Promise.all(runs.map(async (one) => `${one.namespace}: ${standing((await recovery(one)).status)}`))).join('\n')}`);
     const busy = (await Promise.all(runs.map(inFlight))).filter((yes) => yes).length;
     if (busy === 0) break;
@@ -55,13 +58,13 @@ async function killAtRandom(runs: readonly Scenario[]): Promise<number> {
 describe('Something fails in the middle of a run', () => {
   e2e('the API server hangs for 20 s: the run goes on', async (scenario) => {
     const loss = await lost(scenario);
-    await scenario.alone();
     await applyRecovery(scenario);
     await untilPhase(scenario, ['ForcingNewCluster', 'Decommissioning', 'Rejoining']);
     await labOf(scenario).stallAPIServer(20_000);
-    await untilComplete(scenario, 'Recovered');
+    // The kubelets were silent as long as the API server was, so that nodes can be NotReady for a moment.
+    await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true});
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {alone: true, minutes: 25});
+  }, {weight: alone, minutes: 8});
 
   e2e('the forced etcd is killed, as by the kernel for want of memory: it is forced once more, and only its own writes count', async (scenario) => {
     const loss = await lost(scenario);
@@ -103,5 +106,5 @@ describe('Something fails in the middle of a run', () => {
     } finally {
       await Promise.all(runs.slice(1).map(async (one) => { await one.end(); }));
     }
-  }, {minutes: 20, ownOperator: true});
+  }, {minutes: 15, ownOperator: true, weight: 4});
 });

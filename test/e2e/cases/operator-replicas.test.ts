@@ -3,6 +3,7 @@ import {e2e} from '../case.ts';
 import {recovered} from '../checks.ts';
 import {quorumLost} from '../loss.ts';
 import {handOver, killOperator, leader} from '../operator.ts';
+import {leaderElection} from '../own-operator.ts';
 import {applyRecovery, recovery, untilComplete} from '../recovery.ts';
 import {Missing, until} from '../wait.ts';
 
@@ -23,6 +24,7 @@ describe('Two replicas of the operator', () => {
     const afterEnd = await handOver(scenario, second, async () => {
       await scenario.kube.delete('pods', second.metadata?.namespace ?? '', second.metadata?.name ?? '');
     });
-    console.log(`      another one led ${afterKill.toFixed(1)} s after the SIGKILL of the leader (leaseDuration 10 s), and ${afterEnd.toFixed(1)} s after the leader's pod was deleted`);
+    const {leaseDurationSeconds} = leaderElection;
+    console.log(`      another one led ${afterKill.toFixed(1)} s after the SIGKILL of the leader (leaseDuration ${leaseDurationSeconds} s), and ${afterEnd.toFixed(1)} s after the leader's pod was deleted`);
   }, {minutes: 8, ownOperator: true});
 });

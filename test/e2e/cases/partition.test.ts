@@ -4,10 +4,11 @@ import {e2e} from '../case.ts';
 import {dataThere, fingerprint, nothingLeft, untouched, whole} from '../checks.ts';
 import {etcdSet, setName} from '../etcd.ts';
 import type {EtcdOptions} from '../etcd.ts';
-import {deleteNodes, labOf, untilNoLeader, untilNotReady} from '../faults.ts';
-import {applyRecovery, conditionOf, untilComplete, untilReady} from '../recovery.ts';
+import {deleteNodes, labOf, podNames, untilNoLeader, untilNotReady} from '../faults.ts';
+import {applyRecovery, conditionOf, recovery, standing, untilComplete, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, holds, until} from '../wait.ts';
+import {lineage, noForce, nothingForced, watched} from '../watched.ts';
 
 /** These nodes reach one another and nobody else; the operators, the API server and every other node are on the other side. */
 async function cutOff(scenario: Scenario, nodes: readonly string[]): Promise<void> {
@@ -114,4 +115,41 @@ describe('A partition behind which a majority lives', () => {
     const value = await until('an answer of etcd-0', async () => (await scenario.tool.get(await scenario.member('etcd-0'), 'behind/the/partition')).value);
     assert.equal(value, 'written');
   }, {minutes: 9});
+});
+
+describe('A partition that leaves no side a quorum', () => {
+  e2e('loses the quorum and no data: nothing is forced or touched, the cause is named, and it serves again by itself once the network is back', async (scenario) => {
+    const lab = labOf(scenario);
+    await scenario.addNodes(3);
+    // Kubernetes is to agree that the quorum is lost: only then does a run begin by itself, and is blocked.
+    await scenario.startEtcd({readinessProbe: {httpGet: {path: '/readyz', port: 8080}, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 1}});
+    await watched(scenario, {gracePeriod: '5s', cooldown: '1s'});
+    const before = await lineage(scenario);
+    await scenario.startWriter();
+    const [a = '', b = '', c = ''] = await Promise.all(podNames().map(async (pod) => await scenario.nodeOf(pod)));
+    const owners = [`${scenario.namespace}-a`, `${scenario.namespace}-b`];
+    const pods = await fingerprint(scenario);
+    try {
+      await lab.partition([a], [b, c], owners[0]);
+      await lab.partition([b], [c], owners[1]);
+      const {status} = await until('a run that is blocked', async () => {
+        const found = await recovery(scenario);
+        return conditionOf(found.status, 'Ready')?.reason === 'QuorumOfDataIntact' ? found : new Missing(standing(found.status));
+      }, {seconds: 120});
+      console.log(`      ${conditionOf(status, 'Ready')?.message ?? ''}`);
+      assert.match(conditionOf(status, 'Ready')?.message ?? '', /^3 of 3 voters still have their data: .*nothing is forced/);
+      assert.equal(conditionOf(status, 'QuorumLost')?.status, 'True');
+      await holds('nothing is touched', 15, async () => {
+        await untouched(scenario, pods);
+        return await noForce(scenario);
+      });
+    } finally {
+      for (const owner of owners) await lab.heal(owner);
+    }
+    await nothingForced(scenario, before, 'a partition without a quorum on any side');
+    await untouched(scenario, pods);
+    await whole(scenario);
+    await nothingLeft(scenario);
+    await dataThere(scenario, (await scenario.stopWriter()).acks);
+  }, {minutes: 8});
 });

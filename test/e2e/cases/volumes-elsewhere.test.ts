@@ -5,8 +5,9 @@ import {join} from 'node:path';
 import {e2e} from '../case.ts';
 import {dataThere, nothingLeft, setUnchanged, whole} from '../checks.ts';
 import {loseNodesOf, others, podNames, untilNoLeader} from '../faults.ts';
-import {applyRecovery, conditionOf, untilComplete, untilReady} from '../recovery.ts';
+import {applyRecovery, conditionOf, untilComplete, untilPhase, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
+import {lineage, noForce, nothingForced, tellTimes, watched} from '../watched.ts';
 
 const storageClassName = 'anywhere';
 
@@ -23,11 +24,20 @@ async function makeVolumes(scenario: Scenario, directory: string): Promise<void>
   }
 }
 
+/** With a directory of the machine for the volumes of one case. */
+async function withVolumes(scenario: Scenario, act: () => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'e2e-volumes-'));
+  try {
+    await makeVolumes(scenario, directory);
+    await act();
+  } finally {
+    rmSync(directory, {recursive: true, force: true});
+  }
+}
+
 describe('Two nodes are gone, but their volumes can be attached to others', () => {
   e2e('nothing is forced while there is no node for them, and nothing is needed once there is', async (scenario) => {
-    const directory = mkdtempSync(join(tmpdir(), 'e2e-volumes-'));
-    try {
-      await makeVolumes(scenario, directory);
+    await withVolumes(scenario, async () => {
       await scenario.addNodes(3);
       await scenario.startEtcd({storageClassName, antiAffinity: true});
       await scenario.startWriter();
@@ -47,8 +57,30 @@ describe('Two nodes are gone, but their volumes can be attached to others', () =
       await whole(scenario);
       await nothingLeft(scenario);
       await dataThere(scenario, report.acks);
-    } finally {
-      rmSync(directory, {recursive: true, force: true});
-    }
+    });
+  });
+
+  e2e('spot nodes that go while their network volumes live on: a hasty OnQuorumLoss forces nothing, and watches again once the pods run elsewhere', async (scenario) => {
+    await withVolumes(scenario, async () => {
+      await scenario.addNodes(5);
+      await scenario.startEtcd({storageClassName, antiAffinity: true});
+      await watched(scenario, {gracePeriod: '2s', cooldown: '1s'});
+      const before = await lineage(scenario);
+      await scenario.startWriter();
+      await loseNodesOf(scenario, others('etcd-0'));
+      const ended = Date.now();
+      const suspectedAt = (await untilPhase(scenario, ['Suspected'], 40)).status?.suspicion?.since;
+      const {status} = await untilReady(scenario, 'QuorumOfDataIntact', 60);
+      assert.equal(status?.run?.trigger, 'OnQuorumLoss');
+      assert.match(conditionOf(status, 'Ready')?.message ?? '', /can be attached to any node|was read from its disk/);
+      assert.equal(await noForce(scenario), undefined);
+      await nothingForced(scenario, before, 'the end of spot nodes');
+      const report = await scenario.stopWriter();
+      tellTimes(ended, suspectedAt, report);
+      await setUnchanged(scenario);
+      await whole(scenario);
+      await nothingLeft(scenario);
+      await dataThere(scenario, report.acks);
+    });
   });
 });

@@ -106,8 +106,8 @@ describe('agent set-aside', () => {
       fill(volume);
       succeed(...flags(volume, 'prepare-join'), '--member', `${run}`);
     }
-    const report = succeed(...flags(volume));
-    assert.ok(report.command === 'set-aside');
+    const report = succeed(...flags(volume, 'prepare-join'), '--member', '4');
+    assert.ok(report.command === 'prepare-join');
     assert.deepEqual(report.moved.map(({to}) => to.replace('.quorumrecovery/r1/', '')), [
       'set-aside/member', 'set-aside-2/member', 'set-aside-3/member', 'set-aside/wal', 'set-aside-2/wal', 'set-aside-3/wal',
     ]);

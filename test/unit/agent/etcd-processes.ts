@@ -117,7 +117,7 @@ export function status(member: Pick<Member, 'client'>): Promise<Status> {
 }
 
 /** Asks until the answer is what is wanted; a process offers nothing else to wait for. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined>, seconds = 20): Promise<T> {
+export async function until<T>(what: string, ask: () => Promise<T | undefined>, seconds = 45): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const answer = await ask().catch(() => undefined);

@@ -51,6 +51,18 @@ describe('agent prepare-join', () => {
     assert.deepEqual(prepare(root, 'abc'), report);
   });
 
+  it('is not undone by a set-aside that comes too late, with an etcd on the way to start', () => {
+    const root = newVolume();
+    writeData(join(root, 'data'));
+    succeed(...setAside(root));
+    prepare(root, 'abc');
+    const before = snapshotOf(root);
+    const report = refuse(...setAside(root));
+    assert.deepEqual([report.reason, /comes too late/.test(report.message)], ['Conflict', true]);
+    assert.deepEqual(snapshotOf(root), before);
+    assert.equal(succeed('set-aside', '--root', root, '--data-dir', join(root, 'data'), '--run', 'r2').command, 'set-aside', 'another run is another matter');
+  });
+
   it('leaves this very member\'s own data: its pod was restarted', () => {
     const root = newVolume();
     writeData(join(root, 'data'));

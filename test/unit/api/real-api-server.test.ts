@@ -111,7 +111,9 @@ describe('on a real API server', function () {
     assert.ok(await may('apps', 'statefulsets/finalizers', 'update', 'anywhere'));
     assert.equal(await may('', 'secrets', 'list', 'anywhere'), false);
     assert.equal(await may('coordination.k8s.io', 'leases', 'update', namespace, 'another'), false);
-    assert.equal(await may('coordination.k8s.io', 'leases', 'get', 'kube-system', 'quorum-recovery-operator'), false);
+    // Another installation's is read, to know whether it is held, and never written; none is listed.
+    assert.equal(await may('coordination.k8s.io', 'leases', 'get', 'elsewhere', 'another'), true);
+    for (const verb of ['create', 'update', 'patch', 'delete', 'list', 'watch']) assert.equal(await may('coordination.k8s.io', 'leases', verb, 'kube-system', 'quorum-recovery-operator'), false, verb);
     assert.equal(await may('apps', 'statefulsets', 'patch', 'anywhere'), false);
   });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type {QuorumRecovery} from '../../../src/api/types.ts';
 import {run as approve} from '../../../src/cli/commands/approve.ts';
 import {pause, resume} from '../../../src/cli/commands/pause.ts';
+import {run as moveLeader} from '../../../src/cli/commands/move-leader.ts';
 import {run as plan} from '../../../src/cli/commands/plan.ts';
 import {run as recover} from '../../../src/cli/commands/recover.ts';
 import {run as status} from '../../../src/cli/commands/status.ts';
@@ -169,6 +170,32 @@ describe('the plugin\'s commands', () => {
       const world = new FakeWorld(api);
       assert.equal(await recover(invoke(['etcd'], {'dry-run': true}), world), 0);
       assert.match(world.text, /^apiVersion: quorumrecovery.io\/v1alpha1\nkind: QuorumRecovery\nmetadata:\n {2}name: etcd/);
+      assert.deepEqual(api.changes, []);
+    });
+  });
+
+  describe('move-leader', () => {
+    const leading = (status: 'True' | 'False', reason: string, generation = 1) => ({
+      ...resourceOf({observedGeneration: generation, conditions: [condition('PreferredLeader', status, reason, 'etcd-1 and etcd-0')]}), metadata: {name: 'etcd', namespace: 'db', generation},
+    });
+    it('says in the spec who is to lead, and takes it back', async () => {
+      const api = apiWith(leading('True', 'Leads'));
+      for (const to of ['etcd-1', 'Previous', 'none']) assert.equal(await moveLeader(invoke([], {to}), new FakeWorld(api)), 0);
+      assert.deepEqual(api.changes.map(({body}) => (body as QuorumRecovery).spec), [{preferredLeader: 'etcd-1'}, {preferredLeader: 'Previous'}, {preferredLeader: null}]);
+    });
+    it('stays until it leads, and ends where it never can', async () => {
+      const api = apiWith(leading('False', 'Waiting'));
+      const world = new FakeWorld(api);
+      world.meanwhile = () => { api.seed('QuorumRecovery', leading('True', 'Leads')); };
+      assert.equal(await moveLeader(invoke([], {to: 'etcd-1', wait: true}), world), 0);
+      assert.deepEqual(world.said.slice(1).map((said) => said.trim()), ['0.0 s  Waiting: etcd-1 and etcd-0', '0.5 s  Leads: etcd-1 and etcd-0']);
+      assert.equal(await moveLeader(invoke([], {to: 'etcd-7', wait: true}), new FakeWorld(apiWith(leading('False', 'NoSuchPod')))), 1);
+      await failing(moveLeader(invoke([], {to: 'etcd-1', wait: true, timeout: '2s'}), new FakeWorld(apiWith(leading('False', 'Waiting')))), 23, /not done within 2\.0 s/);
+    });
+    it('refuses what is no pod of the set', async () => {
+      const api = apiWith(leading('True', 'Leads'));
+      await failing(moveLeader(invoke(), new FakeWorld(api)), 2, /Where to\?/);
+      await failing(moveLeader(invoke([], {to: 'other-1'}), new FakeWorld(api)), 2, /other-1 is no pod of StatefulSet etcd, such as etcd-0: nothing was changed/);
       assert.deepEqual(api.changes, []);
     });
   });

@@ -4,7 +4,7 @@ import {run} from '../../../src/cli/commands/doctor.ts';
 import type {Finding} from '../../../src/cli/doctor/finding.ts';
 import {holdBinding, holdPolicy} from '../../../src/generate/policy.ts';
 import {newSet} from '../decide/observations.ts';
-import {at, FakeApi, FakeWorld, holding, invoke, resourceOf} from './fake.ts';
+import {at, FakeApi, FakeWorld, holding, invoke, resourceOf, runOf} from './fake.ts';
 
 const operatorLabels = {'app.kubernetes.io/name': 'quorum-recovery-operator'};
 
@@ -124,6 +124,37 @@ describe('doctor', () => {
     assert.match(findings.find(({area}) => area === 'Operator')?.what ?? '', /system\/operator does not serve the namespace db/);
   });
 
+  describe('of several operators that divide resources by labels', () => {
+    const deployment = (name: string, selector: string) => ({
+      metadata: {name, namespace: 'system', labels: operatorLabels}, status: {readyReplicas: 2},
+      spec: {selector: {}, template: {spec: {containers: [{name: 'operator', args: [`--resource-selector=${selector}`, `--lease-name=${name}`]}]}}},
+    });
+    const shards = (labels: Record<string, string>, status = holding({lastHealthy: {clusterID: 'c', revision: 1, raftIndex: 1, raftTerm: 1, observedAt: at(30), members: []}})) => {
+      const api = clusterOf();
+      api.seed('Deployment', deployment('operator', 'shard in (a,c)'));
+      api.seed('Deployment', deployment('second', 'shard in (b,c)'));
+      api.seed('QuorumRecovery', resourceOf(status, {metadata: {labels}}));
+      return api;
+    };
+    const served = ({findings}: {findings: Finding[]}) => findings.find(({area}) => area === 'Served by');
+
+    it('names the one that serves the resource', async () => {
+      assert.deepEqual(served(await examine(shards({shard: 'b'}))), {area: 'Served by', level: 'ok', what: 'system/second'});
+    });
+    it('finds a resource that none of them serves, and says what they ask for', async () => {
+      const found = await examine(shards({team: 'db'}));
+      assert.equal(found.code, 30);
+      assert.match(served(found)?.what ?? '', /no operator serves this resource: etcd has the labels team=db, and system\/operator takes --resource-selector=shard in \(a,c\); system\/second takes/);
+    });
+    it('says who still carries its run out', async () => {
+      const found = await examine(shards({}, holding({run: runOf({operator: 'system/second'})})));
+      assert.match(served(found)?.what ?? '', /no operator serves this resource once its run has ended, which system\/second still carries out/);
+    });
+    it('finds one that two of them serve', async () => {
+      assert.equal(served(await examine(shards({shard: 'c'})))?.level, 'note');
+    });
+  });
+
   it('sees a policy that does not deny, or is that of another version', async () => {
     const api = clusterOf();
     const policy = structuredClone(holdPolicy);
@@ -131,6 +162,20 @@ describe('doctor', () => {
     api.seed('ValidatingAdmissionPolicy', policy);
     api.seed('ValidatingAdmissionPolicyBinding', {metadata: {name: 'quorumrecovery-hold'}, spec: {policyName: 'quorumrecovery-hold', validationActions: ['Audit']}});
     assert.deepEqual((await examine(api)).bad, ['Policy: note', 'Binding: problem']);
+  });
+
+  it('finds a dependent that is not there, before a run does', async () => {
+    const dependents = [{kind: 'Deployment', name: 'api'}, {kind: 'DaemonSet', name: 'agent'}];
+    const api = clusterOf();
+    api.seed('QuorumRecovery', resourceOf(holding({run: undefined, lastHealthy: {clusterID: 'c', revision: 1, raftIndex: 1, raftTerm: 1, observedAt: at(30), members: []}}), {spec: {dependents}}));
+    api.seed('Deployment', {metadata: {name: 'api', namespace: 'db'}});
+    const {bad, findings} = await examine(api);
+    assert.deepEqual(bad, ['Dependents: problem']);
+    assert.match(findings.find(({area}) => area === 'Dependents')?.what ?? '', /names DaemonSet agent, which this namespace does not have/);
+    api.seed('DaemonSet', {metadata: {name: 'agent', namespace: 'db'}});
+    assert.deepEqual((await examine(api)).bad, []);
+    api.forbidden.add('get DaemonSet');
+    assert.deepEqual((await examine(api)).bad, ['Dependents: unknown']);
   });
 
   it('sees members on one node', async () => {

@@ -99,6 +99,23 @@ describe('the plugin\'s API client', () => {
     server.close();
   });
 
+  it('asks once more where a connection broke before an answer, and changes nothing twice', async () => {
+    const breaks = (times: number) => ({socket}: IncomingMessage): [number, object] => {
+      if (asked.length <= times) socket.destroy();
+      return [200, {status: {allowed: true}}];
+    };
+    answer = breaks(1);
+    assert.equal(await api.may('get', 'QuorumRecovery', 'db'), true);
+    assert.equal(asked.length, 2);
+    asked.length = 0;
+    await assert.rejects(api.patch('QuorumRecovery', 'db', 'etcd', {}), /Unavailable/);
+    assert.equal(asked.length, 1);
+    asked.length = 0;
+    answer = breaks(2);
+    await assert.rejects(api.version(), /Unavailable/);
+    assert.equal(asked.length, 2);
+  });
+
   it('goes through the pages of a list, with its selectors', async () => {
     answer = ({url}) => (url?.includes('continue=next') === true ? [200, {apiVersion: 'v1', items: [{metadata: {name: 'b'}}]}] : [200, {apiVersion: 'v1', items: [{metadata: {name: 'a'}}], metadata: {continue: 'next'}}]);
     const found = await api.list('Pod', 'db', {labelSelector: 'a=b'});

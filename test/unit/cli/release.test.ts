@@ -74,6 +74,56 @@ describe('release', () => {
     assert.deepEqual(api.peek('Pod', 'db', 'etcd-0')?.spec?.schedulingGates, undefined);
   });
 
+  it('brings back what the run had stopped, once that is over and before anything else, and only what is stopped still', async () => {
+    const record = {kind: 'Deployment' as const, name: 'api', uid: 'api-uid', replicas: 3, state: 'Stopped' as const, stoppedAt: at(1)};
+    const dependents = [record, {...record, name: 'web', uid: 'web-uid'}, {kind: 'DaemonSet' as const, name: 'agent', uid: 'agent-uid', nodeSelector: `${marks.stopped}=run-1`, state: 'Stopped' as const, stoppedAt: at(1)}];
+    const api = cluster({run: runOf({dependents})});
+    api.seed('Deployment', {metadata: {name: 'api', namespace: 'db', uid: 'api-uid'}, spec: {replicas: 0, selector: {}, template: {}}});
+    api.seed('Deployment', {metadata: {name: 'web', namespace: 'db', uid: 'web-uid'}, spec: {replicas: 1, selector: {}, template: {}}});
+    api.seed('DaemonSet', {metadata: {name: 'agent', namespace: 'db', uid: 'agent-uid'}, spec: {selector: {}, template: {spec: {containers: [], nodeSelector: {disk: 'ssd', [marks.stopped]: 'run-1'}}}}});
+    const world = new FakeWorld(api);
+    assert.equal(await run(invoke([], yes), world), 0, world.text);
+    assert.deepEqual(acts(api).slice(0, 6), [
+      'patch QuorumRecovery/status etcd', 'patch Deployment api', 'patch QuorumRecovery/status etcd', 'patch DaemonSet agent', 'patch QuorumRecovery/status etcd', 'patch QuorumRecovery/status etcd',
+    ]);
+    assert.deepEqual(api.peek('QuorumRecovery', 'db', 'etcd')?.status?.run?.dependents?.map(({state}) => state), ['Returned', 'Stopped', 'Returned'], 'web runs again, by somebody else');
+    assert.equal(acts(api).at(-1), 'patch QuorumRecovery etcd');
+    assert.equal(api.peek('Deployment', 'db', 'api')?.spec?.replicas, 3);
+    assert.deepEqual(api.peek('DaemonSet', 'db', 'agent')?.spec?.template.spec?.nodeSelector, {disk: 'ssd'});
+    assert.match(world.text, /These come back first: Deployment api \(3 replicas\), DaemonSet agent/);
+    assert.equal(await run(invoke([], yes), new FakeWorld(api)), 0);
+  });
+
+  it('has brought them back where the end of a pod is never proven, and lets pods start where one of them is refused', async () => {
+    const dependents = [{kind: 'Deployment' as const, name: 'api', uid: 'api-uid', replicas: 3, state: 'Stopped' as const, stoppedAt: at(1)}];
+    const deployment = {metadata: {name: 'api', namespace: 'db', uid: 'api-uid'}, spec: {replicas: 0, selector: {}, template: {}}};
+    const silent = cluster({run: runOf({dependents})}, [gatedPod(0), gatedPod(1), stopping(false)]);
+    silent.seed('Deployment', deployment);
+    await refused(run(invoke([], yes), new FakeWorld(silent)), /Not proven: the end of etcd-2 on n2/);
+    assert.equal(silent.peek('Deployment', 'db', 'api')?.spec?.replicas, 3);
+    const api = cluster({run: runOf({dependents})});
+    api.seed('Deployment', deployment);
+    const patch = api.patch.bind(api);
+    Object.assign(api, {patch: async (...call: Parameters<FakeApi['patch']>) => {
+      if (call[0] === 'Deployment') throw new ApiError({verb: 'patch', kind: 'Deployment', object: call[2], code: 500, reason: 'InternalError', message: 'failed calling webhook'});
+      return await patch(...call);
+    }});
+    const world = new FakeWorld(api);
+    await assert.rejects(run(invoke([], yes), world), /failed calling webhook/);
+    assert.match(world.text, /could not bring Deployment api \(3 replicas\) back, and tries once more at the end/);
+    assert.deepEqual(api.peek('Pod', 'db', 'etcd-2')?.spec?.schedulingGates, undefined);
+    assert.deepEqual(api.peek('QuorumRecovery', 'db', 'etcd')?.metadata.finalizers, [marks.finalizer]);
+  });
+
+  it('takes no half of it where the right to bring them back is missing', async () => {
+    const dependents = [{kind: 'Deployment' as const, name: 'api', uid: 'api-uid', replicas: 3, state: 'Stopped' as const, stoppedAt: at(1)}];
+    const api = cluster({run: runOf({dependents})});
+    api.seed('Deployment', {metadata: {name: 'api', namespace: 'db', uid: 'api-uid'}, spec: {replicas: 0, selector: {}, template: {}}});
+    api.forbidden.add('patch Deployment');
+    await refused(run(invoke([], yes), new FakeWorld(api)), /rights in namespace db that you do not have: patch deployments\. Nothing was changed/);
+    assert.deepEqual(acts(api), []);
+  });
+
   it('never lets a pod start on a claim that was made anew, and keeps its name held', async () => {
     const api = cluster({lastHealthy: lastHealthy({'etcd-0': 'claim-0', 'etcd-1': 'another', 'etcd-2': 'claim-2'})});
     const world = new FakeWorld(api);
@@ -82,6 +132,15 @@ describe('release', () => {
     assert.deepEqual(api.peek('QuorumRecovery', 'db', 'etcd')?.status?.heldPods, ['etcd-1']);
     assert.equal(api.peek('Pod', 'db', 'etcd-1')?.spec?.schedulingGates?.length, 1);
     assert.deepEqual(api.peek('QuorumRecovery', 'db', 'etcd')?.metadata.finalizers, [marks.finalizer], 'the resource must stay: it holds the name');
+  });
+
+  it('keeps held what an earlier run left held, whatever is known of its claim', async () => {
+    const api = cluster({run: runOf({heldBefore: ['etcd-1']})});
+    const world = new FakeWorld(api);
+    assert.equal(await run(invoke([], yes), world), 0);
+    assert.match(world.text, /etcd-1: an earlier run left it held/);
+    assert.deepEqual(api.peek('QuorumRecovery', 'db', 'etcd')?.status?.heldPods, ['etcd-1']);
+    assert.equal(api.peek('Pod', 'db', 'etcd-1')?.spec?.schedulingGates?.length, 1);
   });
 
   it('counts a claim as empty that nobody has seen data on, one that is gone, and a disk that was read as empty', async () => {
@@ -187,6 +246,31 @@ describe('release', () => {
     const world = new FakeWorld(api, true);
     world.answers = ['dead'];
     assert.equal(await run(invoke([], yes), world), 0);
+  });
+
+  const dependents = [{kind: 'Deployment' as const, name: 'api', uid: 'api-uid', replicas: 3, state: 'Stopped' as const, stoppedAt: at(1)}];
+  const anew = (newCluster: object, more: object = {}): FakeApi => {
+    const api = cluster({heldPods: ['etcd-2'], run: runOf({dependents, plan: planOf({strategy: 'RestoreSnapshot', survivor: 'etcd-2'}), newCluster: {attempt: 1, members: ['etcd-0', 'etcd-1'], clusterID: 'n', begunAt: at(5), seeded: ['etcd-0'], ...newCluster}, ...more})}, [gatedPod(2)]);
+    api.seed('Deployment', {metadata: {name: 'api', namespace: 'db', uid: 'api-uid'}, spec: {replicas: 0, selector: {}, template: {}}});
+    return api;
+  };
+
+  it('refuses once a new cluster was begun with: no half-exchanged pod starts, nothing that uses etcd comes back, and each volume is told', async () => {
+    const api = anew({});
+    await refused(run(invoke([], {...yes, 'after-force': true}), new FakeWorld(api)), /does not serve yet.*Start the operator again.*etcd-0: the new cluster's data is in place; etcd-1: its old data may be set aside already .*; etcd-2: its old data is as it was/);
+    assert.deepEqual(acts(api), []);
+    const empty = anew({servedAt: at(6), seeded: ['etcd-0', 'etcd-1']}, {steps: [{name: 'StartEmpty', state: 'Done'}, {name: 'Load', state: 'Running'}, {name: 'Check', state: 'Pending'}]});
+    await refused(run(invoke([], {...yes, 'after-force': true}), new FakeWorld(empty)), /serves, and what it is to hold is not loaded and checked yet/);
+    assert.deepEqual(acts(empty), []);
+  });
+
+  it('brings back what uses etcd once the new cluster serves, and lets nobody start who has to join it, the first of the set neither', async () => {
+    const api = anew({servedAt: at(6), seeded: ['etcd-0', 'etcd-1']});
+    const world = new FakeWorld(api);
+    assert.equal(await run(invoke([], {...yes, 'after-force': true}), world), 0, world.text);
+    assert.equal(api.peek('Deployment', 'db', 'api')?.spec?.replicas, 3);
+    assert.equal(api.peek('Pod', 'db', 'etcd-2')?.spec?.schedulingGates?.length, 1);
+    assert.deepEqual(api.peek('QuorumRecovery', 'db', 'etcd')?.status?.heldPods, ['etcd-2']);
   });
 
   it('after the force lets the survivor alone start, once that is confirmed, and never the others', async () => {

@@ -28,6 +28,16 @@ Now        Progressing: Stop: etcd-2 is stopping
   · Preserving`);
   });
 
+  it('what is stopped around the surgery, in the plan and in the status', () => {
+    const stopped = {kind: 'Deployment' as const, name: 'api', uid: 'u', replicas: 3, state: 'Stopped' as const, stoppedAt: at(1), startedAgain: 2, startedBy: 'argocd-controller'};
+    const back = {kind: 'DaemonSet' as const, name: 'agent', uid: 'u', state: 'Returned' as const, stoppedAt: at(1), returnedAt: at(2)};
+    const plan = planOf({dependents: [{kind: 'Deployment', name: 'api', has: '3 replicas'}, {kind: 'DaemonSet', name: 'agent', has: 'every node'}]});
+    const run = runOf({plan, dependents: [stopped, {...back, readyAt: at(3)}, {...back, name: 'log', message: 'not Ready 10m after its return'}]});
+    const wide = {...view, width: 400};
+    assert.match(renderStatus(resourceOf(holding({run})), wide), /^Dependents Deployment api \(3 replicas\) stopped, started again 2 times by argocd-controller; DaemonSet agent back and Ready; DaemonSet log back \(not Ready 10m after its return\)$/m);
+    assert.match(renderPlan(resourceOf(holding({run})), run, plan, view), /^Dependents, stopped first and brought back in this order\n {2}Deployment api: 3 replicas\n {2}DaemonSet agent: every node$/m);
+  });
+
   it('what stops a run, with the page that helps', () => {
     const blocked = resourceOf(holding({phase: 'Blocked', members: [], conditions: [
       condition('Ready', 'False', 'FencingUnproven', 'node n0 is NotReady'), condition('Stalled', 'True', 'FencingUnproven', 'node n0 is NotReady: pod etcd-0 may still run there'),

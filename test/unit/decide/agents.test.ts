@@ -85,6 +85,13 @@ describe('an agent whose node failed under it', () => {
     assert.equal(planned(going(agentOf('etcd-1', 'Prune', {}), 'node-1')), 'wait');
     assert.equal(planned(going(agentOf('etcd-1', 'Prune', {}), 'silent')), plan(observationOf({status: {run: runOf()}})).kind);
   });
+  it('that saves a snapshot is taken away before a run makes its plan, and one on a silent node is not waited for', () => {
+    const planned = (saver: V1Pod) => plan(observationOf({more: {savers: [saver]}, status: {run: runOf()}}));
+    const first = planned(agentOf('etcd-1', 'Backup', {}));
+    assert.deepEqual(first.kind === 'act' ? first.actions.map(({type}) => type) : first.kind, ['DeletePod']);
+    assert.equal(planned(going(agentOf('etcd-1', 'Backup', {}), 'node-1')).kind, 'wait');
+    assert.equal(planned(going(agentOf('etcd-1', 'Backup', {}), 'silent')).kind, plan(observationOf({status: {run: runOf()}})).kind);
+  });
   it('is believed where it left its report', () => {
     assert.equal(endedUnseen(agentOf('etcd-1', 'Decommission', {...unseen, message: '{"ok":true}'})), false);
   });

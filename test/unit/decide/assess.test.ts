@@ -14,6 +14,8 @@ function verdict(options: ObservationOptions): string {
   switch (assessment.kind) {
     case 'stalled': case 'blocked': return `${assessment.kind} ${assessment.reason}: ${assessment.message}`;
     case 'inspect': return `inspect ${assessment.pods.join()}`;
+    case 'restart': return `restart ${assessment.restarts.map(({pod}) => pod).join()}`;
+    case 'replace': return `replace ${assessment.lost.map(({pod}) => pod).join()}`;
     case 'lost': return `lost, from ${assessment.candidates.map((candidate) => candidate.pod).join()}`;
     case 'not-needed': case 'unsure': return `${assessment.kind}: ${assessment.message}`;
   }

@@ -131,8 +131,8 @@ export function observationOf(options: ObservationOptions = {}): Observation {
     resource: {apiVersion, kind: 'QuorumRecovery', metadata: {name: 'etcd', namespace: 'db', uid: 'qr-uid'}, spec},
     ordinals: Array.from({length: count}, (_, index) => ordinal(set, index, options.ordinals?.[index])),
     nodes: options.nodes ?? Array.from({length: count}, (_, index) => node(`node-${index}`)),
-    linearizable: false, namespaceGoing: false, storage: noStorage, helpers: [], strays: [], pruners: [], duplicateOf: undefined, secretProblem: undefined, authEnabled: undefined, agentImage: 'operator:1',
-    service: {metadata: {name: 'etcd'}, spec: {publishNotReadyAddresses: true}}, configMaps: () => undefined, ...options.more,
+    linearizable: false, namespaceGoing: false, storage: noStorage, helpers: [], dependents: [], strays: [], pruners: [], savers: [], duplicateOf: undefined, secretProblem: undefined, authEnabled: undefined, agentImage: 'operator:1',
+    service: {metadata: {name: 'etcd'}, spec: {publishNotReadyAddresses: true}}, services: [], elsewhere: [], configMaps: () => undefined, ...options.more,
   };
 }
 
@@ -141,7 +141,7 @@ export const runOf = (more: Partial<Run> = {}): Run =>
 
 export const planOf = (more: Partial<Plan> = {}): Plan => ({
   hash: 'h', strategy: 'ForceNewCluster', survivor: 'etcd-0', candidates: ['etcd-0'], why: '', ranks: [], lowest: {term: 0, index: 0}, lost: [], claims: [],
-  expectedLoss: '', steps: [], notes: [], specHash: plannedSpecHash(observationOf().spec), setUID: 'set-uid', setSpecHash: '', revision: 'rev-1', ...more,
+  expectedLoss: '', steps: [], notes: [], specHash: plannedSpecHash(observationOf().spec, 'ForceNewCluster'), setUID: 'set-uid', setSpecHash: '', revision: 'rev-1', ...more,
 });
 
 /** The record of a member whose etcd answered once in that pod on that node. */

@@ -38,6 +38,14 @@ describe('the ledger of ends', () => {
 });
 
 describe('the records of members', () => {
+  it('have who leads in the witness, and at once who leads next', () => {
+    const observation = healthy();
+    refreshRecords(observation.status, observation);
+    assert.equal(observation.status.lastHealthy?.leader, 'etcd-0');
+    const next = observationOf({status: observation.status, ordinals: [0, 1, 2].map((index) => ({probe: answers(index, 3, {leader: 'a2'})})), more: {linearizable: true}});
+    refreshRecords(next.status, next);
+    assert.equal(next.status.lastHealthy?.leader, 'etcd-2');
+  });
   const refreshed = (observation = healthy(), status: QuorumRecoveryStatus = {}): QuorumRecoveryStatus => {
     const draft = structuredClone(status);
     refreshRecords(draft, observation);
@@ -56,6 +64,18 @@ describe('the records of members', () => {
     const fenced = {by: 'KubeletConfirmed' as const, podUID: 'old', at: new Date(now).toISOString()};
     const after = refreshed(healthy(), {members: [recordOf(0, {podUID: 'old', fenced})]});
     assert.deepEqual([after.members?.[0]?.podUID, after.members?.[0]?.fenced], ['pod-uid-0', undefined]);
+  });
+  it('keep the proof of the old member\'s end as long as its name is held, and the joiner\'s pod from then on', () => {
+    const fenced = {by: 'KubeletConfirmed' as const, podUID: 'pod-uid-2', at: new Date(now).toISOString()};
+    const joining = (probe = answers(2, 3, {...leader, memberID: 'b2'})) => observationOf({ordinals: [{}, {}, {object: ownPodOf(2, {uid: 'joiner'}), probe}]});
+    const status: QuorumRecoveryStatus = {members: [recordOf(0), recordOf(1), recordOf(2, {fenced})], heldPods: ['etcd-2']};
+    for (const observation of [joining(), joining(silent)]) {
+      const {members} = refreshed(observation, status);
+      assert.deepEqual([members?.[2]?.podUID, members?.[2]?.memberID, members?.[2]?.fenced], ['pod-uid-2', 'a2', fenced]);
+    }
+    assert.equal(refreshed(joining(silent), status).members?.[2]?.health, 'NotRunning');
+    const after = refreshed(joining(), {...status, heldPods: []}).members?.[2];
+    assert.deepEqual([after?.podUID, after?.memberID, after?.fenced], ['joiner', 'b2', undefined]);
   });
   it('count the voters that answer', () => {
     assert.deepEqual(refreshed().quorum, {voters: 3, needed: 2, healthy: 3, summary: '3/3'});

@@ -276,7 +276,7 @@ describe('storage', () => {
   it('a class that new volumes need and that does not exist is told in the plan', () => {
     const notes = (storageClassName: string | undefined, classes: {name: string; isDefault: boolean}[]) => {
       const set = newSet(3, {volumeClaimTemplates: [{metadata: {name: 'data'}, spec: {...(storageClassName !== undefined && {storageClassName})}}]});
-      return storageNotes(observationOf({set, ordinals: [{}, {place: {at: 'Missing'}}, held(2)], more: {storage: {...noStorage, classes}}}), 'etcd-0').length;
+      return storageNotes(observationOf({set, ordinals: [{}, {place: {at: 'Missing'}}, held(2)], more: {storage: {...noStorage, classes}}}), ['etcd-1', 'etcd-2']).length;
     };
     assert.equal(notes('fast', [{name: 'fast', isDefault: false}]), 0);
     assert.equal(notes('fast', [{name: 'slow', isDefault: true}]), 2);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type {QuorumRecoveryStatus} from '../../../src/api/types.ts';
+import type {QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {summarize} from '../../../src/decide/summary.ts';
 import type {Standing} from '../../../src/decide/summary.ts';
@@ -27,6 +27,30 @@ describe('the conditions of a resource', () => {
     const {phase, conditions} = summaryOf(step('Plan', {kind: 'blocked', reason: 'FencingUnproven', message: 'm'}));
     assert.equal(phase, 'Blocked');
     assert.deepEqual(conditions, {'Ready': 'False/FencingUnproven', 'Stalled': 'True/FencingUnproven', 'Complete': 'False/FencingUnproven'});
+  });
+  it('say Degraded with what is wrong while a quorum serves, unless members wait to join', () => {
+    const findings = [{case: 'MemberBehind' as const, pod: 'etcd-1', behind: 9_000, message: 'it is behind'}];
+    const over = runOf({outcome: 'Degraded', finishedAt: new Date(now).toISOString(), joins: [{pod: 'etcd-2', attempt: 1, deferred: {reason: 'Unschedulable', message: 'no node'}}]});
+    assert.equal(summaryOf({at: 'watching'}, {findings}).conditions['Degraded'], 'True/MemberBehind');
+    assert.equal(summaryOf({at: 'watching'}, {findings, run: over}).conditions['Degraded'], 'True/Unschedulable');
+    assert.equal(summaryOf({at: 'watching'}, {}).conditions['Degraded'], undefined);
+  });
+  it('say of a restart only of those pods that they are up again which serve', () => {
+    const at = new Date(now).toISOString();
+    const message = (...back: (boolean | undefined)[]): string | undefined => {
+      const restarted = back.map((is, index) => ({pod: `etcd-${index}`, at, ...(is !== undefined && {back: is})}));
+      const draft: QuorumRecoveryStatus = {run: runOf({outcome: 'Recovered', finishedAt: at, plan: planOf({strategy: 'Restart'}), restarted})};
+      summarize(draft, {at: 'watching'}, 3, now);
+      return draft.conditions?.find(({type}) => type === 'Ready')?.message;
+    };
+    assert.match(message(false, true) ?? '', /^brought etcd-1 up again in 0 s/);
+    assert.match(message(false) ?? '', /^a quorum came back, without any pod that was restarted, in/);
+    assert.match(message() ?? '', /^a quorum came back, before any pod was restarted, in/);
+  });
+  it('say that leadership is not moved while a run is in flight', () => {
+    const before = {type: 'PreferredLeader', status: 'True' as const, reason: 'Leads', message: '', lastTransitionTime: new Date(now).toISOString()};
+    assert.equal(summaryOf(step('Stop', waits), {run: runOf(), conditions: [before]}).conditions['PreferredLeader'], 'Unknown/RunInFlight');
+    assert.equal(summaryOf({at: 'watching'}, {conditions: [{...before, observedGeneration: 3}]}).conditions['PreferredLeader'], 'True/Leads');
   });
   it('say Stalled where the resource itself cannot be worked with', () => {
     const {phase, conditions} = summaryOf({at: 'stalled', reason: 'InvalidSpec', message: 'm'}, {});
@@ -65,6 +89,16 @@ describe('the conditions of a resource', () => {
     assert.equal(summaryOf(step('Stop', waits), {run: runOf(), heldPods: ['etcd-0']}).conditions['Held'], 'True/Held');
     assert.equal(summaryOf(step('Stop', waits), {run: runOf(), heldPods: []}).conditions['Held'], undefined);
   });
+  it('say at the end of a run who stays held since an earlier one, and what brings them back', () => {
+    const messageOf = (outcome: 'NotNeeded' | 'Released' | 'Degraded', more: Partial<Run> = {}, heldPods = ['etcd-2']) => {
+      const draft: QuorumRecoveryStatus = {heldPods, run: runOf({outcome, finishedAt: new Date(now).toISOString(), heldBefore: ['etcd-2'], plan, ...more})};
+      summarize(draft, {at: 'watching'}, 1, now);
+      return draft.conditions?.find(({type}) => type === 'Ready')?.message ?? '';
+    };
+    for (const outcome of ['NotNeeded', 'Released', 'Degraded'] as const) assert.match(messageOf(outcome), /etcd-2 stays held since an earlier run.*ReplaceMembers.*spec\.trigger\.request$/);
+    assert.doesNotMatch(messageOf('NotNeeded', {}, []), /held/);
+    assert.doesNotMatch(messageOf('Degraded', {joins: [{pod: 'etcd-2', attempt: 1, deferred: {reason: 'Unschedulable', message: 'no node'}}]}), /held/);
+  });
   it('name what is deferred, while it is', () => {
     const joins = [{pod: 'etcd-1', attempt: 1, deferred: {reason: 'Unschedulable', message: 'no node'}}];
     assert.equal(summaryOf(step('Verify', waits), {run: runOf({joins})}).conditions['Degraded'], 'True/Unschedulable');
@@ -84,10 +118,34 @@ describe('the conditions of a resource', () => {
     assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 6, discardedEntries: 0}), 'True/BehindWitness');
     assert.equal(lossOf({survivorRevision: 5, discardedEntries: 0}), 'Unknown/NoWitness');
     assert.equal(lossOf({survivorRevision: 5, lastKnownRevision: 5, discardedEntries: 2}), 'True/EntriesDiscarded');
+    const given = summaryOf(step('Verify', waits), {run: runOf({plan: {...plan, givenUp: ['etcd-1']}, force}), dataLoss: {survivorRevision: 5, lastKnownRevision: 5, witnessed: true}}).conditions['DataLossPossible'];
+    assert.equal(given, 'True/PresentDataSetAside');
     const read = (pod: string) => ({pod, stage: 'Held' as const, data: 'Present' as const, readAt: new Date(now).toISOString(), etcdutl: {broken: 'page 7: invalid'}});
     const readOf = (pod: string) => summaryOf(step('Verify', waits), {run: runOf({plan, force, offline: [read(pod)]}), dataLoss: {survivorRevision: 5, lastKnownRevision: 5, witnessed: true}}).conditions['DataLossPossible'];
     assert.equal(readOf(plan.survivor), 'True/DatabaseBroken');
     assert.equal(readOf('etcd-9'), 'False/NothingDropped', 'it is another member\'s database that is broken');
+  });
+  it('say of a replacement that nothing was lost once the members are removed and while a quorum serves, and not before', () => {
+    const replaced = (state: 'Running' | 'Done', more: Partial<Run> = {}) => summaryOf(step('Verify', waits), {run: runOf({
+      plan: planOf({strategy: 'ReplaceMembers'}), replace: {removed: []}, steps: [{name: 'Remove', state}], ...more,
+    })}).conditions['DataLossPossible'];
+    const unservedSince = new Date(now).toISOString();
+    assert.equal(replaced('Done'), 'False/QuorumKept');
+    assert.deepEqual([replaced('Running'), replaced('Done', {unservedSince}), replaced('Done', {outcome: 'Failed', finishedAt: unservedSince})], [undefined, undefined, undefined]);
+  });
+  it('name as replaced only members that have joined', () => {
+    const lost = ['etcd-1', 'etcd-2'].map((pod) => ({pod, fenced: 'NodeDeleted'}));
+    const messageOf = (...states: ('Done' | 'Deferred')[]) => {
+      const draft: QuorumRecoveryStatus = {run: runOf({
+        plan: planOf({strategy: 'ReplaceMembers', lost}), outcome: 'Degraded', finishedAt: new Date(now).toISOString(),
+        joins: states.map((state, index) => ({pod: `etcd-${index + 1}`, attempt: 1, ...(state === 'Deferred' && {deferred: {reason: 'Unschedulable', message: 'no node'}})})),
+        steps: states.map((state, index) => ({name: `Join etcd-${index + 1}`, state})),
+      })};
+      summarize(draft, {at: 'watching'}, 1, now);
+      return draft.conditions?.find(({type}) => type === 'Ready')?.message;
+    };
+    assert.equal(messageOf('Done', 'Deferred'), 'replaced etcd-1 and verified, but not whole: no node');
+    assert.equal(messageOf('Deferred', 'Deferred'), 'replaced no member yet and verified, but not whole: no node; no node');
   });
   it('keep the time of their last change while the status stays', () => {
     const draft: QuorumRecoveryStatus = {run: runOf()};

@@ -53,6 +53,10 @@ describe('what Kubernetes and etcd say of a quorum', () => {
     const notReady = {...serving(), nodes: [node('node-0'), node('node-1', {ready: false}), node('node-2', {ready: false})]};
     assert.equal(kubernetesView(notReady).says, 'Lost');
   });
+  it('counts no pod whose name a run has left held: it may be a learner that nobody can promote', () => {
+    const held = serving({status: {lastHealthy: witness, heldPods: ['etcd-1', 'etcd-2']}});
+    assert.deepEqual(kubernetesView(held), {says: 'Lost', words: '1 of 3 pods are Ready on a Ready node, 2 needed'});
+  });
   it('is counted among the voters that etcd names, not the replicas', () => {
     const five = observationOf({...options({}), ordinals: [0, 1, 2].map((index) => ({object: ready(index), probe: answers(index, 5)}))});
     assert.deepEqual(kubernetesView(five), {says: 'Serves', words: '3 of 5 pods are Ready on a Ready node, 3 needed'});

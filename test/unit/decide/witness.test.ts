@@ -4,7 +4,7 @@ import {refreshRecords} from '../../../src/decide/records.ts';
 import {isWhole, regression} from '../../../src/decide/witness.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
 import type {MemberStatus} from '../../../src/etcd/types.ts';
-import {answers, idOf, now, observationOf, silent} from './observations.ts';
+import {answers, idOf, now, observationOf, recordOf, silent} from './observations.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 const seen: Witness = {
@@ -28,6 +28,16 @@ describe('a quorum that serves', () => {
     assert.match(empty?.message ?? '', /serves at revision 1, raft index 4; at .* whole at revision 500, raft index 900: the data went back/);
     assert.match(empty?.message ?? '', /may still be on claim data-etcd-2 of etcd-2\. Nothing is done by itself/);
     assert.ok(regression(serving({revision: 700, raftIndex: 40})), 'the same revision can be reached anew, the index of the same cluster cannot go back');
+  });
+  it('tells of a member that the set has no pod for now, and keeps what is known of its end', () => {
+    const away = serving({revision: 1, raftIndex: 4});
+    const ended = {by: 'KubeletConfirmed' as const, podUID: 'pod-uid-2', at: iso(now - 5_000), message: 'the kubelet of node-2 reported the end of its containers'};
+    const members = [recordOf(2, {fenced: ended}), {pod: 'etcd-3', memberID: 'a3', role: 'Voter' as const, health: 'NotRunning' as const}];
+    const scaled = {...away, ordinals: away.ordinals.slice(0, 2), status: {...away.status, members}};
+    assert.match(regression(scaled)?.message ?? '', /may still be on volume \(unknown\) of etcd-2, which the StatefulSet has no pod for now \(scale it up again\)/);
+    const draft = structuredClone(scaled.status);
+    refreshRecords(draft, scaled);
+    assert.deepEqual(draft.members.map(({pod, health, fenced}) => [pod, health, fenced?.by]), [['etcd-0', 'Healthy', undefined], ['etcd-1', 'Healthy', undefined], ['etcd-2', 'NotRunning', 'KubeletConfirmed']], 'a member that the witness does not name is not kept');
   });
   it('names no volume that was made anew since', () => {
     const remade = serving({revision: 1, raftIndex: 4});
@@ -62,6 +72,14 @@ describe('the witness', () => {
     const empty = whole({revision: 1, raftIndex: 4}, {lastHealthy: seen});
     assert.equal(isWhole(empty), true);
     assert.deepEqual(refreshed(empty), seen);
+  });
+  it('is not taken while data that went back is not settled, though the revision is there again', () => {
+    const status: QuorumRecoveryStatus = {lastHealthy: seen, regression: {since: iso(now), message: 'the data went back', members: [{pod: 'etcd-0', claimUID: 'other'}]}};
+    const mixed = whole({revision: 700, raftIndex: 1_000}, status);
+    assert.deepEqual(refreshed(mixed), seen);
+    const draft = structuredClone(status);
+    refreshRecords(draft, mixed);
+    assert.equal(draft.lastServed, undefined);
   });
   it('is taken anew at once after a run, whose cluster is another one', () => {
     const run = {id: 'r', attempt: 1, startedAt: iso(now - 29_000), steps: [], force: {attempt: 1, pod: 'p', endedAt: iso(now - 10_000)}};

@@ -6,7 +6,7 @@ import {read, root} from '../generate/repository.ts';
 
 const runbooks = 'docs/runbooks';
 /** Pages that alerts lead to, besides those of reasons. */
-const alertPages = ['QuorumLost', 'QuorumSuspected', 'WitnessStale', 'RunSlow', 'Degraded', 'OperatorDown', 'ReconcileErrors'];
+const alertPages = ['QuorumLost', 'QuorumSuspected', 'WitnessStale', 'BackupStale', 'RunSlow', 'Degraded', 'OperatorDown', 'ReconcileErrors'];
 /** Pages that are of no Blocked reason. */
 const others = ['README', 'Stalled', 'AwaitingApproval', 'DataRegressed', 'operator-dead', ...alertPages];
 /** What a page of a Blocked reason says, in this order. */

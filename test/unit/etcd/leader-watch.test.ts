@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
-import {watchLeader, endOf} from '../../../src/etcd/leader-watch.ts';
+import {endOf, watchLeader} from '../../../src/etcd/leader-watch.ts';
 import type {LeaderWatch, WatchEnd} from '../../../src/etcd/leader-watch.ts';
+import {Connection} from '../../../src/etcd/connection.ts';
 import {connectMember} from '../../../src/etcd/member.ts';
 import {eventually, hasLeader, local, makeCertificates, Processes} from './etcd-process.ts';
 
@@ -34,7 +35,9 @@ describe('a watch on a real etcd', function () {
 
   const follow = (port: number, more: object = {}): WatchEnd[] => {
     const heard: WatchEnd[] = [];
-    open.push(watchLeader(local(port, more), (end) => { heard.push(end); }));
+    const connection = new Connection(local(port, more));
+    const watch = watchLeader(() => connection.openWatch({hasleader: 'true'}), {onOpen: () => undefined, onEnd: (end) => { heard.push(end); }});
+    open.push({close: () => { watch.close(); connection.close(); }});
     return heard;
   };
   const untilOne = async (heard: WatchEnd[]): Promise<WatchEnd> => await eventually(() => {

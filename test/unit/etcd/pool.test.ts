@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import {MemberPool} from '../../../src/etcd/member.ts';
+import type {WatchHeard} from '../../../src/etcd/leader-watch.ts';
 import type {EtcdEndpoint, EtcdMember} from '../../../src/etcd/member.ts';
 
-function setUp(): {pool: MemberPool; connected: EtcdEndpoint[]; closed: number[]; advance: (ms: number) => void; finish: () => void} {
+function setUp(): {pool: MemberPool; connected: EtcdEndpoint[]; closed: number[]; advance: (ms: number) => void; finish: () => void; watches: WatchHeard[]} {
   const connected: EtcdEndpoint[] = [];
   const closed: number[] = [];
   let now = 0;
   let finish: () => void = () => undefined;
+  const watches: WatchHeard[] = [];
   const pool = new MemberPool({
     idleMs: 1000, now: () => now,
     connect: endpoint => {
@@ -15,12 +17,16 @@ function setUp(): {pool: MemberPool; connected: EtcdEndpoint[]; closed: number[]
         put: () => Promise.resolve({revision: index}),
         deleteKey: () => new Promise(resolve => { finish = resolve; }),
         promote: () => Promise.reject(new Error('no')),
+        watchLeader: heard => {
+          watches.push(heard);
+          return {close: () => undefined};
+        },
         close: () => { closed.push(index); },
       };
       return member as EtcdMember;
     },
   });
-  return {pool, connected, closed, advance: ms => { now += ms; }, finish: () => { finish(); }};
+  return {pool, connected, closed, advance: ms => { now += ms; }, finish: () => { finish(); }, watches};
 }
 
 describe('MemberPool', () => {
@@ -60,6 +66,27 @@ describe('MemberPool', () => {
     advance(1001);
     pool.closeIdle();
     assert.deepEqual(closed, [0]);
+    pool.close();
+  });
+
+  it('keeps a connection for as long as a watch is open on it, and calls share it', async () => {
+    const {pool, connected, closed, advance, watches} = setUp();
+    const heard: string[] = [];
+    const watch = pool.member(endpoint).watchLeader({onOpen: () => undefined, onEnd: ({kind}) => { heard.push(kind); }});
+    await pool.member(endpoint).put('k', 'v');
+    assert.equal(connected.length, 1);
+    advance(10_000);
+    pool.closeIdle();
+    pool.release(endpoint);
+    assert.deepEqual(closed, []);
+    watch.close();
+    watch.close();
+    pool.release(endpoint);
+    assert.deepEqual(closed, [0]);
+    pool.member(endpoint).watchLeader({onOpen: () => undefined, onEnd: ({kind}) => { heard.push(kind); }});
+    watches.at(-1)?.onEnd({kind: 'Broken', message: ''});
+    pool.release(endpoint);
+    assert.deepEqual([heard, closed, pool.size], [['Broken'], [0, 1], 0]);
     pool.close();
   });
 });

@@ -64,6 +64,17 @@ describe('a real etcd', function () {
       await member.deleteKey('moved');
     });
 
+    it('writes many keys in one transaction, of any bytes, and reads them back in the order asked for', async () => {
+      const member = connect(local(client));
+      const before = (await member.status()).revision;
+      const entries = [{key: Buffer.from('txn/a'), value: Buffer.from('1')}, {key: Buffer.from([0, 255]), value: Buffer.from([254, 0])}, {key: Buffer.from('txn/empty'), value: Buffer.alloc(0)}];
+      await member.putAll(entries);
+      assert.equal((await member.status()).revision, before + 1, 'one transaction is one revision');
+      const values = await member.getAll([Buffer.from('txn/none'), ...entries.map(({key}) => key)]);
+      assert.deepEqual(values.map((value) => value?.toString('hex')), [undefined, '31', 'fe00', '']);
+      await failsAs('Other', member.putAll([...entries, ...entries]), /duplicate key/);
+    });
+
     it('tells its state in hex IDs and numbers', async () => {
       const status = await connect(local(client)).status();
       assert.match(status.memberID, /^[0-9a-f]{1,16}$/);
@@ -141,12 +152,14 @@ describe('a real etcd', function () {
       await member.promote(memberID);
     });
 
-    it('takes one learner, not two, and promotes it only when it runs and is in sync', async () => {
+    it('takes one learner, not two, promotes it only when it runs and is in sync, and hands leadership over to voters alone', async () => {
       const member = connect(local(client));
+      const {memberID} = await member.status();
       const [learnerClient = 0, learnerPeer = 0] = await processes.ports(2);
       const added = await eventually(() => member.addLearner([`http://127.0.0.1:${learnerPeer}`]));
       assert.deepEqual([added.name, added.isLearner], ['', true]);
       await failsAs('TooManyLearners', member.addLearner([`http://127.0.0.1:${free}`]));
+      await failsAs('Other', member.moveLeader(added.id), /bad leader transferee/);
       await failsAs('NotReady', member.promote(added.id));
       const child = processes.start('two', {client: learnerClient, peer: learnerPeer},
         `one=http://127.0.0.1:${peer},two=http://127.0.0.1:${learnerPeer}`, {state: 'existing'});
@@ -159,6 +172,12 @@ describe('a real etcd', function () {
       await eventually(() => member.promote(added.id));
       await member.promote(added.id);
       assert.equal((await learner.memberList()).members.length, 2);
+      await failsAs('NoLeader', learner.moveLeader(added.id), /not leader/);
+      await failsAs('Other', member.moveLeader('ffffffffffffffff'), /bad leader transferee/);
+      await member.moveLeader(added.id);
+      assert.equal((await member.status()).leader, added.id);
+      await learner.moveLeader(memberID);
+      assert.equal((await learner.status()).leader, memberID);
       await eventually(() => member.removeMember(added.id));
       await failsAs('NotFound', member.removeMember(added.id));
       await processes.stop(child);

@@ -45,6 +45,12 @@ export const alertCases: readonly AlertCase[] = [
   {alert: 'WitnessStale', at: '50m', series: {[`quorumrecovery_last_healthy_timestamp_seconds{${etcd}}`]: '0+60x120', [`quorumrecovery_voters{${etcd}}`]: steady(3)}},
   {alert: 'WitnessStale', at: '50m', series: {[`quorumrecovery_last_healthy_timestamp_seconds{${etcd}}`]: steady(60), [`quorumrecovery_run_started_timestamp_seconds{${etcd}}`]: steady(90)}},
 
+  {alert: 'BackupStale', at: '50m', series: {[`quorumrecovery_backup_last_success_timestamp_seconds{${etcd}}`]: steady(60), [`quorumrecovery_backup_stale_after_seconds{${etcd}}`]: steady(600)}, fires: ofEtcd},
+  {alert: 'BackupStale', at: '20m', series: {[`quorumrecovery_backup_stale_after_seconds{${etcd}}`]: steady(600)}, fires: ofEtcd},
+  {alert: 'BackupStale', at: '50m', series: {[`quorumrecovery_backup_last_success_timestamp_seconds{${etcd}}`]: '0+60x120', [`quorumrecovery_backup_stale_after_seconds{${etcd}}`]: steady(600)}},
+  // Nothing asks for backups any more.
+  {alert: 'BackupStale', at: '50m', series: {[`quorumrecovery_backup_last_success_timestamp_seconds{${etcd}}`]: steady(60)}},
+
   {alert: 'Blocked', at: '2m', series: {[`quorumrecovery_blocked{${etcd},reason="NoSurvivor"}`]: '1x5'}, fires: {...ofEtcd, reason: 'NoSurvivor'}},
   {alert: 'Blocked', at: '2m', series: {[`quorumrecovery_blocked{${etcd},reason="OperatorCutOff"}`]: '1x5'}},
   {alert: 'Blocked', at: '2m', series: {[`quorumrecovery_blocked{${etcd},reason="NoSurvivor"}`]: '_ 1 stale'}},

@@ -87,6 +87,13 @@ describe('the chart', function () {
     refused(['excludeNamespaces={db}', 'watchNamespaces={queue}'], /watchNamespaces cannot be given with it/);
   });
 
+  it('picks namespaces and resources by labels where it is told to, as one word of the command line each', () => {
+    const args = podOf(rendered(helm, ['namespaceSelector=team in (db\\,queue)', 'resourceSelector=shard=a', 'concurrentRuns=3']))?.containers[0]?.args;
+    for (const arg of ['--namespace-selector=team in (db,queue)', '--resource-selector=shard=a', '--concurrent-runs=3']) assert.ok(args?.includes(arg), args?.join(' '));
+    assert.ok(!podOf(rendered(helm))?.containers[0]?.args?.some((arg) => arg.includes('-selector')));
+    refused(['namespaceSelector=team=db', 'watchNamespaces={queue}'], /give one of them/);
+  });
+
   it('names the Lease after the release, in the flags and in the Role', () => {
     const all = rendered(helm);
     assert.ok(podOf(all)?.containers[0]?.args?.includes('--lease-name=release-quorum-recovery-operator'));

@@ -22,7 +22,7 @@ describe('rights of the operator', () => {
   const clusterRole = only(all, 'ClusterRole', 'quorum-recovery-operator').rules ?? [];
   const leaseRole = only(all, 'Role').rules ?? [];
 
-  it('are in the installed ClusterRole exactly those of the table of kinds, and what owner references need', () => {
+  it('are in the installed ClusterRole exactly those of the table of kinds, what owner references need, and to read a Lease', () => {
     const extra = extraRights.flatMap(({apiGroup, resource, verbs}) => verbs.map((verb) => `${apiGroup}/${resource} ${verb}`));
     assert.deepEqual(withoutNames(expand(clusterRole)), [...needed(false), ...extra].sort());
   });

@@ -69,6 +69,12 @@ describe('client of the API server', () => {
     assert.deepEqual(read.spec, {futureField: {startedAt: '2026-01-01T00:00:00Z'}});
   });
 
+  it('keeps the managedFields of a workload: they tell who scaled it', async () => {
+    const entry = {manager: 'kubectl', subresource: 'scale', fieldsV1: {'f:spec': {'f:replicas': {}}}};
+    answerWith(200, {metadata: {name: 'api', managedFields: [entry]}, spec: {replicas: 3}});
+    assert.deepEqual((await client.get('Deployment', 'db', 'api'))?.metadata?.managedFields, [entry]);
+  });
+
   it('leaves the dates of a QuorumRecovery\'s status as text', async () => {
     answerWith(200, {metadata: {name: 'etcd', deletionTimestamp: '2026-01-01T00:00:00Z'}, status: {run: {startedAt: '2026-01-01T00:00:00Z'}}});
     const read = await client.get('QuorumRecovery', 'db', 'etcd');
@@ -137,6 +143,8 @@ describe('client of the API server', () => {
     assert.equal(await client.delete('Pod', 'db', 'etcd-0', {uid: 'u', gracePeriodSeconds: 0}), true);
     const body = JSON.parse(last().body) as object;
     assert.deepEqual(body, {apiVersion: 'v1', kind: 'DeleteOptions', preconditions: {uid: 'u'}, propagationPolicy: 'Background', gracePeriodSeconds: 0});
+    await client.delete('Pod', 'db', 'etcd-0', {uid: 'u', resourceVersion: '7'});
+    assert.deepEqual((JSON.parse(last().body) as {preconditions: object}).preconditions, {uid: 'u', resourceVersion: '7'});
     answerWith(404, failure(404, 'NotFound', 'gone'));
     assert.equal(await client.delete('Pod', 'db', 'etcd-0', {uid: 'u'}), false);
     answerWith(409, failure(409, 'Conflict', 'the UID in the precondition does not match'));

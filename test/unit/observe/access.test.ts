@@ -49,6 +49,28 @@ const verdict = (observation: Observation): string => {
   return 'reason' in assessed ? `${assessed.kind} ${assessed.reason}: ${assessed.message}` : assessed.kind;
 };
 
+describe('whether a quorum serves', () => {
+  const askedWith = async (leaders: readonly {leader: string; raftTerm?: number}[]): Promise<string[]> => {
+    const asked: string[] = [];
+    const access = new EtcdAccess({connect: ({address}) => {
+      const probe = answers(Number(address.at(-1)), 3, leaders[Number(address.at(-1))]);
+      assert.ok(probe.kind === 'Answered');
+      return {
+        status: () => Promise.resolve(probe.status), authEnabled: () => Promise.resolve(false), close: () => undefined,
+        memberList: ({linearizable = false} = {}) => { if (linearizable) asked.push(address); return Promise.resolve({clusterID, members: members(3)}); },
+      } as unknown as EtcdMember;
+    }});
+    await access.probe(observationOf(), {tls: undefined, auth: undefined, problem: undefined});
+    access.close();
+    return asked;
+  };
+  it('is asked of who leads, as a follower may be behind, and of the newest of two', async () => {
+    assert.deepEqual(await askedWith([{leader: 'a2'}, {leader: 'a2'}, {leader: 'a2'}]), ['10.0.0.2']);
+    assert.deepEqual(await askedWith([{leader: 'a0', raftTerm: 5}, {leader: 'a1', raftTerm: 6}, {leader: 'a1', raftTerm: 6}]), ['10.0.0.1']);
+    assert.deepEqual(await askedWith([{leader: ''}, {leader: 'a9'}, {leader: 'a9'}]), ['10.0.0.1'], 'the leader does not answer');
+  });
+});
+
 describe('members that want a user', () => {
   it('are asked with the one that the spec names, and are seen to be whole', async () => {
     const {observation, asked} = await observed(true, auth);

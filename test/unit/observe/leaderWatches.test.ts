@@ -1,76 +1,109 @@
 import assert from 'node:assert/strict';
-import type {WatchEnd} from '../../../src/etcd/leader-watch.ts';
+import type {WatchEnd, WatchHeard} from '../../../src/etcd/leader-watch.ts';
 import {LeaderWatches, watchTargets} from '../../../src/observe/leaderWatches.ts';
 import {answers, observationOf, ordinal, newSet, ownPodOf, silent} from '../decide/observations.ts';
+import {settle} from '../operator/fake-clock.ts';
 
 const credentials = {tls: undefined, auth: {username: 'root', password: 'p'}, problem: undefined};
 const target = (id: string) => ({id, pod: `pod-${id}`, endpoint: {address: id, port: 2379}});
+const key = 'db/etcd';
 
 function fixture() {
-  const opened = new Map<string, (end: WatchEnd) => void>();
+  const opened = new Map<string, WatchHeard>();
   const closed: string[] = [];
   const told: string[] = [];
   const clock = {now: 0};
   const counted: string[] = [];
+  /** What comes of a watch when it is opened; undefined: nothing. */
+  const outcome = {of: undefined as WatchEnd['kind'] | 'Open' | undefined};
+  outcome.of = 'Open';
+  const end = (id: string, kind: WatchEnd['kind']): void => {
+    const heard = opened.get(id);
+    opened.delete(id);
+    heard?.onEnd({kind, message: ''});
+  };
   const watches = new LeaderWatches({
-    onEnd: (key, pod, end) => { told.push(`${key} ${pod} ${end.kind}`); }, now: () => clock.now, onCounted: (why) => { counted.push(why); },
-    open: ({address}, onEnd) => {
-      opened.set(address, onEnd);
-      return {close: () => { closed.push(address); }};
+    onEnd: (of, pod, {kind}) => { told.push(`${of} ${pod} ${kind}`); }, now: () => clock.now, onCounted: (why) => { counted.push(why); },
+    open: ({address}, heard) => {
+      opened.set(address, heard);
+      const {of} = outcome;
+      if (of === 'Open') queueMicrotask(heard.onOpen);
+      else if (of !== undefined) queueMicrotask(() => { end(address, of); });
+      return {close: () => { closed.push(address); opened.delete(address); }};
     },
   });
-  const end = (id: string, kind: WatchEnd['kind']): void => {
-    const onEnd = opened.get(id);
-    opened.delete(id);
-    onEnd?.({kind, message: ''});
-  };
-  return {watches, opened, closed, told, counted, clock, end};
+  return {watches, opened, closed, told, counted, clock, end, outcome};
 }
 
-describe('watches for a leader', () => {
-  it('are held on every member that is followed, one each, and closed on those that are not any more', () => {
+describe('the watch for a leader', () => {
+  it('is held on one member of a cluster, and on another once that one is not among those to watch any more', async () => {
     const {watches, opened, closed} = fixture();
-    assert.equal(watches.follow('db/etcd', [target('a'), target('b')]), 0);
-    watches.follow('db/etcd', [target('a'), target('b')]);
-    assert.deepEqual([[...opened.keys()], watches.size], [['a', 'b'], 2]);
-    watches.follow('db/etcd', [target('b'), target('c')]);
-    assert.deepEqual([closed, watches.size], [['a'], 2]);
+    assert.equal(await watches.follow(key, [target('a'), target('b')]), 'Open');
+    assert.equal(await watches.follow(key, [target('b'), target('a')]), 'Open');
+    assert.deepEqual([[...opened.keys()], watches.size, watches.isOpen(key)], [['a'], 1, true]);
+    assert.equal(await watches.follow(key, [target('b'), target('c')]), 'Open');
+    assert.deepEqual([closed, [...opened.keys()]], [['a'], ['b']]);
     watches.close();
-    assert.deepEqual([closed, watches.size], [['a', 'b', 'c'], 0]);
+    assert.deepEqual([closed, watches.size, watches.isOpen(key)], [['a', 'b'], 0, false]);
   });
-  it('count every end that came by itself, a refusal too, and not those that were closed', () => {
-    const {watches, counted, end} = fixture();
-    watches.follow('db/etcd', [target('a'), target('b'), target('c')]);
-    end('a', 'Refused');
-    end('b', 'NoLeader');
-    watches.close();
-    assert.deepEqual(counted, ['Refused', 'NoLeader']);
+  it('is open once its member has confirmed it, and not before', async () => {
+    const {watches, opened, outcome} = fixture();
+    outcome.of = undefined;
+    const following = watches.follow(key, [target('a')]);
+    await settle();
+    assert.equal(watches.isOpen(key), false);
+    opened.get('a')?.onOpen();
+    assert.equal(await following, 'Open');
+    assert.equal(watches.isOpen(key), true);
   });
-  it('ask for a look when one ends, and are not opened again at once: what ended them may last', () => {
-    const {watches, opened, told, clock, end} = fixture();
-    watches.follow('db/etcd', [target('a')]);
-    end('a', 'NoLeader');
-    assert.deepEqual(told, ['db/etcd pod-a NoLeader']);
-    assert.equal(watches.follow('db/etcd', [target('a')]), 1, 'it is counted as not open');
-    assert.equal(opened.size, 0);
+  for (const kind of ['Broken', 'NoLeader'] as const) {
+    it(`that ends as ${kind} before it was confirmed is Closed, which only the look hears that waits for it`, async () => {
+      const {watches, told, outcome} = fixture();
+      outcome.of = kind;
+      assert.equal(await watches.follow(key, [target('a')]), 'Closed');
+      assert.deepEqual([told, watches.isOpen(key)], [[], false]);
+    });
+    it(`that ends as ${kind} is open no longer when that is told`, async () => {
+      const {watches, told, end} = fixture();
+      await watches.follow(key, [target('a')]);
+      end('a', kind);
+      assert.deepEqual([told, watches.isOpen(key)], [[`${key} pod-a ${kind}`], false]);
+    });
+  }
+  it('goes to another member when one ended it, and back after a while: what ends it may last', async () => {
+    const {watches, opened, clock, end} = fixture();
+    await watches.follow(key, [target('a'), target('b')]);
+    end('a', 'Broken');
+    await watches.follow(key, [target('a'), target('b')]);
+    assert.deepEqual([...opened.keys()], ['b']);
+    end('b', 'Broken');
+    assert.equal(await watches.follow(key, [target('a'), target('b')]), 'Closed');
     clock.now = 5_001;
-    assert.equal(watches.follow('db/etcd', [target('a')]), 0);
-    assert.equal(opened.size, 1);
+    assert.equal(await watches.follow(key, [target('a'), target('b')]), 'Open');
+    assert.deepEqual([...opened.keys()], ['a']);
   });
-  it('tell nobody of a refusal, which says nothing of the leader, and leave that member alone for long', () => {
-    const {watches, opened, told, clock, end} = fixture();
-    watches.follow('db/etcd', [target('a')]);
-    end('a', 'Refused');
+  it('is Refused where each member refuses it, which says nothing of a leader and is not tried again for long', async () => {
+    const {watches, opened, told, clock, outcome} = fixture();
+    outcome.of = 'Refused';
+    assert.equal(await watches.follow(key, [target('a')]), 'Refused');
     clock.now = 60_000;
-    assert.equal(watches.follow('db/etcd', [target('a')]), 0);
+    assert.equal(await watches.follow(key, [target('a')]), 'Refused');
     assert.deepEqual([told, opened.size], [[], 0]);
   });
-  it('tell nothing of a member that is not followed any more', () => {
+  it('counts every end that came by itself, and not those that were closed', async () => {
+    const {watches, counted, end} = fixture();
+    await watches.follow(key, [target('a')]);
+    end('a', 'NoLeader');
+    await watches.follow(key, [target('b')]);
+    watches.close();
+    assert.deepEqual(counted, ['NoLeader']);
+  });
+  it('tells nothing any more of a member that is not watched', async () => {
     const {watches, opened, told} = fixture();
-    watches.follow('db/etcd', [target('a')]);
+    await watches.follow(key, [target('a')]);
     const late = opened.get('a');
-    watches.follow('db/etcd', []);
-    late?.({kind: 'Broken', message: ''});
+    watches.leave(key);
+    late?.onEnd({kind: 'Broken', message: ''});
     assert.deepEqual(told, []);
   });
 });
@@ -78,6 +111,10 @@ describe('watches for a leader', () => {
 describe('the members to watch', () => {
   const set = newSet(3);
   const of = (...views: ReturnType<typeof ordinal>[]) => watchTargets({...observationOf(), ordinals: views}, credentials);
+  it('are followers first: the loss of a leader ends the watch on a follower too', () => {
+    const targets = of(...[0, 1, 2].map((index) => ordinal(set, index, {probe: answers(index, 3, {leader: 'a0'})})));
+    assert.deepEqual(targets.map(({pod}) => pod), ['etcd-1', 'etcd-2', 'etcd-0']);
+  });
   it('are the voters that answer with a leader, without a password that only a quorum could check', () => {
     const targets = of(
       ordinal(set, 0, {probe: answers(0, 3, {leader: 'a0'})}), ordinal(set, 1, {probe: answers(1, 3)}),

@@ -29,4 +29,17 @@ describe('questions to members', () => {
     assert.ok(told.every(({seconds}) => seconds >= 0 && seconds < 30));
     access.close();
   });
+
+  it('say of a silent member that the certificate of its peer port has expired, and nothing of what that port thinks of the operator\'s', async () => {
+    const silent = (() => ({status: () => Promise.reject(new EtcdError('Timeout', 'no answer')), memberList: () => Promise.resolve({clusterID: 'c1', members: []}), close: () => undefined})) as never;
+    const words = async (of: string): Promise<string> => {
+      const access = new EtcdAccess({connect: silent, peer: () => Promise.reject(new EtcdError('Certificate', `GET /members on peer port failed: ${of}`))});
+      const {ordinals: [first]} = await access.probe(observationOf({}), {tls: undefined, auth: undefined, problem: undefined});
+      access.close();
+      return first?.probe.kind === 'Failed' ? first.probe.message : assert.fail();
+    };
+    assert.equal(await words('the member\'s certificate has expired: certificate has expired'), 'no answer. GET /members on peer port failed: the member\'s certificate has expired: certificate has expired');
+    assert.equal(await words('the member does not know the CA of the client certificate: alert unknown ca'), 'no answer');
+    assert.equal(await words('the client certificate has expired: alert certificate expired'), 'no answer');
+  });
 });

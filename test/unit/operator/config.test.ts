@@ -25,7 +25,7 @@ function refusal(args: string[], env: Record<string, string> = {}, surroundings 
 describe('configuration', () => {
   it('has a default for everything but the image of the agent', () => {
     assert.deepEqual(config(), {
-      kubeconfig: undefined, namespaces: [], excludedNamespaces: [], agentImage: undefined, leaderElect: true, concurrency: 4, port: 8080, logLevel: 'info',
+      kubeconfig: undefined, namespaces: [], excludedNamespaces: [], namespaceSelector: '', resourceSelector: '', agentImage: undefined, leaderElect: true, concurrency: 32, concurrentRuns: 20, port: 8080, logLevel: 'info',
       lease: {namespace: 'operators', name: 'quorum-recovery-operator', durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000},
       identity: 'host-1', resyncMs: 30_000, version: '1.2.3',
     });
@@ -42,6 +42,11 @@ describe('configuration', () => {
   it('takes namespaces that are left to another installation', () => {
     assert.deepEqual(config(['--exclude-namespaces=a,b']).excludedNamespaces, ['a', 'b']);
     assert.deepEqual(config([], {EXCLUDE_NAMESPACES: 'a'}).excludedNamespaces, ['a']);
+  });
+
+  it('takes label selectors of namespaces and of resources, as the API server is given them', () => {
+    const read = config(['--namespace-selector', ' team in (db, queue),!legacy ', '--exclude-namespaces=a'], {RESOURCE_SELECTOR: 'shard=a'});
+    assert.deepEqual([read.namespaceSelector, read.resourceSelector], ['team in (db, queue),!legacy', 'shard=a']);
   });
 
   it('takes a switch without a value for true', () => {
@@ -72,6 +77,10 @@ describe('configuration', () => {
     ['a switch that is neither on nor off', ['--leader-elect=maybe'], {}, /^--leader-elect must be true or false/],
     ['a namespace that cannot be one', ['--namespaces=a,B'], {}, /^--namespaces must be a name of lower-case/],
     ['namespaces that are served and others that are not', ['--namespaces=a', '--exclude-namespaces=b'], {}, /^--exclude-namespaces leaves namespaces out of all, so that --namespaces/],
+    ['a selector that is none', ['--resource-selector=shard==a=b'], {}, /^--resource-selector must be a label selector \("shard==a=b" is no requirement on a label\), but is/],
+    ['namespaces by their names and by their labels', ['--namespaces=a', '--namespace-selector=b'], {}, /^--namespace-selector picks namespaces by their labels and --namespaces by their names/],
+    ['labels without a Lease', ['--resource-selector=shard=a', '--leader-elect=false'], {}, /^--resource-selector needs --leader-elect/],
+    ['no run at all', ['--concurrent-runs=0'], {}, /^--concurrent-runs must be at least 1/],
     ['lease times that let two lead', ['--lease-duration=10'], {}, /^--lease-duration \(10 s\) must be longer than --lease-renew-deadline/],
     ['a renew deadline with one try', ['--lease-retry-period=9'], {}, /^--lease-renew-deadline \(10 s\) must be longer than 1\.2 times/],
   ];

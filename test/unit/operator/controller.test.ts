@@ -16,6 +16,7 @@ function setUp(own: (version: string | undefined) => boolean = () => false) {
   const reconciled: string[] = [];
   const metrics = createMetrics('test');
   let answer: () => Promise<ReconcileResult> = () => Promise.resolve({});
+  const resting = new Set<string>();
   const controller = new Controller({
     feed, clock, log: createLog('silent', 'test'), metrics, resyncMs: 30_000, concurrency: 2, random: () => 0.5,
     isOwnWrite: ({metadata}) => own(metadata.resourceVersion),
@@ -26,6 +27,7 @@ function setUp(own: (version: string | undefined) => boolean = () => false) {
         reconciled.push(`${namespace}/${name}`);
         return answer();
       },
+      rests: ({namespace, name}) => resting.has(`${namespace}/${name}`),
     });
   };
   const took = async () => {
@@ -36,7 +38,7 @@ function setUp(own: (version: string | undefined) => boolean = () => false) {
     answer = next;
   };
   const count = async (result: string) => (await metrics.reconcileTotal.get()).values.find(({labels}) => labels.result === result)?.value ?? 0;
-  return {clock, feed, controller, metrics, start, took, answers, count};
+  return {clock, feed, controller, metrics, start, took, answers, count, resting};
 }
 
 const pod = (name: string, metadata: object = {}) => ({metadata: {name, namespace: 'db', uid: name, ...metadata}});
@@ -137,6 +139,43 @@ describe('controller', () => {
       await clock.advance(30_000);
       assert.deepEqual([...new Set(await took())].sort(), ['db/a', 'db/b', 'db/c']);
     }
+  });
+
+  it('leaves a resource that rests alone until something happens to it, and asks in each resync time whether it still rests', async () => {
+    const {clock, feed, start, took, resting} = setUp();
+    start();
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', object: resource('a', 'etcd')});
+    await took();
+    resting.add('db/a');
+    for (let interval = 0; interval < 20; interval += 1) {
+      await clock.advance(30_000);
+      assert.deepEqual(await took(), []);
+    }
+    feed.tell({kind: 'Pod', type: 'Modified', object: pod('etcd-0', ownedBy('StatefulSet', 'etcd'))});
+    assert.deepEqual(await took(), ['db/a'], 'an event is not looked at');
+    resting.delete('db/a');
+    await clock.advance(30_000);
+    assert.ok((await took()).length > 0, 'it is not looked at although it does not rest');
+  });
+
+  it('looks first at what somebody may wait for, and at what was listed when there is time', async () => {
+    const {clock, feed, start, took, answers} = setUp();
+    let end = (): void => undefined;
+    answers(() => new Promise((resolve) => { end = () => { resolve({}); }; }));
+    const trigger = {type: 'OnQuorumLoss'};
+    const known = (name: string, status: object) => resource(name, name, {spec: {target: {statefulSet: name}, trigger}, status} as never);
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', listed: true, object: known('calm', {})});
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', listed: true, object: known('calm-too', {})});
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', listed: true, object: known('lost', {suspicion: {since: ''}})});
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', listed: true, object: known('running', {run: {id: 'r'}})});
+    start();
+    assert.deepEqual(await took(), ['db/lost', 'db/running']);
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', listed: true, object: known('later', {})});
+    feed.tell({kind: 'Pod', type: 'Added', listed: true, object: pod('calm-0')});
+    feed.tell({kind: 'Pod', type: 'Modified', object: pod('calm-too-0')});
+    end();
+    await clock.advance(0);
+    assert.deepEqual(await took(), ['db/calm-too']);
   });
 
   it('tries again with a back-off after an error, and as late as the API server asks', async () => {

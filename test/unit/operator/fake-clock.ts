@@ -30,7 +30,8 @@ export class FakeClock implements Clock {
 
   setTimeout(callback: () => void, milliseconds: number): Cancel {
     const id = this.#next++;
-    this.#timers.set(id, {due: this.#monotonic + milliseconds, callback});
+    // As Node's: it takes no more than 32 bits with a sign, and is none the wiser beyond.
+    this.#timers.set(id, {due: this.#monotonic + (milliseconds > 2 ** 31 - 1 ? 1 : milliseconds), callback});
     return () => {
       this.#timers.delete(id);
     };

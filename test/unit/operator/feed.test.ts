@@ -102,6 +102,24 @@ describe('event feed', () => {
     });
   });
 
+  it('keeps of a pod and of a set what is asked of them, and says what was there before it looked', async () => {
+    const seen: {kind: string; listed?: true; object: object}[] = [];
+    feed.subscribe((event) => seen.push(event));
+    lists[resources] = [object('etcd', '7')];
+    const spec = {nodeName: 'node-1', restartPolicy: 'Always', containers: [{name: 'etcd', image: 'registry.example/etcd:3.6.16'}], volumes: [{name: 'data'}]};
+    const made = object('etcd-0', '8', {spec, status: {phase: 'Running'}});
+    lists[pods] = [{...made, metadata: {...made.metadata, labels: {app: 'etcd'}, annotations: {'quorumrecovery.io/run': 'r', 'example.com/large': 'x'}}}];
+    await feed.start();
+    await until(() => streamsOf(pods).length === 1 && streamsOf('/apis/apps/v1/namespaces/db/statefulsets').length === 1, 'both are watched');
+    send('/apis/apps/v1/namespaces/db/statefulsets', 'ADDED', object('etcd', '9', {spec: {replicas: 3}, status: {replicas: 3}}));
+    await until(() => seen.length === 3, 'all of them are told of');
+    assert.deepEqual(seen.map(({kind, listed}) => `${kind}${listed ? ' listed' : ''}`), ['QuorumRecovery listed', 'Pod listed', 'StatefulSet']);
+    const [, pod, set] = seen as {object: {metadata: {labels?: object; annotations?: object}; spec?: object; status?: object}}[];
+    assert.deepEqual(pod?.object.spec, {nodeName: 'node-1', restartPolicy: 'Always', containers: []});
+    assert.deepEqual([pod.object.metadata.labels, pod.object.metadata.annotations, pod.object.status], [{app: 'etcd'}, {'quorumrecovery.io/run': 'r'}, {phase: 'Running'}]);
+    assert.deepEqual([set?.object.spec, set?.object.status], [undefined, undefined]);
+  });
+
   it('resumes after a reset from the last event, and loses nothing', async () => {
     await start();
     send(pods, 'MODIFIED', object('etcd-0', '110'));
@@ -179,6 +197,33 @@ describe('event feed', () => {
     const asked = (path: string) => server.requests.filter((request) => request.path === path).map((request) => request.query.get('fieldSelector'));
     assert.deepEqual(asked(resources), Array.from({length: 2}, () => 'metadata.namespace!=db,metadata.namespace!=other'));
     for (const path of ['/api/v1/nodes', pods]) assert.deepEqual(asked(path), [null, null], path);
+  });
+
+  it('serves the namespaces that have the labels, and lets those go at once that lose them, with pods and sets', async () => {
+    const config = await (server.close(), server = new FakeApiServer(server.answer), server.listen());
+    feed = new OperatorFeed({
+      config, client: new HttpKubernetesClient(config), clock, log: createLog('silent', 'test'), namespaces: [], excludedNamespaces: ['left'],
+      namespaceSelector: 'team=db', resourceSelector: 'shard in (a)',
+    });
+    feed.subscribe(({kind, type, object: {metadata}, finalStateUnknown = false}) => told.push(`${kind} ${type} ${metadata?.name ?? ''}${finalStateUnknown ? ', not seen' : ''}`));
+    const namespaces = '/api/v1/namespaces';
+    const inside = '/apis/quorumrecovery.io/v1alpha1/namespaces/db/quorumrecoveries';
+    const namespace = {metadata: {name: 'db', uid: 'uid-db', resourceVersion: '5'}};
+    lists[inside] = [object('etcd', '7')];
+    await feed.start();
+    await until(() => streamsOf(namespaces).length === 1, 'namespaces are watched');
+    assert.equal(listsOf(resources), 0);
+    const asked = (path: string, name: string) => [...new Set(server.requests.filter((request) => request.path === path).map((request) => request.query.get(name)))];
+    assert.deepEqual([asked(namespaces, 'labelSelector'), asked(namespaces, 'fieldSelector')], [['team=db'], ['metadata.name!=left']]);
+    send(namespaces, 'ADDED', namespace);
+    await until(() => streamsOf(inside).length === 1 && streamsOf(pods).length === 1, 'it is served');
+    assert.deepEqual([asked(inside, 'labelSelector'), asked(inside, 'fieldSelector'), asked(pods, 'labelSelector')], [['shard in (a)'], [null], [null]]);
+    const ended = Promise.all([inside, pods].map(async (path) => await new Promise((resolve) => streamsOf(path)[0]?.response.on('close', resolve))));
+    send(namespaces, 'DELETED', namespace);
+    await ended;
+    assert.deepEqual(told, ['Namespace Added db', 'QuorumRecovery Added etcd', 'Namespace Deleted db', 'QuorumRecovery Deleted etcd, not seen']);
+    send(namespaces, 'ADDED', namespace);
+    await until(() => streamsOf(inside).length === 2 && streamsOf(pods).length === 2, 'it is served again');
   });
 
   it('tells the other subscribers when one of them throws, and nobody who has left', async () => {

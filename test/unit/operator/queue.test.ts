@@ -104,6 +104,16 @@ describe('work queue', () => {
     assert.deepEqual(begun, ['a']);
   });
 
+  it('begins nothing at once whose time is further away than a timer of Node can tell', async () => {
+    const {clock, queue, begun} = setUp();
+    queue.start();
+    queue.addAfter('a', 720 * 3_600_000, true);
+    await clock.advance(24 * 86_400_000);
+    assert.deepEqual(begun, []);
+    await clock.advance(86_400_000);
+    assert.deepEqual(begun, ['a']);
+  });
+
   it('doubles the delay of retries from 0.2 s up to 30 s, and begins again after the key was forgotten', async () => {
     const {clock, queue, begun, end} = setUp();
     queue.start();
@@ -175,5 +185,62 @@ describe('work queue', () => {
     await end('busy');
     await clock.advance(1_000);
     assert.deepEqual(begun, ['busy']);
+  });
+});
+
+describe('routine work', () => {
+  it('waits behind everything that is urgent, and has an eighth of the places', async () => {
+    const {queue, begun, end} = setUp(16);
+    for (const key of ['r1', 'r2', 'r3']) queue.add(key, true);
+    queue.add('u1');
+    queue.start();
+    assert.deepEqual(begun, ['u1', 'r1', 'r2']);
+    const more = Array.from({length: 13}, (_, index) => `u${index + 2}`);
+    for (const key of more) queue.add(key);
+    assert.deepEqual(begun.slice(3), more);
+    queue.add('last');
+    await end('r1');
+    assert.deepEqual(begun.slice(16), ['last'], 'a free place went to what is routine');
+    await end('r2');
+    assert.deepEqual(begun.slice(17), ['r3']);
+  });
+  it('becomes urgent when something happens, and keeps its time in the line', async () => {
+    const {clock, queue, begun, end, waited} = setUp(1);
+    queue.start();
+    queue.add('first');
+    queue.add('a', true);
+    queue.add('b', true);
+    await clock.advance(1_000);
+    queue.add('b');
+    queue.add('b', true);
+    await end('first');
+    assert.deepEqual([begun, waited], [['first', 'b'], [0, 1_000]]);
+  });
+  it('is urgent after a run in which something happened, also if its time came too', async () => {
+    const clock = new FakeClock();
+    const seen: string[] = [];
+    let open = (): void => undefined;
+    const queue = new WorkQueue({clock, concurrency: 1, process: async (key, routine) => {
+      seen.push(`${key} ${routine ? 'routine' : 'urgent'}`);
+      await new Promise<void>((resolve) => { open = resolve; });
+    }});
+    queue.start();
+    queue.add('a', true);
+    queue.add('a', true);
+    queue.add('a');
+    queue.add('a', true);
+    open();
+    await settle();
+    assert.deepEqual(seen, ['a routine', 'a urgent']);
+  });
+  it('that is due sooner takes no urgent time away', async () => {
+    const {clock, queue, begun, end} = setUp(1);
+    queue.start();
+    queue.addAfter('a', 1_000, true);
+    queue.addAfter('a', 2_000);
+    await clock.advance(1_000);
+    await end('a');
+    await clock.advance(1_000);
+    assert.deepEqual(begun, ['a', 'a']);
   });
 });

@@ -72,6 +72,21 @@ describe('status writer', () => {
     writer.forget(written);
     assert.equal(writer.isOwnWrite(written), false);
   });
+
+  it('knows its own write also where the watch tells of it before the answer comes, and takes nothing else for it', async () => {
+    const {client, writer, resource} = setUp();
+    const answered = Promise.withResolvers<undefined>();
+    client.intercept = async () => { await answered.promise; };
+    const writing = writer.update(resource, () => ({phase: 'Holding'}));
+    const seen = {...resource, metadata: {...resource.metadata, resourceVersion: '77'}, status: {phase: 'Holding' as const}};
+    assert.equal(writer.isOwnWrite(seen), true);
+    assert.equal(writer.isOwnWrite({...seen, status: {phase: 'Watching'}}), false);
+    assert.equal(writer.isOwnWrite({...seen, spec: {...seen.spec, paused: true}}), false);
+    assert.equal(writer.isOwnWrite({...seen, metadata: {...seen.metadata, deletionTimestamp: new Date()}}), false);
+    answered.resolve(undefined);
+    await writing;
+    assert.equal(writer.isOwnWrite(seen), false, 'another version than the one that was written');
+  });
 });
 
 describe('conditions', () => {

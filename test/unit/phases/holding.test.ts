@@ -3,7 +3,7 @@ import type {V1EndpointSlice, V1Pod} from '@kubernetes/client-node';
 import type {KubernetesClient} from '../../../src/kubernetes/client.ts';
 import {ApiError} from '../../../src/kubernetes/errors.ts';
 import type {Acting} from '../../../src/phases/context.ts';
-import {proveHold, releasePod, stopPod, ungatePod} from '../../../src/phases/holding.ts';
+import {dropFence, proveHold, releasePod, stopPod, ungatePod} from '../../../src/phases/holding.ts';
 import {now, observationOf, ownPodOf, runOf} from '../decide/observations.ts';
 
 const ours = 'pods "etcd-0" is forbidden: ValidatingAdmissionPolicy \'quorumrecovery-hold\' with binding \'quorumrecovery-hold\' denied request: held by QuorumRecovery etcd during a recovery run';
@@ -27,7 +27,7 @@ function clientOf(servers: Record<string, Server>, changes: string[] = []): Kube
     },
     patch: async (_kind, _namespace, name, patch) => {
       changes.push(`patch ${name} ${JSON.stringify(patch)}`);
-      return await Promise.resolve({} as never);
+      return await Promise.resolve({metadata: {resourceVersion: '8'}} as never);
     },
     delete: async (_kind, _namespace, name, options) => {
       changes.push(`delete ${name} ${JSON.stringify(options)}`);
@@ -82,14 +82,30 @@ describe('a pod that is stopped', () => {
 
   it('gets the fence first, then a graceful delete of this very pod', async () => {
     assert.deepEqual(await changesOf(async (given) => await stopPod(given, pod)), [
-      'patch etcd-0 {"metadata":{"uid":"pod-uid-0","resourceVersion":"7","finalizers":["example.com/other","quorumrecovery.io/fence"]}}', 'delete etcd-0 {"uid":"pod-uid-0"}',
+      'patch etcd-0 {"metadata":{"uid":"pod-uid-0","resourceVersion":"7","finalizers":["example.com/other","quorumrecovery.io/fence"]}}', 'delete etcd-0 {"uid":"pod-uid-0","resourceVersion":"8"}',
     ]);
+  });
+  it('is not stopped where it has the fence already and is not as it was looked at: its UID alone does not tell that it serves by now', async () => {
+    const held = {...pod, metadata: {...pod.metadata, finalizers: ['quorumrecovery.io/fence']}};
+    assert.deepEqual(await changesOf(async (given) => await stopPod(given, held)), ['delete etcd-0 {"uid":"pod-uid-0","resourceVersion":"7"}']);
+    const changed = {...clientOf({a: denies}), delete: async () => { await Promise.resolve(); throw refusal(409, 'Conflict', 'the object has been modified'); }} as unknown as KubernetesClient;
+    const outcome = await stopPod(acting(changed), held);
+    assert.equal(outcome.kind === 'retry' ? outcome.why : outcome.kind, 'etcd-0 has changed since it was looked at');
   });
   it('is let go by taking the fence off, and nobody else\'s finalizer', async () => {
     assert.deepEqual(await changesOf(async (given) => await releasePod(given, fenced, false)), ['patch etcd-0 {"metadata":{"uid":"pod-uid-0","finalizers":["example.com/other"]}}']);
   });
   it('is deleted with grace 0 only where the kubelet takes no part any more', async () => {
     assert.deepEqual((await changesOf(async (given) => await releasePod(given, fenced, true)))[0], 'delete etcd-0 {"uid":"pod-uid-0","gracePeriodSeconds":0}');
+  });
+  it('stays, and loses its fence, where the stop was never asked for', async () => {
+    const begun: V1Pod = {...fenced, metadata: {...pod.metadata, finalizers: ['quorumrecovery.io/fence']}};
+    assert.deepEqual(await changesOf(async (given) => await dropFence(given, begun)), ['patch etcd-0 {"metadata":{"uid":"pod-uid-0","resourceVersion":"7","finalizers":null}}']);
+  });
+  it('without a node is deleted only as it was looked at: it may have got one since, and its etcd with it', async () => {
+    const unplaced: V1Pod = {...pod, metadata: {...pod.metadata, finalizers: []}, spec: {containers: []}};
+    assert.deepEqual(await changesOf(async (given) => await releasePod(given, unplaced, false)), ['delete etcd-0 {"uid":"pod-uid-0","resourceVersion":"7"}']);
+    assert.deepEqual(await changesOf(async (given) => await releasePod(given, unplaced, true)), ['delete etcd-0 {"uid":"pod-uid-0","resourceVersion":"7","gracePeriodSeconds":0}']);
   });
   it('starts by losing its gate, guarded by UID and version, and keeps the gates of others', async () => {
     const gated: V1Pod = {...pod, spec: {containers: [], schedulingGates: [{name: 'example.com/gate'}, {name: 'quorumrecovery.io/held'}]}};

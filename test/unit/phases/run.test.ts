@@ -31,6 +31,23 @@ describe('a run', () => {
     assert.notEqual(draft.run?.id, 'run-1');
     assert.match(draft.run?.id ?? '', /^run-[0-9a-f]{8}$/);
   });
+  it('knows what an earlier run left held', () => {
+    const draft: QuorumRecoveryStatus = {run: runOf({finishedAt, outcome: 'Failed', replace: {removed: []}}), heldPods: ['etcd-2']};
+    startRun(draft, spec('x'), now);
+    assert.deepEqual([draft.run?.heldBefore, draft.heldPods], [['etcd-2'], ['etcd-2']]);
+    const free: QuorumRecoveryStatus = {run: runOf({finishedAt}), heldPods: []};
+    startRun(free, spec('x'), now);
+    assert.equal(free.run?.heldBefore, undefined);
+  });
+  it('knows who led when the cluster was last whole', () => {
+    const lastHealthy = {clusterID: 'c', revision: 1, raftIndex: 1, raftTerm: 1, members: [], observedAt: finishedAt};
+    const leaderBefore = (leader?: string) => {
+      const draft: QuorumRecoveryStatus = {lastHealthy: {...lastHealthy, ...(leader !== undefined && {leader})}};
+      startRun(draft, spec(), now);
+      return draft.run?.previousLeader;
+    };
+    assert.deepEqual([leaderBefore('etcd-1'), leaderBefore()], ['etcd-1', undefined]);
+  });
   it('keeps the time at which a step began over all its repeats', () => {
     const run = runOf();
     markRunning(run, 'Hold', 'a', now);

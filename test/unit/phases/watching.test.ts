@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import type {QuorumRecoveryStatus} from '../../../src/api/types.ts';
+import {settleFindings} from '../../../src/decide/findings.ts';
 import {Watching} from '../../../src/phases/watching.ts';
 import type {Look} from '../../../src/phases/watching.ts';
 import {finishRun, startRun, wantsRun} from '../../../src/phases/run.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
+import {Turns} from '../../../src/operator/turns.ts';
+import {resource} from '../operator/fake-feed.ts';
 import {answers, idOf, node, now, observationOf, ownPodOf} from '../decide/observations.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -26,13 +29,13 @@ const serving = (at: number, status: QuorumRecoveryStatus, revision = 50): Obser
 });
 
 /** Looks at one observation after the other, the status going from one to the next. */
-function looks(...steps: ((status: QuorumRecoveryStatus) => Observation)[]): {last: Look; status: QuorumRecoveryStatus} {
+async function looks(...steps: ((status: QuorumRecoveryStatus) => Observation)[]): Promise<{last: Look; status: QuorumRecoveryStatus}> {
   const watching = new Watching(undefined);
   let status: QuorumRecoveryStatus = {lastHealthy};
   let last: Look = {standing: {at: 'watching'}, requeueMs: 0};
   for (const step of steps) {
     const observation = step(status);
-    last = watching.look(key, {observation, credentials});
+    last = await watching.look(key, {observation, credentials});
     status = observation.status;
   }
   return {last, status};
@@ -42,13 +45,13 @@ const at = (seconds: number) => (status: QuorumRecoveryStatus) => lost(now + sec
 const well = (seconds: number) => (status: QuorumRecoveryStatus) => serving(now + seconds * 1000, status);
 
 describe('the watch over a cluster', () => {
-  it('looks a second time before it suspects anything: a change of the leader is none', () => {
-    const {last, status} = looks(at(0));
+  it('looks a second time before it suspects anything: a change of the leader is none', async () => {
+    const {last, status} = await looks(at(0));
     assert.deepEqual([last.standing.at, last.requeueMs, status.suspicion], ['watching', 1_000, undefined]);
-    assert.equal(looks(at(0), well(1), at(20)).status.suspicion, undefined);
+    assert.equal((await looks(at(0), well(1), at(20))).status.suspicion, undefined);
   });
-  it('says what both views say from the second look on, and looks each second', () => {
-    const {last, status} = looks(at(0), at(1));
+  it('says what both views say from the second look on, and looks each second', async () => {
+    const {last, status} = await looks(at(0), at(1));
     assert.deepEqual([last.standing.at, last.requeueMs], ['suspected', 1_000]);
     assert.equal(status.suspicion?.etcd, 'etcd-0 answers and has no leader');
   });
@@ -63,34 +66,63 @@ describe('the watch over a cluster', () => {
     assert.equal(first.status.suspicion?.since, iso(now));
     assert.equal(watching.lookAtPushed(serving(now, {lastHealthy})), undefined, 'it has a leader again');
   });
-  it('begins a run when the grace period is over', () => {
-    assert.equal(looks(at(0), at(1), at(10)).last.begins, undefined);
-    assert.equal(looks(at(0), at(1), at(11)).last.begins, true);
+  it('begins a run when the grace period is over', async () => {
+    assert.equal((await looks(at(0), at(1), at(10))).last.begins, undefined);
+    assert.equal((await looks(at(0), at(1), at(11))).last.begins, true);
   });
-  it('drops the suspicion once a quorum serves, and the grace period begins anew with the next', () => {
-    const {status} = looks(at(0), at(1), well(9));
+  it('drops the suspicion once a quorum serves, and the grace period begins anew with the next', async () => {
+    const {status} = await looks(at(0), at(1), well(9));
     assert.equal(status.suspicion, undefined);
-    assert.equal(looks(at(0), at(1), well(9), at(10), at(11)).last.begins, undefined);
+    assert.equal((await looks(at(0), at(1), well(9), at(10), at(11))).last.begins, undefined);
   });
-  it('goes on after a restart with the suspicion that stands in the status', () => {
-    const suspicion = looks(at(0), at(1)).status.suspicion;
+  it('goes on after a restart with the suspicion that stands in the status', async () => {
+    const suspicion = (await looks(at(0), at(1))).status.suspicion;
     assert.ok(suspicion);
-    assert.equal(new Watching(undefined).look(key, {observation: lost(now + 11_000, {lastHealthy, suspicion}), credentials}).begins, true);
+    assert.equal((await new Watching(undefined).look(key, {observation: lost(now + 11_000, {lastHealthy, suspicion}), credentials})).begins, true);
   });
-  it('stands still with a reason after too many runs', () => {
-    const {last} = looks((status) => ({...lost(now, {...status, automatic: {attempts: 3}})}), at(1));
+  it('waits for its turn where others are at work, says so and since when, and begins once it has come', async () => {
+    const busy = {name: 'other', namespace: 'db'};
+    const others = [resource('other', 'other', {metadata: busy, status: {run: {id: 'r', attempt: 1, startedAt: iso(now), steps: []}}})];
+    const watching = new Watching(undefined, new Turns({limit: 1, resources: () => others, synced: () => true, now: () => now}));
+    const look = async (seconds: number, status: QuorumRecoveryStatus) => {
+      const observation = at(seconds)(status);
+      return {look: await watching.look(key, {observation, credentials}), status: observation.status};
+    };
+    const suspicion = {since: iso(now), agreedSince: iso(now), kubernetes: '', etcd: ''};
+    const first = await look(11, {lastHealthy, suspicion});
+    assert.deepEqual([first.look.begins, first.look.requeueMs, first.look.standing.at], [undefined, 1_000, 'suspected']);
+    assert.ok(first.look.standing.at === 'suspected' && first.look.standing.reason === 'AwaitingTurn');
+    assert.match(first.look.standing.message, /The run waits for its turn: 1 run is at work, and none begins by itself while there are 1 \(--concurrent-runs\)\. A new value of spec\.trigger\.request begins it at once$/);
+    assert.equal(first.status.suspicion?.queuedAt, iso(now + 11_000));
+    const second = await look(14, first.status);
+    assert.equal(second.status.suspicion?.queuedAt, iso(now + 11_000), 'it waits since the first time');
+    others.length = 0;
+    assert.equal((await look(15, second.status)).look.begins, true);
+  });
+  it('waits in no line any more while something else keeps its run from beginning', async () => {
+    const waited = {since: iso(now), agreedSince: iso(now), kubernetes: '', etcd: '', queuedAt: iso(now)};
+    const observation = {...lost(now + 11_000, {lastHealthy, suspicion: waited})};
+    observation.spec = {...observation.spec, paused: true};
+    await new Watching(undefined).look(key, {observation, credentials});
+    assert.equal(observation.status.suspicion?.queuedAt, undefined);
+  });
+  it('stands still with a reason after too many runs', async () => {
+    const {last} = await looks((status) => ({...lost(now, {...status, automatic: {attempts: 3}})}), at(1));
     assert.ok(last.standing.at === 'stalled' && last.standing.reason === 'AttemptsExhausted', JSON.stringify(last));
   });
-  it('says that data went back, and since when, until it did not', () => {
-    const back = looks((status) => serving(now, status, 3));
+  it('says that data went back, and since when, until it did not', async () => {
+    const back = await looks((status) => serving(now, status, 3));
     assert.match(back.status.regression?.message ?? '', /the data went back/);
-    const later = looks((status) => serving(now, status, 3), (status) => serving(now + 5_000, status, 3));
+    const later = await looks((status) => serving(now, status, 3), (status) => serving(now + 5_000, status, 3));
     assert.equal(later.status.regression?.since, iso(now));
-    assert.equal(looks((status) => serving(now, status, 3), well(30)).status.regression, undefined);
+    const same = (status: QuorumRecoveryStatus) => ({...well(30)(status), dataCompared: {same: true, words: ''}});
+    assert.equal((await looks((status) => serving(now, status, 3), same)).status.regression, undefined);
+    assert.ok((await looks((status) => serving(now, status, 3), well(30))).status.regression, 'a quorum that serves is no proof either, while nobody compared');
+    assert.ok((await looks((status) => serving(now, status, 3), at(5))).status.regression, 'that nothing serves any more is no proof that the old data is back');
   });
-  it('says what keeps it from watching at all', () => {
+  it('says what keeps it from watching at all', async () => {
     const observation = {...lost(now, {lastHealthy}), secretProblem: 'spec.target.tls.secretName: there is no Secret db/x'};
-    const {standing} = new Watching(undefined).look(key, {observation, credentials});
+    const {standing} = await new Watching(undefined).look(key, {observation, credentials});
     assert.ok(standing.at === 'stalled' && standing.reason === 'SecretNotFound');
   });
 });
@@ -127,21 +159,22 @@ describe('a run that begins by itself', () => {
 });
 
 describe('what is said of a cluster that serves', () => {
-  const said = (observation: Observation): string => {
-    const {standing} = new Watching(undefined).look(key, {observation, credentials});
+  const said = async (observation: Observation): Promise<string> => {
+    settleFindings(observation, []);
+    const {standing} = await new Watching(undefined).look(key, {observation, credentials});
     return standing.at === 'watching' ? standing.watch?.message ?? 'the end of the last run' : standing.at;
   };
-  it('is that it is watched, and who is missing', () => {
-    assert.match(said(serving(now, {lastHealthy})), /^all 3 members answer and have a leader; a run begins by itself if the quorum is lost for 10s$/);
+  it('is that it is watched, and who is missing', async () => {
+    assert.match(await said(serving(now, {lastHealthy})), /^all 3 members answer and have a leader; a run begins by itself if the quorum is lost for 10s$/);
     const two = serving(now, {lastHealthy});
     const [a, b, c] = two.ordinals;
     assert.ok(a && b && c);
-    assert.match(said({...two, ordinals: [a, b, {...c, object: undefined, probe: {kind: 'NotAsked', why: 'the pod does not exist'}}]}), /2 of 3 members answer\), so nothing is done\. Not answering: etcd-2: the pod does not exist/);
+    assert.match(await said({...two, ordinals: [a, b, {...c, object: undefined, probe: {kind: 'NotAsked', why: 'the pod does not exist'}}]}), /2 of 3 members answer and have a leader\), so nothing is done\. Not answering: etcd-2: the pod does not exist/);
   });
-  it('is the end of the last run for as long as the cooldown, and longer while a name is held', () => {
+  it('is the end of the last run for as long as the cooldown, and longer while a name is held', async () => {
     const run = {id: 'r', attempt: 1, startedAt: iso(now - 400_000), finishedAt: iso(now - 299_000), outcome: 'Recovered' as const, steps: []};
-    assert.equal(said(serving(now, {lastHealthy, run})), 'the end of the last run');
-    assert.match(said(serving(now + 2_000, {lastHealthy, run})), /^all 3 members/);
-    assert.equal(said(serving(now + 2_000, {lastHealthy, run, heldPods: ['etcd-2']})), 'the end of the last run');
+    assert.equal(await said(serving(now, {lastHealthy, run})), 'the end of the last run');
+    assert.match(await said(serving(now + 2_000, {lastHealthy, run})), /^all 3 members/);
+    assert.equal(await said(serving(now + 2_000, {lastHealthy, run, heldPods: ['etcd-2']})), 'the end of the last run');
   });
 });

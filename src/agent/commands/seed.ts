@@ -1,0 +1,38 @@
+import type {Arguments} from '../arguments.ts';
+import {adoptBuilt, clearBuilt} from '../built.ts';
+import {freeBytes} from '../facts.ts';
+import {Refusal} from '../failure.ts';
+import {refuseRunningEtcd} from '../locks.ts';
+import {locateData} from '../place.ts';
+import type {OnStep} from '../run.ts';
+import type {PrepareSeedReport, SeedReport} from '../report.ts';
+import {refuseForeignThings, restoreCopy} from '../restoring.ts';
+import {partsOf} from '../staging.ts';
+
+/**
+ * Before etcdutl builds a member's data from a snapshot beside the data that is there: an empty place to build in, and room for it. The
+ * data itself is not touched.
+ */
+export function prepareSeed(args: Arguments, onStep?: OnStep): PrepareSeedReport {
+  const place = locateData(args, onStep);
+  refuseRunningEtcd(place);
+  // What the exchange would refuse is refused now, while all can still be let go.
+  refuseForeignThings(place, partsOf(place), {overGuard: true});
+  clearBuilt(place, partsOf(place));
+  const free = freeBytes(place.root);
+  if (args.needs !== undefined && free < args.needs) {
+    throw new Refusal('NoSpace', `the volume has ${free} bytes free, and the data of the member takes ${args.needs}: enlarge the volume, or remove old data that was set aside on it (.quorumrecovery). Nothing was changed`, {neededBytes: args.needs, freeBytes: free});
+  }
+  return {ok: true, command: 'prepare-seed', run: args.run};
+}
+
+/**
+ * Sets aside what is there, and puts what etcdutl has built in its place: restoring.ts, with the trees from there instead of from a copy. An
+ * earlier run's guard goes as it does when a member joins: a person approved that a snapshot takes the place of all data.
+ */
+export function seed(args: Arguments, onStep?: OnStep): SeedReport {
+  const place = locateData(args, onStep);
+  refuseRunningEtcd(place);
+  const facts = restoreCopy(place, args.attempt ?? 1, {overGuard: true, stage: (parts) => adoptBuilt(place, parts, args)});
+  return {ok: true, command: 'seed', run: args.run, ...facts};
+}

@@ -1,0 +1,109 @@
+import {approveStep} from '../api/progress.ts';
+import type {Plan, Run} from '../api/types.ts';
+import type {Observation, OrdinalView} from '../observe/observation.ts';
+import type {Assessment} from './assess.ts';
+import type {Decision} from './decision.ts';
+import {blocked} from './decision.ts';
+import {asksToStop, dependentRefusal, plannedDependents} from './dependents.ts';
+import {newClusterID} from './newCluster.ts';
+import {canonicalMemberships, fatesOf, plannedSpecHash, setSpecHash, sha256} from './plan.ts';
+import {unfitMembers} from './survivor.ts';
+import {hookNotes, newClusterPreflight, storageNotes, versionOf} from './preflight.ts';
+
+export type Lost = Extract<Assessment, {kind: 'lost'}>;
+
+/** Voters whose data nobody can read now and nothing proves gone: it may be there again later, and be the newest of all. */
+const unreadOf = ({data}: Pick<Lost, 'data'>): string[] => data.filter(({state}) => state === 'MayReturn')
+  .map(({voter, why}) => `${voter.pod ?? voter.memberID} (${why})`).sort();
+
+/** Auto takes nothing older while data may return: that no data is left is not true then. undefined: nothing may, or a person named the strategy. */
+export function mayReturnRefusal({spec}: Pick<Observation, 'spec'>, lost: Pick<Lost, 'data'>): Decision | undefined {
+  const unread = unreadOf(lost);
+  if (unread.length === 0 || spec.strategy !== 'Auto') return undefined;
+  return blocked('FencingUnproven', `no data is within reach that a cluster can start from, and that of ${unread.join(', ')} may come back: nothing older is put in its place without a person's word. Nothing was touched. Way out: bring the node back, or delete its Node object once the machine is off for good, or taint it node.kubernetes.io/out-of-service; or set spec.strategy to RestoreSnapshot or RebuildFromConfig, which gives that data up`);
+}
+
+/** What is not proven gone, and what is there and is nothing to start from: a person gives it up with the plan. */
+function leftBehind(observation: Observation, lost: Lost): string {
+  const unread = unreadOf(lost);
+  const unfit = unfitMembers(observation, lost.data);
+  const returning = unread.length === 0 ? '' : ` Data that nobody can read now may come back, be newer, and is given up: ${unread.join(', ')}.`;
+  return `${returning}${unfit.length === 0 ? '' : ` Data is left that no cluster can start from: ${unfit.join('; ')}.`}`;
+}
+
+/** Why anything but the members' data is taken. `nothing`: what is said where none is left. */
+export const whyAnew = ({candidates, data}: Lost, nothing: string): string => {
+  const unread = unreadOf({data});
+  if (unread.length > 0) return `spec.strategy asks for it, although data may come back: ${unread.join(', ')}`;
+  return candidates.length > 0 ? 'spec.strategy asks for it' : nothing;
+};
+
+/** What a strategy that starts anew says of its own plan. */
+export interface Anew {
+  strategy: Plan['strategy'];
+  /** Steps between the last stop and the new cluster that serves, and between that and the end, e.g. what is loaded. */
+  seeding: readonly string[];
+  loading: readonly string[];
+  why: string;
+  expectedLoss: string;
+  /** What happens to the claim of a member, in words. */
+  fate: (view: OrdinalView) => string;
+  notes: readonly string[];
+  snapshot?: Plan['snapshot'];
+  /** What a person approves beside what every such plan has. */
+  approves: unknown;
+}
+
+/** Steps of a run that starts a new cluster on all claims at once. What has no place joins later: those steps come when that shows. */
+function stepsFor(observation: Observation, {seeding, loading}: Anew): string[] {
+  const {verification: {restartProof}} = observation.spec;
+  return [
+    'Plan', approveStep, ...(asksToStop(observation) ? ['StopDependents'] : []), 'Hold', 'Stop', ...seeding, ...loading,
+    ...(asksToStop(observation) ? ['ReturnDependents'] : []), ...(restartProof && observation.ordinals.length >= 3 ? ['RestartProof'] : []), 'Verify', 'Release',
+  ];
+}
+
+/** What the other cluster ID means for those who use it. */
+export function newIDNote(observation: Observation): string {
+  const {run} = observation.status;
+  const id = run === undefined ? '' : newClusterID(run, observation.ordinals);
+  return `the new cluster has another ID (${id}, if all members begin it) and other member IDs: clients that keep their endpoints go on, their leases and watches end; what compares cluster IDs (mirrors, backups of a cluster by its ID) has to be told`;
+}
+
+const fenceOf = ({fencing}: Lost): Plan['lost'] => fencing.processes.map(({pod, memberID, proven, stoppable, waitsFor}) => {
+  const proof = proven?.message ?? (stoppable ? 'it is stopped, and its kubelet reports its end' : waitsFor);
+  return {pod, ...(memberID !== '' && {memberID}), fenced: proven?.by ?? (stoppable ? 'ToBeStopped' : 'Unproven'), ...(proof !== undefined && {proof})};
+}).sort((a, b) => (a.pod < b.pod ? -1 : 1));
+
+/** What the run was planned with as the old cluster; undefined: nobody told anything of it. */
+function identityOf({memberships}: Lost, version: string): Run['identity'] {
+  const [first] = memberships;
+  if (first?.clusterID === undefined) return undefined;
+  return {clusterID: first.clusterID, version, source: first.source, members: first.voters.map(({memberID, pod}) => ({id: memberID, ...(pod !== undefined && {name: pod}), peerURLs: []}))};
+}
+
+/** A plan to start a new cluster on all claims, or why there is none. `lost`: no quorum of data is intact, and the fencing rule will hold. */
+export function proposeAnew(observation: Observation, lost: Lost, anew: Anew): {proposal: {plan: Plan; identity: Run['identity']}} | {refusal: Decision} {
+  const {set, spec, templates, ordinals} = observation;
+  const [first] = ordinals;
+  if (first === undefined) return {refusal: blocked('NoSurvivor', 'the StatefulSet asks for no pod: scale it up')};
+  const refusal = newClusterPreflight(observation, first);
+  if (refusal) return {refusal: blocked(refusal.reason, refusal.message)};
+  const dependent = dependentRefusal(observation);
+  if (dependent) return {refusal: dependent};
+  const fenced = fenceOf(lost);
+  const dependents = plannedDependents(observation);
+  const setUID = set?.metadata?.uid ?? '';
+  const hash = sha256({
+    strategy: anew.strategy, approves: anew.approves, lost: fenced.map(({pod, memberID, fenced: by}) => ({pod, memberID, fenced: by})), setUID,
+    dependents: dependents.dependents?.map(({kind, name}) => ({kind, name})), memberships: canonicalMemberships(lost.memberships),
+    unread: lost.data.filter(({state}) => state === 'MayReturn').map(({voter}) => voter.memberID).sort(),
+  });
+  const plan: Plan = {
+    hash, strategy: anew.strategy, survivor: first.pod, candidates: [], why: anew.why, ranks: lost.candidates, lowest: {term: 0, index: 0}, lost: fenced,
+    claims: fatesOf(ordinals, anew.fate), expectedLoss: `${anew.expectedLoss}${leftBehind(observation, lost)}`, ...(anew.snapshot && {snapshot: anew.snapshot}), steps: stepsFor(observation, anew), ...dependents,
+    notes: [...anew.notes, newIDNote(observation), ...hookNotes(observation), ...storageNotes(observation, ordinals.map(({pod}) => pod))],
+    specHash: plannedSpecHash(spec, anew.strategy), setUID, setSpecHash: set ? setSpecHash(set) : '', revision: templates?.of(first.ordinal).revision ?? '',
+  };
+  return {proposal: {plan, identity: identityOf(lost, versionOf(first))}};
+}

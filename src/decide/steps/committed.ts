@@ -1,0 +1,8 @@
+import type {Observation} from '../../observe/observation.ts';
+import {forceMayHaveBegun} from './forceHelper.ts';
+
+/**
+ * From here on a run is finished and nothing it holds is let go: the old cluster may have been given up for the new one, a member may have
+ * been taken out of the list, or its data set aside, so that what is on its disk is no member's any more.
+ */
+export const isCommitted = (observation: Observation): boolean => observation.status.run?.replace !== undefined || observation.status.run?.newCluster?.begunAt !== undefined || forceMayHaveBegun(observation);

@@ -1,0 +1,89 @@
+import type {V1Pod} from '@kubernetes/client-node';
+import type {Observation, OrdinalView} from '../../observe/observation.ts';
+import {isLaunch} from '../../observe/observation.ts';
+import type {Decision, Transaction} from '../decision.ts';
+import {blocked} from '../decision.ts';
+import type {NewCluster} from '../newCluster.ts';
+import {newClusterID, viewsOf} from '../newCluster.ts';
+import {joinStep} from '../plan.ts';
+import {nodesSeen, waitsForProof} from './defer.ts';
+import {recordJoin, runIn} from './common.ts';
+import {guardStart} from './guard.ts';
+
+/** How long a pod may find no node before the new cluster is begun without its member, ms. */
+const unschedulableMs = 10_000;
+
+/**
+ * Asked before the first change that cannot be taken back, and right before it: the same as before a force. A claim that was made anew meanwhile
+ * says nothing of the old data, so that who is back is asked only before.
+ */
+export const guardNewCluster = (observation: Observation): Decision | undefined =>
+  guardStart(observation, runIn(observation).newCluster?.begunAt !== undefined);
+
+/** Why a member cannot be among the first; undefined: nothing is known to speak against it. */
+function notYet(observation: Observation, view: OrdinalView): {reason: string; message: string} | undefined {
+  if (!isLaunch(view.launch)) return {reason: 'PodRefused', message: view.launch.message};
+  const waitsFor = waitsForProof(observation, view);
+  if (waitsFor !== undefined) return {reason: 'FencingUnproven', message: `${view.pod} stays held: ${waitsFor}`};
+  const silent = [view.data, view.wal].find((claim) => claim?.place.at === 'NotReadyNode');
+  return silent === undefined ? undefined : {reason: 'NodeNotReady', message: `${view.pod} stays held: claim ${silent.name} is on a node that is not Ready`};
+}
+
+/** These members begin the new cluster; the others join it later as learners, by a step of their own. */
+function recordMembers(observation: Observation, attempt: number, members: readonly OrdinalView[], without: readonly {pod: string; reason: string; message: string}[]): Transaction {
+  const clusterID = newClusterID(runIn(observation), members);
+  return (draft) => {
+    const {run} = draft;
+    if (run === undefined) return;
+    run.newCluster = {...run.newCluster, attempt, members: members.map(({pod}) => pod), clusterID, seeded: []};
+    for (const {pod, reason, message} of without) {
+      recordJoin(pod, {deferred: {reason, message, nodes: nodesSeen(observation)}})(draft);
+      if (run.steps.some(({name}) => name === joinStep(pod))) continue;
+      const at = run.steps.findIndex(({name}) => name === 'ReturnDependents' || name === 'RestartProof' || name === 'Verify');
+      run.steps.splice(at < 0 ? run.steps.length : at, 0, {name: joinStep(pod), state: 'Deferred', message});
+      if (run.plan) run.plan.steps = run.steps.map(({name}) => name);
+    }
+  };
+}
+
+/** Settles who begins the new cluster, before anything is made for it; undefined: that is settled. */
+export function settleMembers(observation: Observation): Decision | undefined {
+  if (runIn(observation).newCluster !== undefined) return undefined;
+  const without = observation.ordinals.flatMap((view) => {
+    const why = notYet(observation, view);
+    return why === undefined ? [] : [{pod: view.pod, ...why}];
+  });
+  const members = observation.ordinals.filter(({pod}) => !without.some((one) => one.pod === pod));
+  if (members.length === 0) return blocked('RestoreFailed', `no member can begin the new cluster: ${without.map(({message}) => message).join('; ')}. Nothing was set aside and every name is held; the run goes on once one can`);
+  return {kind: 'record', why: `the new cluster begins with ${members.map(({pod}) => pod).join(', ')}`, record: recordMembers(observation, 1, members, without)};
+}
+
+/**
+ * A member that has no place, or no room, is left out: the others begin without it, as another cluster, because the list is part of what
+ * they are made of. Only before any data is in place.
+ */
+export function leaveOut(observation: Observation, out: {pod: string; reason: string; message: string}): Decision {
+  const {newCluster} = runIn(observation);
+  const left = viewsOf(observation, newCluster?.members ?? []).filter(({pod}) => pod !== out.pod);
+  if (newCluster === undefined || left.length === 0 || newCluster.seeded.length > 0) {
+    return blocked('RestoreFailed', `${out.message}. Every name is held and all old data is kept; the run goes on once ${out.pod} has a place`);
+  }
+  return {kind: 'record', why: `the new cluster begins without ${out.pod}: ${out.message}`, record: recordMembers(observation, newCluster.attempt + 1, left, [out])};
+}
+
+/** The scheduler finds no node for this pod, and has not for a while. */
+export function unschedulable(observation: Observation, pod: V1Pod): boolean {
+  const condition = pod.status?.conditions?.find(({type, status}) => type === 'PodScheduled' && status === 'False');
+  return condition?.reason === 'Unschedulable' && observation.now - new Date(pod.metadata?.creationTimestamp ?? observation.now).getTime() > unschedulableMs;
+}
+
+/** From here on the run is finished, whatever comes: written before any data is set aside or any claim replaced. */
+export const beginNewCluster = (observation: Observation): Transaction => (draft) => {
+  if (draft.run?.newCluster) draft.run.newCluster.begunAt ??= new Date(observation.now).toISOString();
+};
+
+export function newClusterOf(observation: Observation): NewCluster {
+  const {newCluster} = runIn(observation);
+  if (newCluster === undefined) throw new Error('the members of the new cluster are not settled');
+  return newCluster;
+}

@@ -1,0 +1,126 @@
+import {marks} from '../../api/types.ts';
+import {firstMemberPod} from '../../kubernetes/helperPods.ts';
+import {isGated, isTerminating, ownPod, runOf} from '../../kubernetes/ownPods.ts';
+import {restoreStep} from '../../kubernetes/restorePod.ts';
+import {isLaunch} from '../../observe/observation.ts';
+import type {Observation, OrdinalView} from '../../observe/observation.ts';
+import {podCause} from '../causes.ts';
+import type {Action, Decision} from '../decision.ts';
+import {act, blocked, wait} from '../decision.ts';
+import {initialCluster, newMemberID, tokenOf, viewsOf} from '../newCluster.ts';
+import {isOverdue} from '../trouble.ts';
+import {takeAway} from './agents.ts';
+import {helperOf, runIn, sourceOf} from './common.ts';
+import {replaceClaims} from './joinClaims.ts';
+import {beginNewCluster, guardNewCluster, leaveOut, newClusterOf, settleMembers, unschedulable} from './newCluster.ts';
+import {replaceEnded} from './stop.ts';
+
+const causesIn = (views: readonly OrdinalView[]): string => views.map((view) => `${view.pod}${podCause(view.object) === undefined ? '' : ` (${podCause(view.object) ?? ''})`}`).join(', ');
+
+const runs = ({object, launch}: OrdinalView): boolean => object?.status?.podIP !== undefined && !isTerminating(object)
+  && object.status.containerStatuses?.some(({name, state}) => isLaunch(launch) && name === launch.container && state?.running !== undefined) === true;
+
+/** What is waited for too long is said, with what is there: nothing is let go any more. */
+function unlessOverdue(observation: Observation, step: string, decision: Decision): Decision {
+  if (decision.kind !== 'wait' || !isOverdue(observation, step)) return decision;
+  return blocked('NewClusterNotServing', `after ${observation.spec.verification.timeout}: ${decision.why}. The old data is kept on its volumes (.quorumrecovery/${runIn(observation).id}); look at these pods. The run goes on by itself once they run`);
+}
+
+/** Every member has to be there, and a quorum to accept a write, before anybody else is told of the new cluster. */
+function serves(observation: Observation, step: string, views: readonly OrdinalView[], canaries: boolean): Decision {
+  const down = views.filter((view) => !runs(view));
+  if (down.length > 0) return unlessOverdue(observation, step, wait(`${causesIn(down)} of the new cluster is coming up`));
+  return {
+    kind: 'act', completes: true, why: `the new cluster of ${views.map(({pod}) => pod).join(', ')} has to accept a write`,
+    actions: [{type: 'ProveNewCluster', pods: views.map(({pod}) => pod), canaries, step}],
+  };
+}
+
+/** Starts all members of the new cluster at once from the unchanged template, on data that is there: etcd ignores the initial flags then. */
+export function startAll(observation: Observation): Decision {
+  const {members} = newClusterOf(observation);
+  const views = viewsOf(observation, members);
+  const held = observation.status.heldPods ?? [];
+  const todo: {actions: Action[]; waits: string[]} = {actions: [], waits: []};
+  for (const {pod} of views) {
+    const helper = helperOf(observation, restoreStep, pod);
+    if (helper) takeAway(observation, helper, todo);
+  }
+  if (todo.actions.length > 0) return act('the restored data is in place', ...todo.actions);
+  if (todo.waits.length > 0) return unlessOverdue(observation, 'StartAll', wait(todo.waits.join('; '), 100));
+  const run = runIn(observation);
+  for (const view of views) {
+    const old = held.includes(view.pod) ? replaceEnded(observation, view) : undefined;
+    if (old) return unlessOverdue(observation, 'StartAll', old);
+  }
+  const gated = views.flatMap(({object}) => (object !== undefined && isGated(object) && runOf(object) === run.id ? [object] : []));
+  const gone = views.filter(({object}) => object === undefined);
+  if (gated.length + gone.length > 0) {
+    return {
+      kind: 'act', why: `starting ${[...gated.map(({metadata}) => metadata?.name ?? ''), ...gone.map(({pod}) => pod)].join(', ')} from the unchanged template`,
+      // Their data is there: the template may start on it, whoever makes the pod.
+      record: (draft) => { draft.heldPods = (draft.heldPods ?? []).filter((name) => !members.includes(name)); },
+      actions: [...gated.map((pod): Action => ({type: 'UngatePod', pod})), ...gone.map((view): Action => ({type: 'CreatePod', pod: ownPod(sourceOf(observation, view), run.id, false)}))],
+    };
+  }
+  return serves(observation, 'StartAll', views, true);
+}
+
+const isFirstMember = (observation: Observation, {object}: OrdinalView, cluster: string): boolean =>
+  object !== undefined && !isTerminating(object) && runOf(object) === runIn(observation).id && object.metadata?.annotations?.[marks.cluster] === cluster;
+
+/**
+ * The same on empty directories: own pods with the launch overlay, whose agent sets aside what is there in its turn, and lets etcd start. The
+ * turn is given to all at once, when all have a node and an address.
+ */
+export function startEmpty(observation: Observation): Decision {
+  const settled = settleMembers(observation);
+  if (settled) return settled;
+  const {members, begunAt, seeded} = newClusterOf(observation);
+  const views = viewsOf(observation, members);
+  const loose = seeded.length > 0 ? undefined : guardNewCluster(observation);
+  if (loose) return loose;
+  if (begunAt === undefined) return {kind: 'record', why: 'from here on the run is finished, whatever comes: old data is set aside, and a new cluster begins', record: beginNewCluster(observation)};
+  const placed = place(observation, views);
+  if (placed) return unlessOverdue(observation, 'StartEmpty', placed);
+  const run = runIn(observation);
+  const waiting = views.filter((view) => view.object?.metadata?.annotations?.[marks.turn] === undefined);
+  if (waiting.length > 0) {
+    return {
+      kind: 'act', why: `the new cluster begins with ${members.join(', ')} on empty directories`,
+      record: (draft) => { if (draft.run?.newCluster) draft.run.newCluster.seeded = [...members]; },
+      actions: waiting.map((view): Action => ({type: 'GiveTurn', pod: view.object ?? {}, turn: newMemberID(run, view)})),
+    };
+  }
+  return serves(observation, 'StartEmpty', views, false);
+}
+
+/** Puts the own pods of the first members in the place of the gated ones; undefined: all are there, each with a node and an address. */
+function place(observation: Observation, views: readonly OrdinalView[]): Decision | undefined {
+  const run = runIn(observation);
+  const cluster = initialCluster(views);
+  const actions: Action[] = [];
+  const waits: string[] = [];
+  for (const view of views) {
+    const {object, pod} = view;
+    if (isFirstMember(observation, view, cluster)) {
+      if (object !== undefined && unschedulable(observation, object)) return leaveOut(observation, {pod, reason: 'Unschedulable', message: `no node takes ${pod}: ${podCause(object) ?? ''}`});
+      if (object?.status?.podIP === undefined) waits.push(`the pod of ${causesIn([view])} is coming up`);
+      continue;
+    }
+    const old = object === undefined ? undefined : replaceEnded(observation, view);
+    if (old) return old;
+    if (object !== undefined && isTerminating(object)) {
+      waits.push(`the earlier pod ${pod} is going`);
+      continue;
+    }
+    const claims = replaceClaims(observation, view);
+    if (claims) return claims;
+    const made = firstMemberPod({observation, view, source: sourceOf(observation, view), run: run.id, cluster, token: tokenOf(run)});
+    if ('problem' in made) return blocked('PodRefused', made.problem);
+    if (object === undefined) actions.push({type: 'CreatePod', pod: made.pod});
+    else actions.push(isGated(object) ? {type: 'ReplacePod', pod: object, by: made.pod} : {type: 'DeletePod', pod: object});
+  }
+  if (actions.length > 0) return act(`making the pods of ${views.map(({pod}) => pod).join(', ')}, which wait for their turn`, ...actions);
+  return waits.length > 0 ? wait(waits.join('; '), 150) : undefined;
+}

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import {e2e} from '../case.ts';
+import {dataThere, fingerprint, nothingLeft, required, setUnchanged, untouched, whole} from '../checks.ts';
+import type {Loss} from '../checks.ts';
+import {loseNodesOf, podNames} from '../faults.ts';
+import {killOperator, leader} from '../operator.ts';
+import {applyRecovery, changeRecovery, conditionOf, recovery, standing, untilComplete, untilReady, untilWitness} from '../recovery.ts';
+import type {SpecInput} from '../recovery.ts';
+import type {Scenario} from '../scenario.ts';
+import {isPlanned, storeClaim, withStore} from '../snapshots.ts';
+import type {SnapshotStore} from '../snapshots.ts';
+import {Missing, until} from '../wait.ts';
+
+const claim = {name: storeClaim};
+const request = 'no data is left';
+
+/** The writer goes on until that many more of its writes were acknowledged. */
+async function moreWrites(scenario: Scenario, count: number): Promise<number> {
+  const before = (await scenario.writerReport()).acks.length;
+  return await until(`${count} more acknowledged writes`, async () => {
+    const {acks} = await scenario.writerReport();
+    return acks.length >= before + count ? acks.length : new Missing(`${acks.length - before} so far`);
+  }, {seconds: 60});
+}
+
+/** A watched cluster with a writer. */
+async function written(scenario: Scenario, spec: SpecInput): Promise<void> {
+  await scenario.addNodes(3);
+  await scenario.startEtcd();
+  await applyRecovery(scenario, spec);
+  await untilComplete(scenario, 'NotNeeded');
+  await untilWitness(scenario);
+  await scenario.startWriter();
+  await moreWrites(scenario, 30);
+}
+
+/** Every node goes for good, and new ones come. */
+async function loseEverything(scenario: Scenario): Promise<number> {
+  await loseNodesOf(scenario, podNames());
+  const at = Date.now();
+  await scenario.addNodes(3);
+  return at;
+}
+
+/** Approves the plan that waits, whatever it is. */
+async function approve(scenario: Scenario): Promise<void> {
+  const {status} = await untilReady(scenario, 'AwaitingApproval');
+  await changeRecovery(scenario, {approval: 'Required', approvedPlan: status?.run?.plan?.hash ?? ''});
+}
+
+/** The cluster is whole, has all that the snapshot had and all that was written since, and no revision came twice. */
+async function restored(scenario: Scenario, loss: Loss): Promise<void> {
+  await moreWrites(scenario, 20);
+  const report = await scenario.stopWriter();
+  await setUnchanged(scenario);
+  await whole(scenario);
+  await nothingLeft(scenario);
+  await dataThere(scenario, required(report, loss));
+  const old = report.acks.filter(({at}) => at <= loss.at).map(({revision}) => revision);
+  const fresh = report.acks.filter(({at}) => at > loss.at + 1_000).map(({revision}) => revision);
+  assert.ok(fresh.length > 0 && Math.min(...fresh) > Math.max(...old), `revision ${Math.min(...fresh)} came after ${Math.max(...old)}`);
+  console.log(`      ${old.filter((revision) => revision > loss.survivorRevision).length} acknowledged writes after the snapshot are lost; revisions go on from ${Math.max(...old)} with ${Math.min(...fresh)}`);
+}
+
+function told(status: Awaited<ReturnType<typeof recovery>>['status'], revision: number, highest: number): void {
+  assert.equal(status?.dataLoss?.survivorRevision, revision);
+  assert.ok((status.dataLoss.lastKnownRevision ?? 0) <= highest, 'more was seen than was written');
+  const loss = conditionOf(status, 'DataLossPossible');
+  assert.deepEqual([loss?.status, loss?.reason], ['True', 'RestoredFromSnapshot']);
+  assert.match(loss?.message ?? '', new RegExp(`at revision ${revision}`));
+}
+
+describe('A cluster of which no node is left', () => {
+  e2e('is restored from the newest snapshot on new claims of all members at once, after approval', async (scenario) => {
+    await withStore(scenario, async (store) => {
+      await written(scenario, {snapshot: {claim}});
+      const revision = await store.take('first.db', 'etcd-1');
+      await moreWrites(scenario, 50);
+      const at = await loseEverything(scenario);
+      const highest = Math.max(...(await scenario.writerReport()).acks.map((ack) => ack.revision));
+      const before = await fingerprint(scenario);
+      await changeRecovery(scenario, {trigger: {request}});
+      const asked = await untilReady(scenario, 'AwaitingApproval');
+      const plan = asked.status?.run?.plan;
+      assert.equal(plan?.strategy, 'RestoreSnapshot');
+      isPlanned(plan.snapshot, 'first.db', revision);
+      assert.match(plan.expectedLoss, new RegExp(`revision ${revision}`));
+      assert.deepEqual(plan.lost.map(({fenced}) => fenced), ['NodeDeleted', 'NodeDeleted', 'NodeDeleted']);
+      await untouched(scenario, before);
+      const begin = Date.now();
+      await approve(scenario);
+      const {status} = await untilComplete(scenario, 'Recovered', {request});
+      told(status, revision, highest);
+      const writable = Date.parse(status?.run?.writableAt ?? '');
+      console.log(`      first write ${((writable - begin) / 1000).toFixed(1)} s after the approval, whole after ${((Date.parse(status?.run?.finishedAt ?? '') - begin) / 1000).toFixed(1)} s`);
+      await restored(scenario, {at, survivorRevision: revision});
+    });
+  }, {minutes: 10, weight: 2});
+
+  e2e('is not restored from snapshots that are corrupt, truncated, of another cluster or too old: each is refused by name, and the next good one is taken', async (scenario) => {
+    await withStore(scenario, async (store) => {
+      await written(scenario, {snapshot: {claim, maxAge: '24h'}});
+      const revision = await store.take('good.db', 'etcd-0');
+      await spoil(store);
+      const good = store.file('good.db');
+      store.copy('good.db', 'aside', {hours: 0});
+      store.remove('good.db');
+      store.copy('aside', 'old.db', {hours: 240});
+      store.remove('aside');
+      assert.ok(good);
+      const at = await loseEverything(scenario);
+      const before = await fingerprint(scenario);
+      await changeRecovery(scenario, {trigger: {request}});
+      const blocked = await untilReady(scenario, 'NoSnapshot');
+      const message = conditionOf(blocked.status, 'Ready')?.message ?? '';
+      for (const [name, reason] of [['corrupt.db', '(SnapshotDamaged|Unreadable)'], ['truncated.db', '(SnapshotTruncated|SnapshotDamaged|Unreadable)'], ['foreign.db', 'SnapshotForeign'], ['old.db', 'SnapshotTooOld']] as const) {
+        assert.match(message, new RegExp(`snapshot ${name} is not taken \\(${reason}\\)`));
+      }
+      await untouched(scenario, before);
+      // A person finds one in time, older than the broken ones.
+      store.copy('old.db', 'good.db', {hours: 20});
+      await changeRecovery(scenario, {snapshot: {claim, maxAge: '23h'}});
+      const asked = await untilReady(scenario, 'AwaitingApproval');
+      const plan = asked.status?.run?.plan;
+      isPlanned(plan?.snapshot, 'good.db', revision);
+      assert.match(plan?.notes.join('\n') ?? '', /snapshot corrupt\.db is not taken/);
+      await approve(scenario);
+      await untilComplete(scenario, 'Recovered', {request, mayBlock: true});
+      await restored(scenario, {at, survivorRevision: revision});
+    });
+  }, {minutes: 10, weight: 2});
+});
+
+/** Beside a good snapshot: one with a changed byte, half of one, and one of another cluster. */
+async function spoil(store: SnapshotStore): Promise<void> {
+  store.corrupt('good.db', 'corrupt.db');
+  store.truncate('good.db', 'truncated.db');
+  await store.makeForeign('good.db', 'foreign.db');
+}
+
+/** What is under way when the operator is killed, by the step that runs. */
+const steps = ['Plan', 'Approve', 'Hold', 'Stop', 'Restore', 'StartAll', 'Verify'];
+
+describe('The operator is killed with SIGKILL once in each step of a restore', () => {
+  e2e('the run ends as if nothing had happened, with the same snapshot', async (scenario) => {
+    await withStore(scenario, async (store) => {
+      await written(scenario, {snapshot: {claim}});
+      const revision = await store.take('first.db', 'etcd-2');
+      await moreWrites(scenario, 20);
+      const at = await loseEverything(scenario);
+      let current = await leader(scenario);
+      await changeRecovery(scenario, {trigger: {request}});
+      const killed: string[] = [];
+      const ended = await until('the end of the run', async () => {
+        const found = await recovery(scenario);
+        const {status} = found;
+        if (status?.run?.request !== request) return undefined;
+        const step = status.run.steps.find(({state}) => state === 'Running')?.name ?? '';
+        if (steps.includes(step) && !killed.includes(step)) {
+          killOperator(current);
+          killed.push(step);
+          const before = JSON.stringify(status.run.steps);
+          current = await until(`another step after the kill in ${step}`, async () => {
+            const now = await recovery(scenario);
+            if (step === 'Approve' && now.status?.run?.plan !== undefined) return await leader(scenario);
+            return JSON.stringify(now.status?.run?.steps) === before && now.status?.run?.finishedAt === undefined ? undefined : await leader(scenario);
+          }, {seconds: 150, every: 20});
+          return undefined;
+        }
+        if (status.phase === 'AwaitingApproval' && found.spec.approvedPlan !== status.run.plan?.hash) await changeRecovery(scenario, {approval: 'Required', approvedPlan: status.run.plan?.hash ?? ''});
+        return conditionOf(status, 'Complete')?.status === 'True' ? found : new Missing(standing(status));
+      }, {seconds: 720, every: 15});
+      console.log(`      killed in ${killed.join(', ')}`);
+      assert.ok(killed.includes('Restore') && killed.includes('StartAll'), `killed only in ${killed.join(', ')}`);
+      assert.equal(conditionOf(ended.status, 'Complete')?.reason, 'Recovered');
+      isPlanned(ended.status?.run?.plan?.snapshot, 'first.db', revision);
+      await restored(scenario, {at, survivorRevision: revision});
+    });
+  }, {minutes: 15, ownOperator: true, weight: 3});
+});

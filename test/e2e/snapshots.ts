@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import {createHash} from 'node:crypto';
+import {mkdtempSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {run} from '../lab/shell.ts';
+import {labOf} from './faults.ts';
+import type {Scenario} from './scenario.ts';
+
+/** The claim of the store, in the case's namespace. */
+export const storeClaim = 'backups';
+
+/** A directory of this machine that every node of the lab sees, as a claim that any pod can mount, and snapshots in it. */
+export class SnapshotStore {
+  readonly #scenario: Scenario;
+  readonly #directory: string;
+
+  constructor(scenario: Scenario, directory: string) {
+    this.#scenario = scenario;
+    this.#directory = directory;
+  }
+
+  file(name: string): string {
+    return join(this.#directory, name);
+  }
+
+  /** As a person takes one, from this member. @returns its revision */
+  async take(name: string, pod: string): Promise<number> {
+    const lab = labOf(this.#scenario);
+    const {address} = await this.#scenario.member(pod);
+    const [program = '', ...args] = lab.command([`${lab.bin}/etcdctl`, `--endpoints=http://${address}:2379`, 'snapshot', 'save', this.file(name)]);
+    await run(program, args);
+    return await this.revision(name);
+  }
+
+  /** What etcdutl says of it. */
+  async revision(name: string): Promise<number> {
+    const {revision} = JSON.parse(await run(join(labOf(this.#scenario).bin, 'etcdutl'), ['snapshot', 'status', this.file(name), '-w', 'json'])) as {revision: number};
+    return revision;
+  }
+
+  /** The same with one byte in the middle changed. */
+  corrupt(name: string, as: string): void {
+    const bytes = readFileSync(this.file(name));
+    const at = Math.floor(bytes.length / 2);
+    bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+    writeFileSync(this.file(as), bytes);
+  }
+
+  truncate(name: string, as: string): void {
+    const bytes = readFileSync(this.file(name));
+    writeFileSync(this.file(as), bytes);
+    truncateSync(this.file(as), Math.floor(bytes.length / 2));
+  }
+
+  /** The same data as a whole snapshot of a cluster with other members. */
+  async makeForeign(name: string, as: string): Promise<void> {
+    const scratch = mkdtempSync(join(tmpdir(), 'e2e-foreign-'));
+    try {
+      await run(join(labOf(this.#scenario).bin, 'etcdutl'), ['snapshot', 'restore', this.file(name), '--data-dir', join(scratch, 'other'), '--initial-cluster-token', 'other']);
+      const database = readFileSync(join(scratch, 'other', 'member', 'snap', 'db'));
+      writeFileSync(this.file(as), Buffer.concat([database, createHash('sha256').update(database).digest()]));
+    } finally {
+      rmSync(scratch, {recursive: true});
+    }
+  }
+
+  /** Without a record its age is its file's. */
+  copy(name: string, as: string, age: {hours: number}): void {
+    writeFileSync(this.file(as), readFileSync(this.file(name)));
+    const time = new Date(Date.now() - age.hours * 3_600_000);
+    utimesSync(this.file(as), time, time);
+  }
+
+  remove(name: string): void {
+    rmSync(this.file(name));
+  }
+
+  end(): void {
+    rmSync(this.#directory, {recursive: true, force: true});
+  }
+}
+
+/** A store for the time of `act`. */
+export async function withStore(scenario: Scenario, act: (store: SnapshotStore) => Promise<void>): Promise<void> {
+  const {namespace, kube} = scenario;
+  const directory = mkdtempSync(join(tmpdir(), 'e2e-store-'));
+  const store = new SnapshotStore(scenario, directory);
+  const name = `${namespace}-store`;
+  const resources = {storage: '1Gi'};
+  const spec = {accessModes: ['ReadWriteMany'], storageClassName: ''};
+  try {
+    await kube.create('persistentvolumes', {metadata: {name}, spec: {...spec, capacity: resources, hostPath: {path: directory}, persistentVolumeReclaimPolicy: 'Retain', claimRef: {namespace, name: storeClaim}}});
+    await kube.create('persistentvolumeclaims', {metadata: {name: storeClaim, namespace}, spec: {...spec, volumeName: name, resources: {requests: resources}}});
+    await act(store);
+  } finally {
+    store.end();
+  }
+}
+
+/** What stands in the plan of the snapshot that was taken last. */
+export function isPlanned(planned: {name: string; revision: number} | undefined, name: string, revision: number): void {
+  assert.deepEqual([planned?.name, planned?.revision], [name, revision]);
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import {mainScenario} from './scenario.ts';
+import type {Scenario} from './scenario.ts';
+import {Simulation} from './simulation.ts';
+import type {Ending, When} from './simulation.ts';
+
+/** Every node is lost with its disk, and a snapshot from before the last writes is in a store. */
+const nothingLeft: Scenario = {...mainScenario, fates: ['Deleted', 'Deleted', 'Deleted'], spareNodes: 3, approvalMs: 2_000, restores: true};
+
+const run = async (kills: ReadonlyMap<number, When> = new Map(), scenario = nothingLeft): Promise<Ending> => await new Simulation({scenario, kills}).run();
+
+describe('A cluster of which no data is left is restored from a snapshot', function () {
+  this.timeout(60_000);
+
+  it('on new claims of all members at once', async () => {
+    const ending = await run();
+    assert.equal(ending.outcome, 'Recovered', ending.message);
+    assert.match(ending.message, /^restored snapshot snapshot-1\.db on etcd-0, etcd-1, etcd-2/);
+  });
+
+  it('on the claims of members whose nodes are left, with what is damaged on them set aside, and on new ones', async () => {
+    const ending = await run(new Map(), {...nothingLeft, fates: ['Corrupt', 'Deleted', 'Deleted']});
+    assert.equal(ending.outcome, 'Recovered', ending.message);
+    assert.match(ending.message, /^restored snapshot/);
+  });
+
+  it('where a member has no node, without it: it joins later', async () => {
+    const ending = await run(new Map(), {...nothingLeft, spareNodes: 2});
+    assert.equal(ending.outcome, 'Degraded', ending.message);
+  });
+
+  it('also a single member, and two', async () => {
+    for (const fates of [['Deleted'], ['Deleted', 'Deleted']] as const) {
+      const ending = await run(new Map(), {...nothingLeft, fates: [...fates]});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+    }
+  });
+
+  it('not while a quorum of data is intact, and not where data is left that can be forced', async () => {
+    const forced = await run(new Map(), {...nothingLeft, fates: ['Alive', 'Deleted', 'Deleted']});
+    assert.equal(forced.outcome, 'Recovered', forced.message);
+    assert.match(forced.message, /^recovered from etcd-0/);
+  });
+
+  for (const when of ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const) {
+    it(`whatever call of the operator fails: ${when}`, async function exhaustive() {
+      this.timeout(600_000);
+      const {verbs} = await run();
+      const failures: string[] = [];
+      for (let at = 1; at < verbs.length; at += 1) {
+        try {
+          const ending = await run(new Map([[at, when]]));
+          if (ending.outcome !== 'Recovered') failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`);
+        } catch (error) {
+          failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
+        }
+      }
+      assert.deepEqual(failures, []);
+    });
+  }
+});
