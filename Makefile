@@ -70,6 +70,10 @@ kind: deps ## The end-to-end tests in a kind cluster, where Docker is
 test: deps ## Everything that CI runs: check, unit, invariants, simulation, end to end
 	$(NODE) test/run.ts
 
+.PHONY: test-all
+test-all: deps ## All of that, with the end-to-end cases that show a capability from one more side, and 20,000 schedules
+	EXTENDED=1 SCHEDULES=$${SCHEDULES:-20000} $(NODE) test/run.ts
+
 .PHONY: bench
 bench: deps ## Recovery by the operator against the scripted runbook
 	$(NODE) test/bench/main.ts

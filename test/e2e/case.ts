@@ -16,6 +16,8 @@ export interface CaseOptions {
   unserved?: boolean;
   /** As how many ordinary cases it loads the machine: about one for each cluster, and one for operators of its own. Those with more begin first. */
   weight?: number;
+  /** Only in `make test-all`: others show the same capability, and this one shows it from another side. */
+  extended?: boolean;
 }
 
 /** What `make e2e` has to know of a case to find its place. */
@@ -26,6 +28,7 @@ export interface ListedCase {
   ownOperator: boolean;
   unserved: boolean;
   weight: number;
+  extended: boolean;
 }
 
 /** The weight of a case that does something that everybody would feel: no other runs beside it. */
@@ -46,7 +49,7 @@ const tooLong = async (minutes: number): Promise<never> => {
 
 /** A case of the end-to-end suite: a sentence, and what has to happen in a namespace of its own. What it made is taken away at its end. */
 export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, options: CaseOptions = {}): void {
-  const {needsLab = true, minutes = 6, ownOperator = false, unserved = false, weight = ownOperator ? 2 : 1} = options;
+  const {needsLab = true, minutes = 6, ownOperator = false, unserved = false, weight = ownOperator ? 2 : 1, extended = false} = options;
   const test = it(title, async function () {
     // Its own end comes first: mocha's would leave it without a diagnosis, and what it made where it is.
     this.timeout((minutes + 2) * 60_000);
@@ -73,5 +76,5 @@ export function e2e(title: string, act: (scenario: Scenario) => Promise<void>, o
     if (ownOperator) await removeOwnOperator(scenario);
   });
   const list = process.env['E2E_LIST'];
-  if (list !== undefined) appendFileSync(list, `${JSON.stringify({file: test.file ?? '', title: test.fullTitle(), minutes, ownOperator, unserved, weight} satisfies ListedCase)}\n`);
+  if (list !== undefined) appendFileSync(list, `${JSON.stringify({file: test.file ?? '', title: test.fullTitle(), minutes, ownOperator, unserved, weight, extended} satisfies ListedCase)}\n`);
 }

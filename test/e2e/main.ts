@@ -11,7 +11,8 @@ import type {Case, CaseResult, PoolOptions} from './run-cases.ts';
 /*
  * `make e2e`: the cases of test/e2e/cases in a lab of their own, or in the cluster that KUBECONFIG names.
  *   CASES=pattern   only the cases whose name (healthy-1) has this regular expression in it
- *   WIDTH=3         how many cases of weight one run at the same time; default: three for two processors, at most 8
+ *   EXTENDED=1      also those that `make test-all` has beyond `make test`
+ *   WIDTH=3         how many cases of weight one run at the same time; default: three for two processors, at most 8, and up to twice as many while those are idle
  *   KEEP=1          leave the lab, and what a failed case made, as they are
  *   OPERATOR_IMAGE  with KUBECONFIG: an image that the cluster can pull (default: the chart's)
  *   ETCD_IMAGE      with KUBECONFIG: etcd 3.6 with its version as tag, which the cluster can pull
@@ -75,19 +76,21 @@ async function onceMore(results: readonly CaseResult[], options: PoolOptions): P
   const failed = new Set(results.filter((result) => result.state === 'failed').map((result) => result.ran));
   if (failed.size === 0 || failed.size > 5) return results;
   say(`running once more, alone: ${[...failed].map((one) => one.name).join(', ')}`);
-  const again = await runCases([...failed], {...options, width: 1, output: join(options.output, 'again'), namespaceOf: namespaceAgain});
+  const again = await runCases([...failed], {...options, width: 1, more: 0, output: join(options.output, 'again'), namespaceOf: namespaceAgain});
   for (const {ran, title} of again.filter((result) => result.state === 'passed')) say(`passed only the second time: ${ran.name}: ${title}`);
   return [...results.filter((result) => !failed.has(result.ran)), ...again];
 }
 
 async function main(): Promise<number> {
-  const cases = await listCases(text('CASES'));
+  const pattern = text('CASES');
+  const cases = await listCases(pattern, pattern !== undefined || text('EXTENDED') === '1');
   const kubeconfig = text('KUBECONFIG');
   const cluster = kubeconfig === undefined ? await ownLab(cases) : await givenCluster(kubeconfig);
   const output = text('E2E_OUTPUT') ?? mkdtempSync(join(tmpdir(), 'quorum-recovery-e2e-'));
+  const width = Math.min(Math.ceil(1.5 * availableParallelism()), 8);
   try {
     const options: PoolOptions = {
-      width: Number(text('WIDTH') ?? Math.min(Math.ceil(1.5 * availableParallelism()), 8)), output, environment: cluster.environment,
+      width: Number(text('WIDTH') ?? width), more: text('WIDTH') === undefined ? width : 0, output, environment: cluster.environment,
       onEnd: (ended, seconds) => {
         for (const result of ended) {
           say(`${states[result.state]} (${seconds.toFixed(0)} s): ${result.ran.name}: ${result.title}`);

@@ -4,6 +4,7 @@ import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import {projectDirectory} from '../lab/paths.ts';
 import type {ListedCase} from './case.ts';
+import {idleRoom} from './idle-room.ts';
 import type {Ended} from './reporter.ts';
 import {sideBySide} from './side-by-side.ts';
 
@@ -20,8 +21,8 @@ export interface CaseResult extends Ended {
 
 const casesDirectory = join(import.meta.dirname, 'cases');
 
-/** The cases whose name (that of the file, and a number) has the pattern in it: the heavy ones first, then those that take long. */
-export async function listCases(pattern: string | undefined): Promise<Case[]> {
+/** The cases whose name (that of the file, and a number) has the pattern in it, or all that are wanted: the heavy ones first, then those that take long. */
+export async function listCases(pattern: string | undefined, extended: boolean): Promise<Case[]> {
   const files = readdirSync(casesDirectory).filter((file) => file.endsWith('.test.ts')).sort().map((file) => join(casesDirectory, file));
   const scratch = mkdtempSync(join(tmpdir(), 'e2e-list-'));
   try {
@@ -29,7 +30,7 @@ export async function listCases(pattern: string | undefined): Promise<Case[]> {
     const {said, code} = await mocha(['--dry-run', '--reporter', 'min', ...files], {E2E_LIST: list});
     if (code !== 0 || !existsSync(list)) throw new Error(`the cases could not be listed: mocha ended with ${code}\n${said}`);
     const wanted = new RegExp(pattern ?? '');
-    const cases = inOrder(jsonLines(list) as ListedCase[]).filter((one) => wanted.test(one.name));
+    const cases = inOrder(jsonLines(list) as ListedCase[]).filter((one) => wanted.test(one.name) && (extended || !one.extended));
     if (cases.length === 0) throw new Error(`no case's name matches CASES=${pattern ?? ''}`);
     return cases;
   } finally {
@@ -55,6 +56,8 @@ export const namespaceAgain = ({namespace}: Case): string => `${namespace}-again
 export interface PoolOptions {
   /** How many cases run at the same time, if each has a weight of one. */
   width: number;
+  /** And how many more where the processors are idle all the same. */
+  more: number;
   output: string;
   environment: Record<string, string>;
   namespaceOf?: (one: Case) => string;
@@ -65,7 +68,7 @@ export interface PoolOptions {
 export async function runCases(cases: readonly Case[], options: PoolOptions): Promise<CaseResult[]> {
   mkdirSync(options.output, {recursive: true});
   const results: CaseResult[] = [];
-  await sideBySide(cases, options.width, async (one) => {
+  await sideBySide(cases, idleRoom(options.width, options.more), async (one) => {
     const begin = Date.now();
     const ended = await runCase(one, options);
     results.push(...ended);

@@ -89,6 +89,11 @@ export class Tool {
     };
   }
 
+  /** That many entries of a log more, each with a value of so many bytes. */
+  async fill(member: Member, count: number, bytes: number): Promise<void> {
+    await this.#ask({do: 'fill', member, count, bytes});
+  }
+
   /** `pauseMs`: between two writes. */
   async write(name: string, members: Member[], pauseMs?: number): Promise<void> {
     await this.#ask({do: 'write', name, members, ...(pauseMs !== undefined && {pauseMs})});

@@ -23,6 +23,7 @@ export type ReadResult = Record<string, {value: string; revision: number}>;
 
 export type Request =
   | {do: 'seed'; member: Member; count: number}
+  | {do: 'fill'; member: Member; count: number; bytes: number}
   | {do: 'status'; member: Member}
   | {do: 'members'; member: Member; linearizable: boolean}
   | {do: 'hash'; member: Member; revision: number}

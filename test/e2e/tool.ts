@@ -60,6 +60,12 @@ async function seed(member: Member, count: number): Promise<number> {
   return (await memberAt(member).status()).revision;
 }
 
+/** That many puts, of which a few keys know: a log grows, and the database little more than that. */
+async function fill(member: Member, count: number, bytes: number): Promise<void> {
+  const value = 'x'.repeat(bytes);
+  await Promise.all(Array.from({length: count}, async (_, index) => { await memberAt(member).put(`fill/${index % 10}`, value); }));
+}
+
 function seedValue(number: number): string {
   return `value ${number} ${'x'.repeat(number % 97)}`;
 }
@@ -95,6 +101,7 @@ async function compare(member: Member, count: number, expected: WriterReport['ac
 async function answer(request: Request): Promise<unknown> {
   switch (request.do) {
     case 'seed': return await seed(request.member, request.count);
+    case 'fill': { await fill(request.member, request.count, request.bytes); return {}; }
     case 'status': return await memberAt(request.member).status();
     case 'members': return await memberAt(request.member).memberList({linearizable: request.linearizable});
     case 'hash': return await memberAt(request.member).hashKV(request.revision);

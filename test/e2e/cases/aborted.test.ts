@@ -68,5 +68,5 @@ describe('A run is given up in each of its phases', () => {
     await setUnchanged(scenario);
     await nothingLeft(scenario);
     await dataThere(scenario, required(await scenario.stopWriter(), loss));
-  }, {minutes: 10});
+  }, {minutes: 10, extended: true});
 });

@@ -91,5 +91,5 @@ describe('A standing QuorumRecovery with trigger.autoReplace', () => {
     assert.equal(done.run.plan?.strategy, 'ForceNewCluster');
     assert.deepEqual(done.run.plan.lost.map(({pod}) => pod), others('etcd-0'));
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 });

@@ -141,7 +141,7 @@ describe('Backups', () => {
     });
     await untouched(scenario, before);
     await scenario.healthy(3);
-  });
+  }, {extended: true});
 
   e2e('of which one is cut off in mid-upload, with the operator killed: no half snapshot looks whole, and the next one is', async (scenario) => {
     const [first = ''] = await scenario.addNodes(3);

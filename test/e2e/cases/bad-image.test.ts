@@ -40,5 +40,5 @@ describe('A bad image was rolled out to two of three pods', () => {
     await whole(scenario);
     await nothingLeft(scenario);
     await dataThere(scenario, report.acks);
-  }, {needsLab: false});
+  }, {needsLab: false, extended: true});
 });

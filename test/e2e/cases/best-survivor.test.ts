@@ -82,5 +82,5 @@ describe('Three of five members are gone, and one of the two that are left is be
     assert.ok(Number(/index (\d+)/.exec(possible?.message ?? '')?.[1]) >= newest, possible?.message);
     assert.equal(conditionOf(ended.status, 'Succeeded')?.status, 'True');
     await recovered(scenario, ended, 'etcd-0', loss);
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 });

@@ -53,5 +53,5 @@ describe('Two of three claims are lost while the survivor still runs', () => {
     await changeRecovery(scenario, {lostMembers});
     await untilComplete(scenario, 'Recovered', {mayBlock: true});
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {needsLab: false});
+  }, {needsLab: false, extended: true});
 });

@@ -126,7 +126,7 @@ describe('The kubectl plugin', () => {
     await plugin.expect(0, 'recover', 'etcd', '--yes', '--wait', '--timeout', '4m');
     assert.equal((await recovery(scenario)).status?.run?.identity?.members.length, 3, 'the membership that the run began with was another one');
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {ownOperator: true, minutes: 10});
+  }, {ownOperator: true, minutes: 10, extended: true});
 });
 
 async function scaleOperator(scenario: Scenario, replicas: number): Promise<void> {

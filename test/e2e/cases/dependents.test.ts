@@ -158,5 +158,5 @@ describe('What uses the etcd is stopped around the surgery', () => {
       return found === undefined ? true : new Missing(standing(found.status));
     }, {seconds: 120});
     assert.deepEqual(await counts(scenario), before);
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 });

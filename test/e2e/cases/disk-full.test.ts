@@ -77,5 +77,5 @@ describe('The survivor\'s volume has no room for a copy', () => {
     assert.equal(await labOf(scenario).onNode(node, `ls -d ${volumes}/*/.quorumrecovery/*/copy* 2>/dev/null || true`), '', 'a half of a copy stayed');
     await blockedUntilThereIsRoom(scenario, node, /NoSpace.*\d+ (MB|MiB|bytes)/);
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 });

@@ -22,7 +22,7 @@ describe('What a run needs goes wrong in the middle of it', () => {
     const ended = await untilComplete(scenario, 'Recovered', {mayBlock: true});
     assert.notEqual(ended.status?.run?.redundantAt, undefined);
     await nothingLeft(scenario);
-  });
+  }, {extended: true});
 
   e2e('the survivor\'s node goes while it serves alone: that is said, and the run goes on once it is back', async (scenario) => {
     const lab = labOf(scenario);
@@ -40,5 +40,5 @@ describe('What a run needs goes wrong in the middle of it', () => {
     await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true, leaving: 'Degraded'});
     await whole(scenario);
     await nothingLeft(scenario);
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 });

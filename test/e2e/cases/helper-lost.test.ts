@@ -55,7 +55,7 @@ describe('A helper pod is lost in the middle of a run', () => {
     await whole(scenario, 5);
     await nothingLeft(scenario);
     await dataThere(scenario, required(report, loss));
-  }, {minutes: 9});
+  }, {minutes: 9, extended: true});
 
   e2e('the forced start is deleted before it has a node: it is made anew, and goes on once a node takes it', async (scenario) => {
     const {kube, namespace} = scenario;
@@ -81,5 +81,5 @@ describe('A helper pod is lost in the middle of a run', () => {
     const {status} = await untilComplete(scenario, 'Recovered', {mayBlock: true});
     assert.equal(status?.run?.attempt, 1, 'it took more than one run');
     await recovered(scenario, await scenario.stopWriter(), loss);
-  });
+  }, {extended: true});
 });

@@ -106,5 +106,5 @@ describe('Of two members that are left of five, one knows more as committed and 
     await whole(scenario, 5);
     await nothingLeft(scenario);
     await dataThere(scenario, acks);
-  }, {minutes: 9});
+  }, {minutes: 9, extended: true});
 });

@@ -87,5 +87,5 @@ describe('A person interrupts a run', () => {
     await applyRecovery(scenario);
     await untilComplete(scenario, 'NotNeeded');
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 });

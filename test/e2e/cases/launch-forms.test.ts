@@ -10,5 +10,5 @@ describe('How the template starts etcd', () => {
   });
   e2e('a script of sh -c', async (scenario) => {
     await twoNodesGone(scenario, {survivor: 'etcd-0', etcd: {launch: 'shell'}});
-  });
+  }, {extended: true});
 });

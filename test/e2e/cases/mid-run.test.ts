@@ -64,7 +64,7 @@ describe('Something fails in the middle of a run', () => {
     // The kubelets were silent as long as the API server was, so that nodes can be NotReady for a moment.
     await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true});
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {weight: alone, minutes: 8});
+  }, {weight: alone, minutes: 8, extended: true});
 
   e2e('the forced etcd is killed, as by the kernel for want of memory: it is forced once more, and only its own writes count', async (scenario) => {
     const loss = await lost(scenario);
@@ -76,7 +76,7 @@ describe('Something fails in the middle of a run', () => {
     assert.ok([1, 2].includes(status?.run?.force?.attempt ?? 0), `attempt ${status?.run?.force?.attempt ?? 0}`);
     assert.equal(status?.dataLoss?.discardedEntries, 0);
     await recovered(scenario, await scenario.stopWriter(), loss);
-  });
+  }, {extended: true});
 
   e2e('the node of the forced start ends and comes back: the run waits for it and goes on', async (scenario) => {
     const loss = await lost(scenario);
@@ -88,7 +88,7 @@ describe('Something fails in the middle of a run', () => {
     await labOf(scenario).startNode(node);
     await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true});
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 
   e2e('the operator is killed with SIGKILL at 30 random moments of three runs at a time: each ends as it would have', async (scenario) => {
     const runs = [scenario, ...ownNamespaces(scenario.namespace).slice(1).map((namespace) => new Scenario(scenario.environment, namespace))];
@@ -106,5 +106,5 @@ describe('Something fails in the middle of a run', () => {
     } finally {
       await Promise.all(runs.slice(1).map(async (one) => { await one.end(); }));
     }
-  }, {minutes: 15, ownOperator: true, weight: 4});
+  }, {minutes: 15, ownOperator: true, weight: 4, extended: true});
 });

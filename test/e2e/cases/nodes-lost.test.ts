@@ -13,5 +13,5 @@ describe('Two of three nodes are ended and deleted', () => {
   });
   e2e('etcd-2 survives', async (scenario) => {
     await twoNodesGone(scenario, {survivor: 'etcd-2'});
-  });
+  }, {extended: true});
 });

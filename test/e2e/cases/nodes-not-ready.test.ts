@@ -46,7 +46,7 @@ describe('Two nodes are NotReady and nothing fences them', () => {
     await deleteNodes(scenario, nodes);
     await untilComplete(scenario, 'Recovered', {mayBlock: true});
     await recovered(scenario, await scenario.stopWriter(), loss);
-  });
+  }, {extended: true});
 
   e2e('it ends with NotNeeded when the nodes come back', async (scenario) => {
     const {nodes, loss} = await blocked(scenario);

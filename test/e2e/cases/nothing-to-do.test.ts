@@ -75,20 +75,22 @@ describe('A cluster whose quorum serves', () => {
     await scenario.startWriter(20);
     const {leader, followers: [late = '']} = await roles(scenario);
     const before = await fingerprint(scenario);
-    const leading = scenario.tool.member(await scenario.member(leader));
+    const leading = await scenario.member(leader);
     const freeIt = await slowPeers(scenario, late);
     const begun = Date.now();
     const enough = new AbortController();
-    // Through the leader: the writer asks the late member too, and is as slow as that one.
+    // Through the leader: the writer asks the late member too, and is as slow as that one. Each entry is so long that few pass in a second,
+    // however few a slow machine writes.
     const feeding = (async (): Promise<void> => {
-      while (!enough.signal.aborted) await leading.advance('many', 200);
+      while (!enough.signal.aborted) await scenario.tool.fill(leading, 100, 4_096);
     })();
     // Told where it is awaited.
     feeding.catch(() => undefined);
     try {
-      const found = await untilFound(scenario, 'MemberBehind', new RegExp(`${late} is [0-9]+ log entries behind the leader ${leader}`), 150);
+      const found = await untilFound(scenario, 'MemberBehind', new RegExp(`${late} is [0-9]+ log entries behind the leader ${leader}`), 240);
       console.log(`      after ${((Date.now() - begun) / 1000).toFixed(1)} s: ${found.message}`);
       assert.ok((found.behind ?? 0) > 0, 'it does not say by how much');
+      enough.abort();
       await changeRecovery(scenario, {preferredLeader: late});
       await until('a preference that waits', async () => {
         const preferred = conditionOf((await recovery(scenario)).status, 'PreferredLeader');

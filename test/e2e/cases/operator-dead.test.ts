@@ -98,5 +98,5 @@ describe('The operator is dead for good', () => {
     }
     await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true});
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 12, ownOperator: true});
+  }, {minutes: 12, ownOperator: true, extended: true});
 });

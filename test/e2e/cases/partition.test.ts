@@ -114,7 +114,7 @@ describe('A partition behind which a majority lives', () => {
     await untilComplete(scenario, 'NotNeeded', {seconds: 240, mayBlock: true});
     const value = await until('an answer of etcd-0', async () => (await scenario.tool.get(await scenario.member('etcd-0'), 'behind/the/partition')).value);
     assert.equal(value, 'written');
-  }, {minutes: 9});
+  }, {minutes: 9, extended: true});
 });
 
 describe('A partition that leaves no side a quorum', () => {

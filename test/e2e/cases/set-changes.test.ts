@@ -105,7 +105,7 @@ describe('The StatefulSet changes in the middle of a run', () => {
     await whole(scenario, 2);
     await nothingLeft(scenario);
     await scenario.stopWriter();
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 
   e2e('deleted before the force: nothing stays held, and one that is made again is recovered', async (scenario) => {
     await lost(scenario);
@@ -120,7 +120,7 @@ describe('The StatefulSet changes in the middle of a run', () => {
     await whole(scenario);
     await nothingLeft(scenario);
     await scenario.stopWriter();
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 
   e2e('deleted without its pods after the force and made again: the run goes on with the new one', async (scenario) => {
     const loss = await lost(scenario);
@@ -132,7 +132,7 @@ describe('The StatefulSet changes in the middle of a run', () => {
     await makeSet(scenario);
     await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true});
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 8});
+  }, {minutes: 8, extended: true});
 
   e2e('with its whole namespace: nothing of the run keeps it, before and after the force', async (scenario) => {
     for (const [when, nodes] of [[whileHolding, 5], [afterForce, 0]] as const) {
@@ -156,5 +156,5 @@ describe('The StatefulSet changes in the middle of a run', () => {
         return left === undefined ? true : new Missing(`pods ${pods.map((pod) => `${pod.metadata?.name ?? ''} ${(pod.metadata?.finalizers ?? []).join()}`).join('; ')}; resource ${resource === undefined ? 'gone' : 'there'}`);
       }, {seconds: 150});
     }
-  }, {minutes: 10});
+  }, {minutes: 10, extended: true});
 });

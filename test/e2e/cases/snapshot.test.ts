@@ -51,5 +51,5 @@ describe('The member that still runs', () => {
   });
   e2e('is snapshotted over TLS with the client certificate that the spec names', async (scenario) => {
     await snapshotted(scenario, 'etcd-0', {etcd: {tlsSecret: 'etcd-tls'}, spec: {target: {tls: {secretName: 'etcd-client-tls'} as never}}});
-  });
+  }, {extended: true});
 });

@@ -72,5 +72,5 @@ describe('What the run stands on is taken away', () => {
     } finally {
       await withoutPolicy(scenario, false);
     }
-  }, {minutes: 9});
+  }, {minutes: 9, extended: true});
 });

@@ -58,7 +58,7 @@ describe('Two nodes are gone, but their volumes can be attached to others', () =
       await nothingLeft(scenario);
       await dataThere(scenario, report.acks);
     });
-  });
+  }, {extended: true});
 
   e2e('spot nodes that go while their network volumes live on: a hasty OnQuorumLoss forces nothing, and watches again once the pods run elsewhere', async (scenario) => {
     await withVolumes(scenario, async () => {
