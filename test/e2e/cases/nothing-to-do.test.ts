@@ -82,7 +82,7 @@ describe('A cluster whose quorum serves', () => {
     // Through the leader: the writer asks the late member too, and is as slow as that one. Each entry is so long that few pass in a second,
     // however few a slow machine writes.
     const feeding = (async (): Promise<void> => {
-      while (!enough.signal.aborted) await scenario.tool.fill(leading, 100, 4_096);
+      for (let fed = 0; fed < 12_000 && !enough.signal.aborted; fed += 100) await scenario.tool.fill(leading, 100, 4_096);
     })();
     // Told where it is awaited.
     feeding.catch(() => undefined);
