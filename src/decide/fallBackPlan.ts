@@ -2,6 +2,7 @@ import type {DataLoss, Plan, PlanSnapshot, QuorumRecoveryStatus, Run} from '../a
 import type {ClaimView, Observation, OrdinalView} from '../observe/observation.ts';
 import {besideNotes} from './beside.ts';
 import type {Decision} from './decision.ts';
+import {blocked} from './decision.ts';
 import type {FallBack} from './fallBack.ts';
 import {snapshotOf} from './fallBack.ts';
 import {leftInWords} from './fallBackLoss.ts';
@@ -9,6 +10,7 @@ import {longerLogs} from './loss.ts';
 import type {Lost} from './newClusterPlan.ts';
 import {mayReturnRefusal, proposeAnew} from './newClusterPlan.ts';
 import {fateOfJoiner, joinStep, lowestOf, tiedFirst} from './plan.ts';
+import {authRefusal} from './preflight.ts';
 import {revisionNote} from './restorePlan.ts';
 import {viewOf} from './steps/common.ts';
 import {unfitMembers} from './survivor.ts';
@@ -40,6 +42,8 @@ export function proposeFallBack(observation: Observation, lost: Lost, {why, surv
   const refusal = (lost.candidates.length === 0 ? mayReturnRefusal(observation, lost, {left: hopes, strategies: 'ForceNewCluster'}) : undefined) ?? unstoppable({...lost, candidates});
   if (refusal) return {refusal};
   const view = viewOf(observation, pod);
+  const auth = authRefusal(observation, view);
+  if (auth) return {refusal: blocked(auth.reason, auth.message)};
   const others = observation.ordinals.filter((other) => other.pod !== pod).sort(tiedFirst);
   const snapshot = snapshotOf(observation, survivor);
   const fate = (one: OrdinalView, claim: ClaimView) => (one.pod === pod ? 'a snapshot of its database is made and restored beside its data, which is then set aside on the same volume' : fateOfJoiner(claim));

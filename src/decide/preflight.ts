@@ -61,7 +61,7 @@ function namesRefusal(observation: Observation): Refusal | undefined {
   return {reason: 'NamesNotPublished', message: `Service ${name} does not publish the names of pods that are not ready, so no learner could be found by its peers: set publishNotReadyAddresses: true on it`};
 }
 
-function authRefusal(observation: Observation, survivor: OrdinalView): Refusal | undefined {
+export function authRefusal(observation: Observation, survivor: OrdinalView): Refusal | undefined {
   if (observation.authEnabled !== true || observation.spec.target.auth !== undefined) return undefined;
   return {reason: 'AuthRequired', message: authWords(survivor.pod)};
 }
