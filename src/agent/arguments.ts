@@ -25,6 +25,9 @@ export interface Arguments {
   /** The log must not end before this entry; term 0: whatever its term. */
   expectTerm?: number;
   expectIndex?: number;
+  /** In member/snap: the member's own database, which its new data is made from. It must be the one that was read: applied up to expectIndex, at this revision. */
+  database?: string;
+  expectRevision?: number;
   copy: boolean;
   /** Commit the entries that the force would drop; see decideTail. */
   commitTail: boolean;
@@ -60,6 +63,8 @@ const flags = {
   'expect-cluster': {type: 'string'},
   'expect-term': {type: 'string'},
   'expect-index': {type: 'string'},
+  'expect-revision': {type: 'string'},
+  database: {type: 'string'},
   copy: {type: 'boolean'},
   'commit-tail': {type: 'boolean'},
   'later-entry-term': {type: 'string'},
@@ -84,8 +89,8 @@ const rules: Record<VolumeCommand, {needs: readonly Flag[]; takes: readonly Flag
     needs: ['data-dir', 'attempt', 'pod'], takes: ['expect-member', 'expect-cluster', 'expect-term', 'expect-index', 'copy', 'commit-tail', 'later-entry-term'],
   },
   'restore-copy': {needs: ['data-dir'], takes: ['attempt']},
-  'prepare-seed': {needs: ['data-dir'], takes: ['needs']},
-  seed: {needs: ['data-dir', 'attempt'], takes: ['expect-member', 'expect-cluster']},
+  'prepare-seed': {needs: ['data-dir'], takes: ['needs', 'database', 'expect-index', 'expect-revision']},
+  seed: {needs: ['data-dir', 'attempt'], takes: ['expect-member', 'expect-cluster', 'database', 'expect-index', 'expect-revision']},
   prune: {needs: ['data-dir'], takes: ['finished']},
   snapshot: {needs: ['data-dir', 'endpoint'], takes: ['server-name', 'tls', 'within', 'copy', 'expect-member']},
 };
@@ -102,6 +107,8 @@ const formats: Partial<Record<Flag, {pattern: RegExp; what: string}>> = {
   pod: {pattern: /^[0-9A-Za-z-]{1,64}$/, what: 'the UID of a pod'},
   'expect-term': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft term'},
   'expect-index': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft index'},
+  'expect-revision': {pattern: /^[1-9][0-9]{0,14}$/, what: 'a revision'},
+  database: {pattern: /^(db|[0-9a-f]{16}\.snap\.db)$/, what: 'the name of a database in member/snap'},
   'later-entry-term': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft term'},
   endpoint: {pattern: /^https?:\/\/[^/?#@]+:[0-9]{1,5}$/, what: 'http://host:port or https://host:port'},
   'server-name': {pattern: /^[0-9A-Za-z.-]{1,253}$/, what: 'a DNS name'},
@@ -153,6 +160,8 @@ export function parseArguments(argv: readonly string[]): Arguments {
     ...optional('expectCluster', text(values['expect-cluster'])),
     ...optional('expectTerm', number(values['expect-term'])),
     ...optional('expectIndex', number(values['expect-index'])),
+    ...optional('expectRevision', number(values['expect-revision'])),
+    ...optional('database', text(values.database)),
   };
 }
 
@@ -173,6 +182,9 @@ function checkFormats(values: Values): void {
   }
   if (values['wal-root'] !== undefined && values['wal-dir'] === undefined) {
     throw new Refusal('BadUsage', '--wal-root needs --wal-dir.');
+  }
+  if (values.database !== undefined && (values['expect-index'] === undefined || values['expect-revision'] === undefined)) {
+    throw new Refusal('BadUsage', '--database needs --expect-index and --expect-revision.');
   }
 }
 

@@ -111,7 +111,8 @@ function startingBackend(place: DataPlace, current: BackendFacts | BackendError,
   if (statIfThere(received) === undefined) {
     return {error: `it has applied entry ${current.consistentIndex}, the WAL has a snapshot at ${snapshotIndex}, and ${name} is not there`};
   }
-  return readBackendFacts(received);
+  const backend = readBackendFacts(received);
+  return 'error' in backend ? backend : {...backend, received: name};
 }
 
 function readBackendFacts(path: string): BackendFacts | BackendError {

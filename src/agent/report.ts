@@ -16,6 +16,9 @@ export type AgentCommand = VolumeCommand | StoreCommand;
 /** Upper limit of a report in bytes; the kubelet cuts a termination message at 4,096. */
 export const reportLimitBytes = 4_000;
 
+/** In the run's directory: the snapshot that is made offline from a member's own database. */
+export const ownSnapshotName = 'survivor.db';
+
 /** Why a command did not do what it was asked. Nothing was changed beyond what a second run finds and continues. */
 export type AgentFailureReason =
   /** Flags that make no sense; exit code 2. */
@@ -48,7 +51,7 @@ export type AgentFailureReason =
   | 'AttemptSuperseded'
   /** The run was sealed: its force is done and may not be repeated. */
   | 'RunSealed'
-  /** The log ends before what the plan was made with. */
+  /** The log, or the database, ends before what the plan was made with. */
   | 'BehindPlan'
   /** The WAL's tail removes this very member: an etcd that is forced with it committed panics. */
   | 'TailRemovesMember'
@@ -131,6 +134,8 @@ export interface BackendFacts {
   storageVersion?: string;
   /** Size of the file. */
   sizeBytes: number;
+  /** In member/snap: a snapshot that the leader had sent, which an etcd puts in the place of `db` on its next start. Absent: it is `db`. */
+  received?: string;
 }
 
 export interface BackendError {
@@ -334,7 +339,10 @@ export interface RestoreFacts extends RestoredFiles {
 
 export type RestoreCopyReport = AgentSuccess<'restore-copy'> & RestoreFacts;
 
-export type PrepareSeedReport = AgentSuccess<'prepare-seed'>;
+export type PrepareSeedReport = AgentSuccess<'prepare-seed'> & {
+  /** With --database: the snapshot that was made of it. `already`: an earlier start had made it. */
+  snapshot?: {path: string; bytes: number; sha256: string; already: boolean};
+};
 
 export type SeedReport = AgentSuccess<'seed'> & RestoreFacts;
 

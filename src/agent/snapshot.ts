@@ -92,7 +92,7 @@ export async function receiveSnapshot(path: string, stream: AsyncIterable<Snapsh
 
 const damaged = (what: string): Refusal => new Refusal('SnapshotDamaged', `The snapshot is not whole: ${what}. It was not kept.`);
 
-function writeAll(fd: number, bytes: Buffer): void {
+export function writeAll(fd: number, bytes: Buffer): void {
   for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
 }
 

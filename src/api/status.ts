@@ -88,8 +88,15 @@ export const stepSchema = z.object({
   message: text.optional(),
 });
 
-const planSnapshotSchema = z.object({
+const storedSnapshotSchema = z.object({
   name: text, takenAt: time.optional(), revision: count, bytes: count, sha256: text, clusterID: text.optional(),
+});
+
+const planSnapshotSchema = storedSnapshotSchema.extend({
+  sha256: text.optional().describe('Of a snapshot in a store.'),
+  pod: text.optional().describe('What a force falls back to: the snapshot is made offline from the own database of the member in this pod, which the others join. Nothing comes from a store.'),
+  index: count.optional().describe('With pod: the last log entry that is in the database. Absent: it is read once nothing runs on it any more.'),
+  logIndex: count.optional().describe('With pod: the last entry of its log. What is in between is not in the database, and is lost. Absent: the log cannot be read to its end.'),
 });
 
 const planSchema = z.object({
@@ -136,6 +143,7 @@ export const offlineSchema = z.object({
   members: z.array(namedMemberSchema).optional(),
   readAt: time.optional(),
   unfit: text.optional().describe('Why no cluster can start from this data.'),
+  database: z.object({index: count, term: count, revision: count, bytes: count, file: text}).optional().describe('Its database, which can be read: the last log entry in it, its file in member/snap.'),
   broken: z.boolean().optional().describe('It was looked at, and no etcd can start on it: log or database are damaged.'),
   etcdutl: z.object({
     keys: count.optional().describe('From etcd 3.6 on the keys that are there; before it counts every entry of the file.'), hash: text.optional(), revision: count.optional(), totalSize: count.optional(),
@@ -221,7 +229,7 @@ export const runSchema = z.object({
     dataBytes: count.optional().describe('Size of the database that each new member is sent.'),
   }).optional().describe('ReplaceMembers: the membership may have been changed, from here on the run is finished, whatever comes.'),
   stored: z.object({
-    asked: text.describe('Fingerprint of what the store was asked for.'), readAt: time, snapshot: planSnapshotSchema.optional(),
+    asked: text.describe('Fingerprint of what the store was asked for.'), readAt: time, snapshot: storedSnapshotSchema.optional(),
     refused: z.array(z.object({name: text, reason: text, message: text})).describe('Newer ones, or the named one, that cannot be restored.'),
     problem: z.object({reason: text, message: text}).optional(),
   }).optional().describe('The snapshot in the store that can be restored, verified with all of its content; or why there is none.'),
@@ -255,6 +263,8 @@ const dataLossSchema = z.object({
   witnessed: z.boolean().optional().describe('This resource saw the cluster healthy before.'),
   longerLogs: z.array(text).optional().describe('Disks whose logs go further than the survivor\'s, and why they were not it.'),
   recoveredTailEntries: count.optional().describe('WAL entries beyond the survivor\'s commit index that were kept: acknowledged writes may be among them.'),
+  database: z.object({pod: text, index: count, logIndex: count.optional()}).optional()
+    .describe('A member\'s own database was restored instead of a force: the last log entry in it, and the last entry of its log. Those in between are lost. Without the latter its log could not be read, and how many there were is not known.'),
   discardedEntries: count.optional().describe('WAL entries beyond the commit index that etcd says it dropped in the forced start.'),
   revisions: z.object({from: count, to: count, proven: z.boolean(), why: text}).optional()
     .describe('The revision was moved past what clients may have seen, and whether it is proven that none of them sees one twice with other content.'),
@@ -353,6 +363,7 @@ export type StepRecord = z.infer<typeof stepSchema>;
 export type DependentRecord = z.infer<typeof dependentSchema>;
 export type OfflineFacts = z.infer<typeof offlineSchema>;
 export type PlanSnapshot = z.infer<typeof planSnapshotSchema>;
+export type StoredSnapshot = z.infer<typeof storedSnapshotSchema>;
 export type SnapshotRecord = z.infer<typeof snapshotSchema>;
 export type JoinRecord = z.infer<typeof joinSchema>;
 export type Kept = z.infer<typeof keptSchema>;

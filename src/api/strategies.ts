@@ -39,7 +39,19 @@ const words: Record<Strategy, StrategyWords> = {
   },
 };
 
+/** RestoreSnapshot as what a force falls back to: from the own database of a member that cannot be forced. */
+const ofSurvivor: StrategyWords = {
+  does: ({snapshot}) => `restore the database of ${snapshot?.pod ?? ''}`, named: (survivor) => `RestoreSnapshot of the database of ${survivor}`, survivor: 'Survivor', why: 'Why its database, and no force',
+  revision: 'Revision of the database that was restored', lossless: undefined,
+};
+
+/** The member whose own database a plan restores, because it cannot be forced; undefined: it does not. */
+export const databaseOwner = (plan: Pick<Plan, 'snapshot'> | undefined): string | undefined => plan?.snapshot?.pod;
+
 const isStrategy = (strategy: string): strategy is Strategy => strategy in words;
 
-/** @param strategy as a plan or the history names it. One of another version, or none, is spoken of as the force is. */
-export const strategyWords = (strategy: string | undefined): StrategyWords => words[strategy !== undefined && isStrategy(strategy) ? strategy : 'ForceNewCluster'];
+/**
+ * @param strategy as a plan or the history names it. One of another version, or none, is spoken of as the force is.
+ * @param owner of the database that is restored in the place of a force
+ */
+export const strategyWords = (strategy: string | undefined, owner?: string): StrategyWords => (owner !== undefined ? ofSurvivor : words[strategy !== undefined && isStrategy(strategy) ? strategy : 'ForceNewCluster']);

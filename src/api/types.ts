@@ -4,7 +4,7 @@ import type {QuorumRecoveryStatus} from './status.ts';
 
 export type {QuorumRecoverySpec} from './spec.ts';
 export type {
-  AutoReplace, Backups, Condition, DataLoss, DependentRecord, Fenced, Finding, JoinRecord, Kept, MemberRecord, NamedMember, OfflineFacts, Plan, PlanSnapshot, QuorumRecoveryStatus, Run, Served, SnapshotRecord, StepRecord, Suspicion, Witness,
+  AutoReplace, Backups, Condition, DataLoss, DependentRecord, Fenced, Finding, JoinRecord, Kept, MemberRecord, NamedMember, OfflineFacts, Plan, PlanSnapshot, QuorumRecoveryStatus, Run, Served, SnapshotRecord, StepRecord, StoredSnapshot, Suspicion, Witness,
 } from './status.ts';
 
 export const group = 'quorumrecovery.io';

@@ -1,6 +1,6 @@
 import {approveStep} from '../api/progress.ts';
 import type {Plan, Run} from '../api/types.ts';
-import type {Observation, OrdinalView} from '../observe/observation.ts';
+import type {ClaimView, Observation, OrdinalView} from '../observe/observation.ts';
 import type {Assessment} from './assess.ts';
 import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
@@ -8,6 +8,7 @@ import {asksToStop, dependentRefusal, plannedDependents} from './dependents.ts';
 import {newClusterID} from './newCluster.ts';
 import {canonicalMemberships, fatesOf, plannedSpecHash, setSpecHash, sha256} from './plan.ts';
 import {unfitMembers} from './survivor.ts';
+import type {Candidate} from './survivor.ts';
 import {hookNotes, newClusterPreflight, storageNotes, versionOf} from './preflight.ts';
 
 export type Lost = Extract<Assessment, {kind: 'lost'}>;
@@ -16,26 +17,29 @@ export type Lost = Extract<Assessment, {kind: 'lost'}>;
 const unreadOf = ({data}: Pick<Lost, 'data'>): string[] => data.filter(({state}) => state === 'MayReturn')
   .map(({voter, why}) => `${voter.pod ?? voter.memberID} (${why})`).sort();
 
+/** What is not there, and by which strategies a person says that it is given up. */
+const nothing = {left: 'no data is within reach that a cluster can start from, and that of', strategies: 'RestoreSnapshot or RebuildFromConfig'};
+
 /** Auto takes nothing older while data may return: that no data is left is not true then. undefined: nothing may, or a person named the strategy. */
-export function mayReturnRefusal({spec}: Pick<Observation, 'spec'>, lost: Pick<Lost, 'data'>): Decision | undefined {
+export function mayReturnRefusal({spec}: Pick<Observation, 'spec'>, lost: Pick<Lost, 'data'>, {left, strategies} = nothing): Decision | undefined {
   const unread = unreadOf(lost);
   if (unread.length === 0 || spec.strategy !== 'Auto') return undefined;
-  return blocked('FencingUnproven', `no data is within reach that a cluster can start from, and that of ${unread.join(', ')} may come back: nothing older is put in its place without a person's word. Nothing was touched. Way out: bring the node back, or delete its Node object once the machine is off for good, or taint it node.kubernetes.io/out-of-service; or set spec.strategy to RestoreSnapshot or RebuildFromConfig, which gives that data up`);
+  return blocked('FencingUnproven', `${left} ${unread.join(', ')} may come back: nothing older is put in its place without a person's word. Nothing was touched. Way out: bring the node back, or delete its Node object once the machine is off for good, or taint it node.kubernetes.io/out-of-service; or set spec.strategy to ${strategies}, which gives that data up`);
 }
 
 /** What is not proven gone, and what is there and is nothing to start from: a person gives it up with the plan. */
-function leftBehind(observation: Observation, lost: Lost): string {
+function leftBehind(observation: Observation, lost: Lost, goesOn: string | undefined): string {
   const unread = unreadOf(lost);
-  const unfit = unfitMembers(observation, lost.data);
+  const unfit = goesOn === undefined ? unfitMembers(observation, lost.data) : [];
   const returning = unread.length === 0 ? '' : ` Data that nobody can read now may come back, be newer, and is given up: ${unread.join(', ')}.`;
   return `${returning}${unfit.length === 0 ? '' : ` Data is left that no cluster can start from: ${unfit.join('; ')}.`}`;
 }
 
-/** Why anything but the members' data is taken. `nothing`: what is said where none is left. */
-export const whyAnew = ({candidates, data}: Lost, nothing: string): string => {
+/** Why anything but the members' data is taken. `none`: what is said where none is left. */
+export const whyAnew = ({candidates, data}: Lost, none: string): string => {
   const unread = unreadOf({data});
   if (unread.length > 0) return `spec.strategy asks for it, although data may come back: ${unread.join(', ')}`;
-  return candidates.length > 0 ? 'spec.strategy asks for it' : nothing;
+  return candidates.length > 0 ? 'spec.strategy asks for it' : none;
 };
 
 /** What a strategy that starts anew says of its own plan. */
@@ -47,9 +51,13 @@ export interface Anew {
   why: string;
   expectedLoss: string;
   /** What happens to the claim of a member, in words. */
-  fate: (view: OrdinalView) => string;
+  fate: (view: OrdinalView, claim: ClaimView) => string;
   notes: readonly string[];
   snapshot?: Plan['snapshot'];
+  /** It begins with this member alone, from its own data. Default: with all at once, from what is none's. */
+  begins?: OrdinalView;
+  candidates?: readonly Candidate[];
+  lowest?: Plan['lowest'];
   /** What a person approves beside what every such plan has. */
   approves: unknown;
 }
@@ -64,20 +72,21 @@ function stepsFor(observation: Observation, {seeding, loading}: Anew): string[] 
 }
 
 /** What the other cluster ID means for those who use it. */
-export function newIDNote(observation: Observation): string {
+export function newIDNote(observation: Observation, begins?: OrdinalView): string {
   const {run} = observation.status;
-  const id = run === undefined ? '' : newClusterID(run, observation.ordinals);
-  return `the new cluster has another ID (${id}, if all members begin it) and other member IDs: clients that keep their endpoints go on, their leases and watches end; what compares cluster IDs (mirrors, backups of a cluster by its ID) has to be told`;
+  const id = run === undefined ? '' : newClusterID(run, begins === undefined ? observation.ordinals : [begins]);
+  return `the new cluster has another ID (${id}${begins === undefined ? ', if all members begin it' : ''}) and other member IDs: clients that keep their endpoints go on, their leases and watches end; what compares cluster IDs (mirrors, backups of a cluster by its ID) has to be told`;
 }
 
-const fenceOf = ({fencing}: Lost): Plan['lost'] => fencing.processes.map(({pod, memberID, proven, stoppable, waitsFor}) => {
+/** @param goesOn the member whose own data does */
+const fenceOf = ({fencing}: Lost, goesOn?: string): Plan['lost'] => fencing.processes.filter(({pod}) => pod !== goesOn).map(({pod, memberID, proven, stoppable, waitsFor}) => {
   const proof = proven?.message ?? (stoppable ? 'it is stopped, and its kubelet reports its end' : waitsFor);
   return {pod, ...(memberID !== '' && {memberID}), fenced: proven?.by ?? (stoppable ? 'ToBeStopped' : 'Unproven'), ...(proof !== undefined && {proof})};
 }).sort((a, b) => (a.pod < b.pod ? -1 : 1));
 
 /** What the run was planned with as the old cluster; undefined: nobody told anything of it. */
 function identityOf({memberships}: Lost, version: string): Run['identity'] {
-  const [first] = memberships;
+  const first = memberships.find(({clusterID}) => clusterID !== undefined);
   if (first?.clusterID === undefined) return undefined;
   return {clusterID: first.clusterID, version, source: first.source, members: first.voters.map(({memberID, pod}) => ({id: memberID, ...(pod !== undefined && {name: pod}), peerURLs: []}))};
 }
@@ -85,13 +94,13 @@ function identityOf({memberships}: Lost, version: string): Run['identity'] {
 /** A plan to start a new cluster on all claims, or why there is none. `lost`: no quorum of data is intact, and the fencing rule will hold. */
 export function proposeAnew(observation: Observation, lost: Lost, anew: Anew): {proposal: {plan: Plan; identity: Run['identity']}} | {refusal: Decision} {
   const {set, spec, templates, ordinals} = observation;
-  const [first] = ordinals;
+  const first = anew.begins ?? ordinals[0];
   if (first === undefined) return {refusal: blocked('NoSurvivor', 'the StatefulSet asks for no pod: scale it up')};
   const refusal = newClusterPreflight(observation, first);
   if (refusal) return {refusal: blocked(refusal.reason, refusal.message)};
   const dependent = dependentRefusal(observation);
   if (dependent) return {refusal: dependent};
-  const fenced = fenceOf(lost);
+  const fenced = fenceOf(lost, anew.begins?.pod);
   const dependents = plannedDependents(observation);
   const setUID = set?.metadata?.uid ?? '';
   const hash = sha256({
@@ -100,9 +109,9 @@ export function proposeAnew(observation: Observation, lost: Lost, anew: Anew): {
     unread: lost.data.filter(({state}) => state === 'MayReturn').map(({voter}) => voter.memberID).sort(),
   });
   const plan: Plan = {
-    hash, strategy: anew.strategy, survivor: first.pod, candidates: [], why: anew.why, ranks: lost.candidates, lowest: {term: 0, index: 0}, lost: fenced,
-    claims: fatesOf(ordinals, anew.fate), expectedLoss: `${anew.expectedLoss}${leftBehind(observation, lost)}`, ...(anew.snapshot && {snapshot: anew.snapshot}), steps: stepsFor(observation, anew), ...dependents,
-    notes: [...anew.notes, newIDNote(observation), ...hookNotes(observation), ...storageNotes(observation, ordinals.map(({pod}) => pod))],
+    hash, strategy: anew.strategy, survivor: first.pod, candidates: (anew.candidates ?? []).map(({pod}) => pod), why: anew.why, ranks: [...anew.candidates ?? lost.candidates], lowest: anew.lowest ?? {term: 0, index: 0}, lost: fenced,
+    claims: fatesOf(ordinals, anew.fate), expectedLoss: `${anew.expectedLoss}${leftBehind(observation, lost, anew.begins?.pod)}`, ...(anew.snapshot && {snapshot: anew.snapshot}), steps: stepsFor(observation, anew), ...dependents,
+    notes: [...anew.notes, newIDNote(observation, anew.begins), ...hookNotes(observation), ...storageNotes(observation, ordinals.map(({pod}) => pod).filter((pod) => pod !== anew.begins?.pod))],
     specHash: plannedSpecHash(spec, anew.strategy), setUID, setSpecHash: set ? setSpecHash(set) : '', revision: templates?.of(first.ordinal).revision ?? '',
   };
   return {proposal: {plan, identity: identityOf(lost, versionOf(first))}};

@@ -60,7 +60,7 @@ export function stepsFor(observation: Observation, survivor: string, candidates:
 }
 
 /** What happens to the claim of a member that joins anew. */
-function fateOfJoiner({place}: ClaimView): string {
+export function fateOfJoiner({place}: ClaimView): string {
   if (place.at === 'GoneNode') return 'its volume is kept (Retain) and the claim is made anew when the member joins';
   return place.at === 'Missing' || place.at === 'Unbound' ? 'a new volume is provisioned' : 'its data is set aside on the same volume';
 }
@@ -95,7 +95,7 @@ export const plannedSpecHash = ({survivor, strategy, minRevision, preserve, targ
   if (planned === 'ReplaceMembers') return sha256({...common, lostMembers});
   if (planned === 'Restart') return sha256(common);
   if (planned === 'RebuildFromConfig') return sha256({...common, dependents, rebuild});
-  if (behaviourOf(planned).startsAnew) return sha256({...common, minRevision, dependents, snapshot});
+  if (behaviourOf(planned).startsAnew) return sha256({...common, survivor, minRevision, dependents, snapshot});
   return sha256({...common, survivor, minRevision, preserve: preserve.mode, volumeSnapshotClassName: preserve.volumeSnapshotClassName, dependents});
 };
 

@@ -29,7 +29,8 @@ function versionRefusal(survivor: OrdinalView): Refusal | undefined {
     return {reason: 'VersionNotForceable', message: `the etcd version of ${survivor.pod} cannot be told: it does not answer, and its image has no version tag. Use an image with a version tag`};
   }
   const support = forceSupport(version);
-  return support.supported ? undefined : {reason: 'VersionNotForceable', message: `${survivor.pod} runs etcd ${version}: ${support.why}. Nothing is forced`};
+  if (support.supported) return undefined;
+  return {reason: 'VersionNotForceable', message: `${survivor.pod} runs etcd ${version}: ${support.why}. Nothing is forced, and ${canRestore(version) ? 'no database within reach can be restored in the place of a force' : 'its etcdutl cannot restore its database in the place of a force, which that of 3.5.10 and later can: name an image of a later patch in the StatefulSet, with its version as the tag'}. Nothing was touched`};
 }
 
 function templateRefusal({templates, set, ordinals}: Observation): Refusal | undefined {
@@ -60,7 +61,7 @@ function namesRefusal(observation: Observation): Refusal | undefined {
   return {reason: 'NamesNotPublished', message: `Service ${name} does not publish the names of pods that are not ready, so no learner could be found by its peers: set publishNotReadyAddresses: true on it`};
 }
 
-function authRefusal(observation: Observation, survivor: OrdinalView): Refusal | undefined {
+export function authRefusal(observation: Observation, survivor: OrdinalView): Refusal | undefined {
   if (observation.authEnabled !== true || observation.spec.target.auth !== undefined) return undefined;
   return {reason: 'AuthRequired', message: authWords(survivor.pod)};
 }
@@ -139,8 +140,8 @@ export function joinerTrials(observation: Observation, view: OrdinalView, run: s
 }
 
 /** The same where a new cluster is started on all claims: one member stands for all, whose pods differ in names. */
-export function newClusterTrials(observation: Observation, run: string): V1Pod[] {
-  const [first] = observation.ordinals;
+export function newClusterTrials(observation: Observation, run: string, pod: string): V1Pod[] {
+  const first = observation.ordinals.find((view) => view.pod === pod);
   return first === undefined ? [] : [...joinerTrials(observation, first, run), ...ownTrials(observation, [first]).map((pod) => ({...pod, metadata: {...pod.metadata, name: `${first.pod}-trial-own`}}))];
 }
 

@@ -6,6 +6,8 @@ import {withConfiguration} from './configuration.ts';
 import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
 import {dependentRefusal} from './dependents.ts';
+import {fallBack} from './fallBack.ts';
+import {proposeFallBack} from './fallBackPlan.ts';
 import {makePlan} from './plan.ts';
 import {alarmNotes, hookNotes, preflight, storageNotes, versionOf} from './preflight.ts';
 import type {Replacement} from './replace.ts';
@@ -19,6 +21,7 @@ import {revisionNote, revisionRefusal} from './revisions.ts';
 import {snapshotNotes} from './snapshots.ts';
 import {viewOf} from './steps/common.ts';
 import {unfitMembers} from './survivor.ts';
+import {unstoppable} from './unstoppable.ts';
 
 type Lost = Extract<Assessment, {kind: 'lost'}>;
 
@@ -51,6 +54,8 @@ const proposeFor = (observation: Observation, needed: Lost | Replacement | Resta
     case 'replace': return proposeReplacement(observation, needed);
     case 'restart': return proposeRestart(observation, needed, (pod) => identityOf(observation, pod));
     case 'lost': {
+      const instead = fallBack(observation, needed);
+      if (instead) return proposeFallBack(observation, needed, instead);
       const rebuild = rebuilds(observation, needed);
       if (!rebuild && !restores(observation, needed)) return proposeForce(observation, needed, before);
       const refusal = mayReturnRefusal(observation, needed);
@@ -83,14 +88,4 @@ function proposeForce(observation: Observation, lost: Lost, before?: Plan): {pro
   if (dependent) return {refusal: dependent};
   const notes = [...unfit, ...hookNotes(observation), ...alarmNotes(view), ...storageNotes(observation, observation.ordinals.map(({pod}) => pod).filter((pod) => pod !== survivor.pod)), ...besideNotes(observation.ordinals, lost.candidates.map(({pod}) => pod)), ...snapshotNotes(observation, view), revisionNote(observation, survivor)];
   return {proposal: {plan: makePlan(observation, lost, survivor, {notes, before}), identity}};
-}
-
-/** Data that a process may still run on, which nobody can stop or prove ended, is nothing to start from; a person's word does not do for it. */
-function unstoppable({candidates, fencing}: Lost): Decision | undefined {
-  for (const {pod, memberID} of candidates) {
-    const verdict = fencing.processes.find((process) => process.pod === pod && process.memberID === memberID);
-    if (verdict === undefined || verdict.stoppable || (verdict.proven !== undefined && verdict.proven.by !== 'LostMembers')) continue;
-    return blocked('FencingUnproven', `${pod} has data to start from, and it is not proven that nothing runs on it any more: ${verdict.waitsFor ?? 'only spec.lostMembers says so'}`);
-  }
-  return undefined;
 }

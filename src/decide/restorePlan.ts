@@ -38,7 +38,7 @@ function fate({data, wal}: OrdinalView): string {
 }
 
 /** How the revision goes on. Without times and rates: a plan that waits for approval is made again and again. */
-function revisionNote({status, spec}: Observation, {revision}: PlanSnapshot): string {
+export function revisionNote({status, spec}: Observation, {revision}: PlanSnapshot): string {
   const known = Math.max(revision, highestRevision(status), spec.minRevision ?? 0);
   const margin = status.lastServed !== undefined || spec.minRevision !== undefined ? `past ${known}, with a margin of ${baseMargin} and more for the time since` : `to ${known + unseenMargin}, because nobody saw how far clients had seen`;
   return `the revision is moved ${margin}, and everything before is marked as compacted: no client sees a revision twice, every older watch ends, and its client lists again`;

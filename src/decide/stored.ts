@@ -1,4 +1,4 @@
-import type {Plan, PlanSnapshot, Run} from '../api/types.ts';
+import type {PlanSnapshot, Run, StoredSnapshot} from '../api/types.ts';
 import {storeInPod} from '../kubernetes/storePod.ts';
 import type {Fetching} from '../kubernetes/restorePod.ts';
 import type {Observation} from '../observe/observation.ts';
@@ -36,11 +36,11 @@ export function fetching(observation: Observation, {name, sha256: digest}: PlanS
   if (snapshot === undefined) throw new Error('spec.snapshot is gone');
   const {env, volumes, volumeMounts} = storeInPod(snapshot, 'Read');
   // Whose it is was settled with the plan, and its hash says that it is the same one; a person's name for it says so again.
-  return {command: ['store-fetch', '--to', file, '--name', name, '--expect-sha256', digest], env, volumes, mounts: volumeMounts};
+  return {command: ['store-fetch', '--to', file, '--name', name, ...(digest === undefined ? [] : ['--expect-sha256', digest])], env, volumes, mounts: volumeMounts};
 }
 
 /** A snapshot from somebody else's cluster, or a broken one: what was not taken, and why. */
 export const refusedInWords = ({refused}: Pick<Stored, 'refused'>): string[] => refused.map(({name, reason, message}) => `snapshot ${name} is not taken (${reason}): ${message}`);
 
-export const snapshotInWords = ({name, takenAt, revision, bytes, sha256: digest, clusterID}: NonNullable<Plan['snapshot']>): string =>
+export const snapshotInWords = ({name, takenAt, revision, bytes, sha256: digest, clusterID}: StoredSnapshot): string =>
   `snapshot ${name} (taken at ${takenAt ?? 'an unknown time'}, revision ${revision}, ${bytes} bytes, SHA-256 ${digest}${clusterID === undefined ? '' : `, of cluster ${clusterID}`})`;

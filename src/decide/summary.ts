@@ -1,9 +1,11 @@
 import {approveStep, inFlight} from '../api/progress.ts';
 import type {ConditionType, Phase} from '../api/reasons.ts';
+import {databaseOwner} from '../api/strategies.ts';
 import type {Condition, DataLoss, Plan, QuorumRecoveryStatus, Run} from '../api/types.ts';
 import {removeCondition, setCondition} from '../operator/conditions.ts';
 import type {Decision} from './decision.ts';
 import {dependentsInWords} from './dependents.ts';
+import {fallBackLoss} from './fallBackLoss.ts';
 import {lastingFindings} from './findings.ts';
 import {leftHeldInWords} from './heldBefore.ts';
 import {leftOpen} from './interrupt.ts';
@@ -61,6 +63,8 @@ function whatWasDone(run: Run): string {
     return joined.length === 0 ? 'replaced no member yet' : `replaced ${joined.join(', ')}`;
   }
   if (run.plan?.rebuild !== undefined) return `started a new cluster on ${(run.newCluster?.members ?? []).join(', ')} and loaded it from ${run.plan.rebuild.map(({name}) => name).join(', ')}`;
+  const owner = databaseOwner(run.plan);
+  if (owner !== undefined) return `recovered from the database of ${owner}, as a new cluster,`;
   if (startsAnew(run)) return `${run.plan?.snapshot === undefined ? 'started a new cluster' : `restored snapshot ${run.plan.snapshot.name}`} on ${(run.newCluster?.members ?? []).join(', ')}`;
   if (!isRestart(run)) return `recovered from ${run.plan?.survivor ?? ''}`;
   const {restarted = []} = run;
@@ -224,6 +228,11 @@ const rebuiltLoss = (loss: DataLoss | undefined, {rebuild = []}: Plan): string =
 /** What was written after the snapshot was taken is not in it: how much that was is only known where somebody saw how far the cluster was. */
 function restoredLoss(dataLoss: DataLoss | undefined, run: Run, set: Set): void {
   const {lastKnownRevision, witnessed = false, revisions} = dataLoss ?? {};
+  const told = dataLoss === undefined ? undefined : fallBackLoss(dataLoss);
+  if (told !== undefined) {
+    set('DataLossPossible', told.status, told.reason, `${told.message}. ${revisionsInWords(revisions)}`);
+    return;
+  }
   const {name = '', revision = 0, takenAt = 'an unknown time'} = run.plan?.snapshot ?? {};
   const from = `the cluster was started from snapshot ${name} of ${takenAt}, at revision ${revision}`;
   if (lastKnownRevision !== undefined && lastKnownRevision > revision) set('DataLossPossible', 'True', 'RestoredFromSnapshot', `${from}; revision ${lastKnownRevision} was seen before: ${lastKnownRevision - revision} revisions at least are lost. ${revisionsInWords(revisions)}`);

@@ -27,7 +27,7 @@ function candidateOf(observation: Observation, {voter}: DataVerdict): Candidate 
   return facts === undefined ? {...common, term: 0, index: 0, commit: 0, revision: 0, from: 'unread'} : undefined;
 }
 
-const better = (a: Candidate, b: Candidate) =>
+export const better = (a: Candidate, b: Candidate) =>
   b.term - a.term || b.index - a.index || b.commit - a.commit || b.revision - a.revision || (a.pod < b.pod ? -1 : 1);
 
 /**

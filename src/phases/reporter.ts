@@ -1,4 +1,4 @@
-import {strategyWords} from '../api/strategies.ts';
+import {databaseOwner, strategyWords} from '../api/strategies.ts';
 import type {QuorumRecovery} from '../api/types.ts';
 import type {Decision} from '../decide/decision.ts';
 import {revisionsMayRepeat} from '../decide/revisions.ts';
@@ -112,7 +112,7 @@ export class Reporter {
   #planned({status: was}: QuorumRecovery, after: QuorumRecovery): void {
     const {run} = after.status ?? {};
     if (was?.run?.plan !== undefined || run?.plan === undefined) return;
-    this.#event(after, 'Normal', 'Planned', `run ${run.id}: ${strategyWords(run.plan.strategy).does(run.plan)} (${run.plan.why})`);
+    this.#event(after, 'Normal', 'Planned', `run ${run.id}: ${strategyWords(run.plan.strategy, databaseOwner(run.plan)).does(run.plan)} (${run.plan.why})`);
   }
 
   /** Whether clients have to do something is known from the forced start on. */

@@ -1,4 +1,5 @@
 import {randomBytes} from 'node:crypto';
+import {databaseOwner} from '../api/strategies.ts';
 import {leftOpen} from '../decide/interrupt.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {QuorumRecoverySpec, QuorumRecoveryStatus, Run, StepRecord} from '../api/types.ts';
@@ -143,7 +144,7 @@ export function finishRun(draft: QuorumRecoveryStatus, outcome: NonNullable<Run[
   const entry = {
     id: run.id, outcome, finishedAt: run.finishedAt, durationSeconds: seconds(run.startedAt, run.finishedAt),
     ...(run.aborted && {reason: run.aborted.reason}),
-    ...(run.plan && {strategy: run.plan.strategy, survivor: run.plan.survivor}),
+    ...(run.plan && {strategy: run.plan.strategy, survivor: databaseOwner(run.plan) ?? run.plan.survivor}),
     ...(run.writableAt !== undefined && {unavailableSeconds: seconds(since, run.writableAt)}),
     ...(draft.dataLoss && run.plan && {dataLoss: draft.dataLoss}),
   };

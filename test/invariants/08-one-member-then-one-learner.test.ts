@@ -58,9 +58,16 @@ describe('8. Exactly one member after the force, before any other joins; at most
   });
 
   it('versions whose force leaves old members in charge are not forced', () => {
-    for (const version of ['3.5.21', '3.4.30']) {
-      assert.equal(told(plan(observationOf({...lost(), ordinals: [{probe: answers(0, 3, {version})}, ...(lost().ordinals ?? []).slice(1)]}))), 'blocked VersionNotForceable', version);
-    }
+    const of = (version: string) => plan(observationOf({...lost(), ordinals: [{probe: answers(0, 3, {version})}, ...(lost().ordinals ?? []).slice(1)]}));
+    for (const version of ['3.5.9', '3.4.30']) assert.equal(told(of(version)), 'blocked VersionNotForceable', version);
+    // Its database is read, and restored: test/unit/decide/fallBack.test.ts.
+    assert.equal(told(of('3.5.21')), 'CreatePod');
+  });
+
+  it('where nothing is forced one member begins too, and whoever it is told of joins later', async function alone() {
+    this.timeout(30_000);
+    const {outcome, simulation} = await simulated({version: '3.5.21', approvalMs: 0});
+    assert.deepEqual([outcome, simulation.invariants.forces, simulation.invariants.status.run?.newCluster?.members], ['Recovered', 0, ['etcd-2']]);
   });
 
   it('a member is added as a learner, once: a repeat finds it by its peer URL', async () => {

@@ -1,24 +1,28 @@
 import type {AgentReport, InspectFacts, PresentData, VolumeFacts} from '../../src/agent/report.ts';
-import type {BackendMember, PendingConfChange} from '../../src/agent/report.ts';
+import type {BackendFacts, BackendMember, PendingConfChange} from '../../src/agent/report.ts';
 import {parseArguments} from '../../src/agent/arguments.ts';
 import type {Arguments} from '../../src/agent/arguments.ts';
 import {Ended, prepareForce, refuse, Refused} from './agent-force.ts';
 import {lastTerm} from './etcd-data.ts';
 import type {Data, Disk} from './etcd-data.ts';
+import {snapshotOf} from './snapshots.ts';
+import type {StoredSnapshot} from './snapshots.ts';
 
 const volume: VolumeFacts = {freeBytes: 1_000_000_000, dataBytes: 40_960, walBytes: 64_000_000, uid: 0, gid: 0, mode: '0700'};
 
 const backendMember = ({id, name, peerURLs, isLearner}: BackendMember): BackendMember => ({id, name, peerURLs, isLearner});
+
+const backendOf = (data: Data): BackendFacts => ({
+  consistentIndex: data.applied, term: data.log[data.applied - 1]?.term ?? 0, revision: data.revision,
+  members: data.members.map(backendMember), removed: [...data.removed], sizeBytes: 20_480,
+});
 
 function presentFacts(data: Data): PresentData {
   return {
     data: 'Present', ...volume, memberID: data.memberID, clusterID: data.clusterID, term: data.term, vote: '', commit: data.commit,
     index: data.log.length, lastEntryTerm: lastTerm(data), snapshotIndex: 0, snapshotTerm: 0,
     tail: {entries: Math.max(0, data.log.length - Math.max(data.commit, data.applied))}, torn: false,
-    backend: {
-      consistentIndex: data.applied, term: data.log[data.applied - 1]?.term ?? 0, revision: data.revision,
-      members: data.members.map(backendMember), removed: [...data.removed], sizeBytes: 20_480,
-    },
+    backend: backendOf(data),
     pendingConfChanges: data.log.flatMap((entry, at): PendingConfChange[] => {
       if (at < data.applied) return [];
       const place = {index: at + 1, term: entry.term};
@@ -30,7 +34,12 @@ function presentFacts(data: Data): PresentData {
 }
 
 export function inspectFacts({member, corrupt}: Disk): InspectFacts {
-  if (corrupt === true && member.is === 'data') return {data: 'Unreadable', ...volume, corrupt: 'crc mismatch in 0000000000000000-0000000000000000.wal', memberID: member.data.memberID, clusterID: member.data.clusterID};
+  if (corrupt !== undefined && member.is === 'data') {
+    return {
+      data: 'Unreadable', ...volume, corrupt: 'crc mismatch in 0000000000000000-0000000000000000.wal', memberID: member.data.memberID, clusterID: member.data.clusterID,
+      ...(corrupt === 'log' && {backend: backendOf(member.data)}),
+    };
+  }
   switch (member.is) {
     case 'absent': return {data: 'Empty', ...volume};
     case 'guard': return {data: 'Guarded', guard: {run: member.run}, ...volume};
@@ -42,7 +51,7 @@ function setAside(disk: Disk, after: Disk['member']): boolean {
   const changed = disk.member.is !== after.is;
   if (disk.member.is === 'data') disk.aside.push(disk.member.data);
   disk.member = after;
-  disk.corrupt = false;
+  disk.corrupt = undefined;
   return changed;
 }
 
@@ -58,6 +67,25 @@ function prepareJoin(args: Arguments, disk: Disk): AgentReport {
   return {ok: true, command: 'prepare-join', run: args.run, member, start: own ? 'Restart' : 'Join', moved: moved(disk)};
 }
 
+/** Of the database that was read, or nothing. */
+function requireDatabase(args: Arguments, {member}: Disk): Data | undefined {
+  if (args.database === undefined) return undefined;
+  if (member.is !== 'data') return refuse(args, 'NoData', 'there is no database');
+  const {applied, revision} = member.data;
+  if (applied !== args.expectIndex || revision !== args.expectRevision) return refuse(args, applied < (args.expectIndex ?? 0) ? 'BehindPlan' : 'DataInUse', `the database is at entry ${applied}, revision ${revision}`);
+  return member.data;
+}
+
+/** Room is made for what is built; with --database the snapshot is made that it is built from, once. */
+function prepareSeed(args: Arguments, disk: Disk): AgentReport {
+  disk.built = undefined;
+  const own = disk.own ??= new Map<string, StoredSnapshot>();
+  const already = own.has(args.run);
+  const data = already ? undefined : requireDatabase(args, disk);
+  if (data !== undefined) own.set(args.run, snapshotOf(data, 'survivor.db', ''));
+  return {ok: true, command: 'prepare-seed', run: args.run, ...(own.has(args.run) && {snapshot: {path: `.quorumrecovery/${args.run}/survivor.db`, bytes: 20_512, sha256: '00', already}})};
+}
+
 /** What was built takes the place of what is there, once for each attempt. */
 function seed(args: Arguments, disk: Disk): AgentReport {
   const attempt = args.attempt ?? 1;
@@ -69,6 +97,7 @@ function seed(args: Arguments, disk: Disk): AgentReport {
   if (built === undefined) return refuse(args, 'NoData', 'etcdutl has built nothing');
   if (built.memberID !== args.expectMember) return refuse(args, 'MemberMismatch', 'another member was built');
   if (built.clusterID !== args.expectCluster) return refuse(args, 'ClusterMismatch', 'another cluster was built');
+  requireDatabase(args, disk);
   setAside(disk, {is: 'absent'});
   disk.member = {is: 'data', data: built};
   disk.built = undefined;
@@ -110,9 +139,7 @@ function run(args: Arguments, disk: Disk, serves: boolean, ends: () => boolean):
     case 'prepare-force': return prepareForce(args, disk, inspectFacts(disk), ends);
     case 'prune': return prune(args, disk);
     case 'snapshot': return snapshot(args, disk, serves);
-    case 'prepare-seed':
-      disk.built = undefined;
-      return {ok: true, command: 'prepare-seed', run: args.run};
+    case 'prepare-seed': return prepareSeed(args, disk);
     case 'seed': return seed(args, disk);
     case 'copy': case 'spend': case 'seal': case 'restore-copy': return refuse(args, 'BadUsage', 'the operator does not use it');
   }

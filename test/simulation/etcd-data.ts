@@ -1,3 +1,5 @@
+import type {StoredSnapshot} from './snapshots.ts';
+
 /** A member as etcd's store has it. */
 export interface SimMember {
   id: string;
@@ -103,14 +105,16 @@ export interface Disk {
   markers: Map<string, Map<number, string>>;
   /** Runs in which a member has joined from it. */
   joins: Set<string>;
-  /** The log is damaged: no etcd starts on it. */
-  corrupt?: boolean;
+  /** The log is damaged, or all of it is: no etcd starts on it. */
+  corrupt?: 'log' | 'all' | undefined;
   /** No room for a copy. */
   full?: boolean;
   /** Runs that were pruned: they force nothing any more. */
   sealed?: Set<string>;
   /** What etcdutl has built from a snapshot beside the data. */
   built?: Data | undefined;
+  /** Snapshots that were made of the member's own database, by run. */
+  own?: Map<string, StoredSnapshot>;
   /** The last attempt whose data was put in place, by run. */
   seeded?: Map<string, number>;
   /** Tails that runs committed. */

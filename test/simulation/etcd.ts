@@ -48,6 +48,8 @@ export class Etcd {
   /** Nodes that are cut off: they reach each other, and nobody else. */
   readonly #cut: (node: string) => boolean;
   #lineages = 0;
+  /** What every member says that it is. */
+  version = '3.6.16';
   /** Entries that a leader saw on a quorum: what they hold was acknowledged, or may have been. */
   readonly committed = new WeakSet<LogEntry>();
   /** When the last process of a member ended, virtual ms. */
@@ -70,7 +72,7 @@ export class Etcd {
     const process: Process = {
       ...start, data: emptyData('', '', ''), leader: '', serving: false, startedAt: this.#now(), how: 'restart',
     };
-    if (disk.corrupt === true) throw new StartFailed('walpb: crc mismatch');
+    if (disk.corrupt !== undefined) throw new StartFailed('walpb: crc mismatch');
     if (disk.member.is === 'data') {
       process.data = disk.member.data;
       if (start.force) this.#force(process);

@@ -29,7 +29,7 @@ function stepsFor({verb, kind, name, object}: Write, {run}: QuorumRecoveryStatus
     case 'ReadStore': return ['Plan', 'Release', 'LetGo'];
     case 'Restore': return ['Restore', 'StartAll', 'Release', 'LetGo'];
     case 'Decommission': return ['Decommission', 'Release'];
-    case 'ReadCopy': return ['Decommission', ...joins, 'RestartProof', 'Verify', 'Release'];
+    case 'ReadCopy': return ['Decommission', ...joins, 'ReturnDependents', 'RestartProof', 'Verify', 'Release'];
     case 'Snapshot': return ['Hold', 'Stop', 'Release', 'LetGo'];
     case undefined: default: break;
   }

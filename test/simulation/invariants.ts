@@ -3,6 +3,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {Arguments} from '../../src/agent/arguments.ts';
 import {blockedReasons, stalledReasons} from '../../src/api/reasons.ts';
 import {pruneStep} from '../../src/api/progress.ts';
+import {databaseOwner} from '../../src/api/strategies.ts';
 import {marks} from '../../src/api/types.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../../src/api/types.ts';
 import type {Process} from './etcd.ts';
@@ -205,6 +206,8 @@ export class Invariants {
     this.#replacesOld('a snapshot is restored');
     const data = dataOf(disk);
     const {move} = newCluster ?? {};
+    const owner = databaseOwner(this.status.run?.plan);
+    if (data !== undefined && owner !== undefined && this.status.run?.id === run) this.#fellBack(disk, data, owner);
     if (data !== undefined && move?.proven === true && data.revision <= this.#seen) this.#fail(`invariant 14: restored at revision ${data.revision}, and clients have seen ${this.#seen}`);
   }
 
@@ -317,11 +320,26 @@ export class Invariants {
     if (this.status.conditions?.find(({type}) => type === 'DataLossPossible')?.status !== 'False') this.#fail('at the end: pods were restarted, and it is not said that nothing is lost');
   }
 
+  /** A member's own database was restored: all that was in it is there, and what only its log had is told, entry by entry. */
+  #fellBack(disk: Disk, data: Data, owner: string): void {
+    const old = disk.aside.findLast(({lineage}) => lineage === 'template');
+    if (old === undefined) this.#fail(`invariant 5: the database of ${owner} was restored, and its old data is not kept`);
+    this.survivorsWrites ??= new Map(old.keys);
+    this.#check(missingWrites(this.survivorsWrites, data, 'in what was made of the database'));
+    const {database} = this.status.dataLoss ?? {};
+    const readable = this.status.run?.offline?.find(({pod}) => pod === owner)?.data === 'Present';
+    const truth = {pod: owner, index: old.applied, ...(readable && {logIndex: old.log.length})};
+    if (JSON.stringify(database) !== JSON.stringify(truth)) this.#fail(`invariant 13: the database has ${JSON.stringify(truth)}, and what is told is ${JSON.stringify(database)}`);
+  }
+
   /** All that the snapshot held is there, and that the rest is lost is said. */
   #restored(data: Data): void {
     const {snapshot} = this.#world;
     if (this.forces > 0) return;
-    this.#check(missingWrites(snapshot?.keys ?? new Map(), data, 'after a restore'));
+    const owner = databaseOwner(this.status.run?.plan);
+    const {index = 0, logIndex} = this.status.dataLoss?.database ?? {};
+    if (owner !== undefined && logIndex === index) return;
+    if (owner === undefined) this.#check(missingWrites(snapshot?.keys ?? new Map(), data, 'after a restore'));
     const {newCluster} = this.status.run ?? {};
     if (newCluster?.servedAt === undefined) return;
     if (data.clusterID !== newCluster.clusterID) this.#fail(`at the end: cluster ${data.clusterID} serves, and ${newCluster.clusterID} was told`);

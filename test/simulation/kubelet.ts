@@ -131,6 +131,7 @@ export class Kubelet {
     else if (container.name === agentName || container.name === 'prepare') this.#agent(sandbox, container);
     else if (container.name === etcdutlContainer && container.command?.includes('restore') === true) this.#restore(sandbox, container);
     else if (container.name === etcdutlContainer) this.#etcdutl(sandbox);
+    else if (container.name === 'check') this.#checked(sandbox);
     else this.#etcd(sandbox, container);
   }
 
@@ -186,7 +187,8 @@ export class Kubelet {
   /** etcdutl builds the data of one member beside what is there. */
   #restore(sandbox: Sandbox, {command = []}: V1Container): void {
     const disk = this.#diskOf(sandbox.pod);
-    const {snapshot} = this.#world;
+    const own = command.some((word) => word.endsWith('/survivor.db'));
+    const snapshot = own ? disk?.own?.get(sandbox.pod.metadata?.annotations?.[marks.run] ?? '') : this.#world.snapshot;
     if (disk === undefined || snapshot === undefined) return;
     disk.built = restored(snapshot, command);
     this.#ended(sandbox, 'Completed', 0, '');
@@ -199,6 +201,12 @@ export class Kubelet {
     this.#ended(sandbox, there ? 'Completed' : 'StartError', there ? 0 : 128, '');
     sandbox.next += 1;
     sandbox.over = sandbox.next >= sandbox.statuses.length;
+  }
+
+  /** etcdutl finds nothing wrong with the snapshot that is restored next. */
+  #checked(sandbox: Sandbox): void {
+    this.#ended(sandbox, 'Completed', 0, '');
+    sandbox.next += 1;
   }
 
   #waits(sandbox: Sandbox): void {

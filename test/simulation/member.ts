@@ -44,7 +44,7 @@ export class SimMemberClient implements EtcdMember {
       const {data, leader} = process;
       const isLearner = data.members.some((member) => member.id === data.memberID && member.isLearner);
       return {
-        clusterID: data.clusterID, memberID: data.memberID, version: '3.6.16', leader, raftTerm: data.log[data.applied - 1]?.term ?? lastTerm(data),
+        clusterID: data.clusterID, memberID: data.memberID, version: this.#etcd.version, leader, raftTerm: data.log[data.applied - 1]?.term ?? lastTerm(data),
         raftIndex: data.commit, raftAppliedIndex: data.applied, revision: data.revision, dbSizeBytes: 20_480, isLearner,
         errors: leader === '' ? ['etcdserver: no leader'] : [],
       };

@@ -77,8 +77,15 @@ const lostDisk = fc.oneof({weight: 6, arbitrary: fc.constant<Fate>('Deleted')}, 
 const restore: fc.Arbitrary<Scenario> = fc.tuple(scenario, fc.oneof(fc.array(lostDisk, {minLength: 3, maxLength: 3}), fc.array(lostDisk, {minLength: 1, maxLength: 2})), fc.nat(3), fc.constantFrom(0, 2_000))
   .map(([made, of, spareNodes, approvalMs]) => ({...made, fates: of, tail: 0, network: false, spareNodes, approvalMs, restores: true}));
 
+/** Nothing can be forced: the survivor's version is too old, or its log is damaged, and its database is restored. */
+const log = fc.oneof({weight: 3, arbitrary: fc.constant<Fate>('Log corrupt')}, {weight: 1, arbitrary: fate});
+const fallBack: fc.Arbitrary<Scenario> = fc.oneof(
+  fc.tuple(scenario, fc.constantFrom(0, 2_000)).map(([made, approvalMs]): Scenario => ({...made, version: '3.5.21', approvalMs})),
+  fc.tuple(scenario, log, fc.constantFrom(0, 2_000)).map(([made, one, approvalMs]): Scenario => ({...made, fates: ['Deleted', one, 'Deleted'], network: false, approvalMs})),
+);
+
 export const schedule: fc.Arbitrary<Schedule> = fc.record({
-  scenario: fc.oneof({weight: 3, arbitrary: scenario}, {weight: 1, arbitrary: replacement}, {weight: 1, arbitrary: restart}, {weight: 1, arbitrary: restore}),
+  scenario: fc.oneof({weight: 3, arbitrary: scenario}, {weight: 1, arbitrary: replacement}, {weight: 1, arbitrary: restart}, {weight: 1, arbitrary: restore}, {weight: 1, arbitrary: fallBack}),
   kills: fc.uniqueArray(fc.tuple(fc.nat(90), when), {selector: ([at]) => at, maxLength: 6}),
   acts: happenings,
 });

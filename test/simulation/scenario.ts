@@ -24,6 +24,8 @@ export type Fate =
   | 'Registered again'
   /** The machine is well; what is on the disk is damaged, and its etcd does not start on it. */
   | 'Corrupt'
+  /** The machine is well; the log on the disk is damaged, the database is not. */
+  | 'Log corrupt'
   /** The machine is well; somebody has taken the member out of the list, and its etcd ends. */
   | 'Removed'
   /** The machine is well; somebody has deleted the pod. */
@@ -65,6 +67,8 @@ export interface Scenario {
   dependents?: 'quiet' | 'fought' | undefined;
   /** There is a store with a snapshot from before the last writes, and no data is left. */
   restores?: boolean;
+  /** etcd's version; default: one that can be forced. */
+  version?: string;
   /** What the cluster holds stands outside it too, and no data is left. */
   rebuilds?: boolean;
   /** By this strategy. A pod is Ready only in a quorum: where pods are made in order, those that are deleted do not come back by themselves. */
@@ -92,7 +96,7 @@ function statefulSet(scenario: Scenario): V1StatefulSet {
           terminationGracePeriodSeconds: 10,
           ...(scenario.antiAffinity && {affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: 'kubernetes.io/hostname', labelSelector: {matchLabels: {app: 'etcd'}}}]}}}),
           containers: [{
-            name: 'etcd', image: 'registry.example/etcd:3.6.16', env: [{name: 'POD_NAME', valueFrom: {fieldRef: {fieldPath: 'metadata.name'}}}],
+            name: 'etcd', image: `registry.example/etcd:${scenario.version ?? '3.6.16'}`, env: [{name: 'POD_NAME', valueFrom: {fieldRef: {fieldPath: 'metadata.name'}}}],
             command: ['/usr/local/bin/etcd'],
             args: [
               '--name=$(POD_NAME)', '--data-dir=/var/lib/etcd', '--listen-client-urls=http://0.0.0.0:2379', '--advertise-client-urls=http://$(POD_NAME).etcd:2379',
@@ -113,6 +117,7 @@ export function healthyWorld(scenario: Scenario): {world: World; set: V1Stateful
   const {seed, liveness, policyLagMs, fates, spareNodes} = scenario;
   const world = new World({seed, liveness, policyLagMs});
   const {store} = world;
+  if (scenario.version !== undefined) world.etcd.version = scenario.version;
   for (let node = 0; node < fates.length; node += 1) world.addNode(`node-${node}`);
   store.create('Service', {apiVersion: 'v1', kind: 'Service', metadata: {name: 'etcd', namespace: 'db'}, spec: {clusterIP: 'None', publishNotReadyAddresses: true}});
   const made = store.create('StatefulSet', statefulSet(scenario));
@@ -195,8 +200,8 @@ export function strike(world: World, scenario: Scenario): void {
     const node = `node-${ordinal}`;
     switch (fate) {
       case 'Alive': case 'Removed': break;
-      case 'Corrupt':
-        for (const disk of world.disks.values()) if (disk.node === node) disk.corrupt = true;
+      case 'Corrupt': case 'Log corrupt':
+        for (const disk of world.disks.values()) if (disk.node === node) disk.corrupt = fate === 'Corrupt' ? 'all' : 'log';
         for (const process of [...world.etcd.processes].filter((one) => one.node === node)) world.machines.get(node)?.kubelet.crash(process);
         break;
       case 'Pod deleted': world.store.delete('Pod', 'db', `etcd-${ordinal}`); break;

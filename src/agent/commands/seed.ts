@@ -3,15 +3,17 @@ import {adoptBuilt, clearBuilt} from '../built.ts';
 import {freeBytes} from '../facts.ts';
 import {Refusal} from '../failure.ts';
 import {refuseRunningEtcd} from '../locks.ts';
+import {requireDatabase, takeDatabase} from '../ownDatabase.ts';
 import {locateData} from '../place.ts';
 import type {OnStep} from '../run.ts';
-import type {PrepareSeedReport, SeedReport} from '../report.ts';
+import type {PrepareSeedReport, RestoredFiles, SeedReport} from '../report.ts';
 import {refuseForeignThings, restoreCopy} from '../restoring.ts';
 import {partsOf} from '../staging.ts';
+import type {Part} from '../staging.ts';
 
 /**
- * Before etcdutl builds a member's data from a snapshot beside the data that is there: an empty place to build in, and room for it. The
- * data itself is not touched.
+ * Before etcdutl builds a member's data from a snapshot beside the data that is there: an empty place to build in, and room for it. With
+ * --database the snapshot is made here too, of the member's own database. The data itself is not touched.
  */
 export function prepareSeed(args: Arguments, onStep?: OnStep): PrepareSeedReport {
   const place = locateData(args, onStep);
@@ -23,7 +25,8 @@ export function prepareSeed(args: Arguments, onStep?: OnStep): PrepareSeedReport
   if (args.needs !== undefined && free < args.needs) {
     throw new Refusal('NoSpace', `the volume has ${free} bytes free, and the data of the member takes ${args.needs}: enlarge the volume, or remove old data that was set aside on it (.quorumrecovery). Nothing was changed`, {neededBytes: args.needs, freeBytes: free});
   }
-  return {ok: true, command: 'prepare-seed', run: args.run};
+  const snapshot = takeDatabase(place, args);
+  return {ok: true, command: 'prepare-seed', run: args.run, ...(snapshot && {snapshot})};
 }
 
 /**
@@ -33,6 +36,11 @@ export function prepareSeed(args: Arguments, onStep?: OnStep): PrepareSeedReport
 export function seed(args: Arguments, onStep?: OnStep): SeedReport {
   const place = locateData(args, onStep);
   refuseRunningEtcd(place);
-  const facts = restoreCopy(place, args.attempt ?? 1, {overGuard: true, stage: (parts) => adoptBuilt(place, parts, args)});
+  const stage = (parts: readonly Part[]): RestoredFiles => {
+    // Once more: what is set aside now has to be what the snapshot was made of.
+    requireDatabase(place, args);
+    return adoptBuilt(place, parts, args);
+  };
+  const facts = restoreCopy(place, args.attempt ?? 1, {overGuard: true, stage});
   return {ok: true, command: 'seed', run: args.run, ...facts};
 }

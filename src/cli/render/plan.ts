@@ -1,4 +1,4 @@
-import {strategyWords} from '../../api/strategies.ts';
+import {databaseOwner, strategyWords} from '../../api/strategies.ts';
 import type {Plan, QuorumRecovery, Run} from '../../api/types.ts';
 import {conditionOf, nameOf, namespaceOf} from '../resources.ts';
 import type {View} from './status.ts';
@@ -57,12 +57,13 @@ export function renderPlan(resource: QuorumRecovery, run: Run, plan: Plan, view:
   const {paint} = view;
   const approved = run.approved === undefined ? undefined : `approved at ${run.approved.at}`;
   const waits = conditionOf(resource, 'Ready')?.reason === 'AwaitingApproval';
-  const {survivor} = strategyWords(plan.strategy);
+  const owner = databaseOwner(plan);
+  const {survivor} = strategyWords(plan.strategy, owner);
   return [
     `${paint.bold(`Plan for ${nameOf(resource)} in ${namespaceOf(resource)}`)} (StatefulSet ${resource.spec.target.statefulSet}, ${run.id}, attempt ${run.attempt})`,
     `Hash      ${plan.hash}${waits ? paint.as('yellow', '  waits for approval') : approved === undefined ? '' : paint.as('green', `  ${approved}`)}`,
     `Strategy  ${plan.strategy}`,
-    ...(survivor === undefined ? [] : wrap(`${survivor.padEnd(8)}  ${paint.as('green', plan.survivor)}${plan.why === '' ? '' : `: ${plan.why}`}`, view.width, '          ')),
+    ...(survivor === undefined ? [] : wrap(`${survivor.padEnd(8)}  ${paint.as('green', owner ?? plan.survivor)}${plan.why === '' ? '' : `: ${plan.why}`}`, view.width, '          ')),
     ...wrap(`Loss      ${plan.expectedLoss}`, view.width, '          '),
     ...members(plan, view),
     ...heading(view, 'Claims'), ...(plan.claims.length === 0 ? ['  none'] : claims(plan, view)),

@@ -1,4 +1,4 @@
-import {strategyWords} from '../../api/strategies.ts';
+import {databaseOwner, strategyWords} from '../../api/strategies.ts';
 import type {DependentRecord, MemberRecord, QuorumRecovery, Run} from '../../api/types.ts';
 import {heldInWords} from '../../decide/dependents.ts';
 import {conditionOf, isCurrent, nameOf, namespaceOf} from '../resources.ts';
@@ -160,12 +160,13 @@ export function renderStatus(resource: QuorumRecovery, view: View): string {
   const {paint, width, now} = view;
   const run = resource.status?.run;
   const plan = run?.plan;
-  const by = strategyWords(plan?.strategy);
+  const owner = databaseOwner(plan);
+  const by = strategyWords(plan?.strategy, owner);
   const held = resource.status?.heldPods ?? [];
   const stands = standing(resource, paint);
   const lines: [string, string | undefined][] = [
     ['Quorum', quorumLine(resource, paint)],
-    [by.survivor ?? plan?.strategy ?? '', plan && (by.survivor === undefined ? plan.why : `${plan.survivor}${plan.why === '' ? '' : ` (${plan.why})`}`)],
+    [by.survivor ?? plan?.strategy ?? '', plan && (by.survivor === undefined ? plan.why : `${owner ?? plan.survivor}${plan.why === '' ? '' : ` (${plan.why})`}`)],
     ['Held', held.length === 0 ? undefined : `${held.join(', ')}: ${held.length === 1 ? 'starts when its' : 'they start when their'} turn comes`],
     ['Dependents', run && dependentsLine(run)],
     ...(stands === undefined ? [] : [stands]),

@@ -1,6 +1,7 @@
 import type {V1ManagedFieldsEntry} from '@kubernetes/client-node';
-import {strategyWords} from '../../api/strategies.ts';
+import {databaseOwner, strategyWords} from '../../api/strategies.ts';
 import type {DataLoss, DependentRecord, Plan, QuorumRecovery, Run, StepRecord} from '../../api/types.ts';
+import {fallBackLoss} from '../../decide/fallBackLoss.ts';
 import {fieldManager} from '../kube/http.ts';
 import {marks} from '../marks.ts';
 import {phaseTimes} from '../render/phases.ts';
@@ -139,6 +140,8 @@ function lossOf(resource: QuorumRecovery, facts: DataLoss | undefined, {isLast, 
   // Until a new cluster serves the condition is still that of an earlier run.
   const condition = isLast && (!anew || isServed(resource)) ? conditionOf(resource, 'DataLossPossible') : undefined;
   if (condition !== undefined) return byCondition(condition, facts);
+  const told = facts === undefined ? undefined : fallBackLoss(facts);
+  if (told !== undefined) return byCondition(told, facts);
   const {lossless} = strategyWords(strategy);
   if (facts !== undefined && lossless !== undefined) return {verdict: 'None', text: lossless, facts};
   if (anew && facts !== undefined) return {verdict: 'Possible', text: lossAnew(strategy, facts), facts};
@@ -170,6 +173,8 @@ function momentsOf(run: Run, lostAt: string | undefined, people: readonly Act[],
 
 const dependentsOf = ({dependents}: Run): Report['dependents'] => dependents ?? [];
 
+const survivorOf = ({plan}: Run): string | undefined => databaseOwner(plan) ?? plan?.survivor;
+
 function lastReport(resource: QuorumRecovery, run: Run, events: readonly RecordedEvent[] | undefined, base: Report): Report {
   const people = peopleOf(resource, run);
   const past = resource.status?.history?.find((one) => one.id === run.id);
@@ -182,7 +187,7 @@ function lastReport(resource: QuorumRecovery, run: Run, events: readonly Recorde
     ...base, outcome: run.outcome ?? 'in flight', summary: ready?.message ?? '', startedAt: run.startedAt, finishedAt: run.finishedAt, lostAt,
     writableAt: run.writableAt, redundantAt: run.redundantAt, durationSeconds: seconds(run.startedAt, run.finishedAt),
     unavailableSeconds: past?.unavailableSeconds ?? seconds(lostAt !== undefined && lostAt < run.startedAt ? lostAt : run.startedAt, run.writableAt),
-    survivor: run.plan?.survivor, strategy: run.plan?.strategy, plan: run.plan, steps: run.steps, people,
+    survivor: survivorOf(run), strategy: run.plan?.strategy, plan: run.plan, steps: run.steps, people,
     moments: momentsOf(run, lostAt !== undefined && lostAt < run.startedAt ? lostAt : undefined, people, events ?? []),
     phases: phaseTimes(run).map(({phase, startedAt, finishedAt}) => ({phase, startedAt, finishedAt, seconds: seconds(startedAt, finishedAt)})),
     kept: keptBy(resource, run, run.id), dependents: dependentsOf(run), loss: lossOf(resource, resource.status?.dataLoss, {isLast: true, strategy: run.plan?.strategy}),

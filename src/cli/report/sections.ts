@@ -1,4 +1,4 @@
-import {strategyWords} from '../../api/strategies.ts';
+import {databaseOwner, strategyWords} from '../../api/strategies.ts';
 import type {DataLoss} from '../../api/types.ts';
 import {heldInWords} from '../../decide/dependents.ts';
 import type {Report} from './model.ts';
@@ -22,9 +22,12 @@ const verdicts: Record<Report['loss']['verdict'], string> = {
 
 export const verdictOf = ({loss}: Report): string => verdicts[loss.verdict];
 
+/** Of an earlier run there is no plan any more. */
+const wordsOf = ({strategy, plan, loss: {facts}}: Report) => strategyWords(strategy, databaseOwner(plan) ?? (plan === undefined ? facts?.database?.pod : undefined));
+
 /** What somebody wants to know first. */
 export function keyFacts(report: Report): [string, string][] {
-  const {survivor} = strategyWords(report.strategy);
+  const {survivor} = wordsOf(report);
   const replaces = survivor === 'Through';
   return [
     ['Outcome', report.outcome], ['Cluster', `StatefulSet ${report.statefulSet} in ${report.namespace}`], ...(survivor === undefined ? [] : [[survivor, dash(report.survivor)] satisfies [string, string]]), ['Strategy', dash(report.strategy)],
@@ -38,12 +41,17 @@ const revisionRows = (revisions: DataLoss['revisions']): string[][] => (revision
   ['No client sees a revision twice with other content', `${revisions.proven ? 'proven' : 'not proven: restart clients that cache by revision'} (${revisions.why})`],
 ]);
 
-function lossSection({loss, strategy}: Report): Section {
+const databaseRows = (database: DataLoss['database']): string[][] => (database === undefined ? [] : [
+  ['Last log entry in that database', String(database.index)], ['Last entry of its log', database.logIndex === undefined ? 'not known: it cannot be read' : String(database.logIndex)],
+]);
+
+function lossSection(report: Report): Section {
+  const {loss} = report;
   const {facts} = loss;
   const rows = facts === undefined ? [] : [
-    [strategyWords(strategy).revision, dash(facts.survivorRevision)], ['Highest revision that was seen anywhere', dash(facts.lastKnownRevision)],
+    [wordsOf(report).revision, dash(facts.survivorRevision)], ['Highest revision that was seen anywhere', dash(facts.lastKnownRevision)],
     ['Entries beyond the commit index that were kept', dash(facts.recoveredTailEntries)], ['Entries that etcd dropped', dash(facts.discardedEntries)],
-    ...revisionRows(facts.revisions), ['The resource saw the cluster whole before', facts.witnessed === true ? 'yes' : 'no'], ...(facts.longerLogs ?? []).map((log) => ['A longer log elsewhere', log]),
+    ...databaseRows(facts.database), ...revisionRows(facts.revisions), ['The resource saw the cluster whole before', facts.witnessed === true ? 'yes' : 'no'], ...(facts.longerLogs ?? []).map((log) => ['A longer log elsewhere', log]),
   ];
   return {title: 'What was lost', text: [`${verdicts[loss.verdict]}: ${loss.text}`], ...(rows.length > 0 && {table: {head: ['Fact', 'Value'], rows}})};
 }
@@ -52,7 +60,7 @@ function planSections({plan}: Report): Section[] {
   if (plan === undefined) return [];
   if (plan.strategy === 'Restart') return [{title: strategyWords(plan.strategy).why, text: [plan.why, `Expected loss, as the plan said: ${plan.expectedLoss}`]}, ...(plan.notes.length > 0 ? [{title: 'Notes of the plan', list: plan.notes}] : [])];
   return [
-    {title: strategyWords(plan.strategy).why, text: [plan.why === '' ? plan.survivor : `${plan.survivor}: ${plan.why}`, `Expected loss, as the plan said: ${plan.expectedLoss}`], table: {
+    {title: strategyWords(plan.strategy, databaseOwner(plan)).why, text: [plan.why === '' ? plan.survivor : `${databaseOwner(plan) ?? plan.survivor}: ${plan.why}`, `Expected loss, as the plan said: ${plan.expectedLoss}`], table: {
       head: ['', 'Member', 'ID', 'Last term', 'Last index', 'Commit', 'Revision', 'Read from'],
       rows: plan.ranks.map(({pod, memberID, term, index, commit, revision, from}, place) => [String(place + 1), pod, memberID, ...[term, index, commit, revision].map(String), from]),
     }},

@@ -1,4 +1,4 @@
-import {strategyWords} from '../../api/strategies.ts';
+import {databaseOwner, strategyWords} from '../../api/strategies.ts';
 import type {Plan} from '../../api/types.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {assess} from '../assess.ts';
@@ -18,7 +18,10 @@ const askedMs = 5_000;
 export const howToApprove = ({resource: {metadata}}: Observation, {hash}: Plan): string =>
   `kubectl -n ${metadata.namespace ?? 'default'} patch qr ${metadata.name ?? ''} --type merge -p '{"spec":{"approval":"Required","approvedPlan":"${hash}"}}'`;
 
-const inWords = ({strategy, survivor, why, expectedLoss}: Plan) => `${strategyWords(strategy).named(survivor)} (${why}). Expected loss: ${expectedLoss}`;
+const inWords = (plan: Plan) => {
+  const owner = databaseOwner(plan);
+  return `${strategyWords(plan.strategy, owner).named(owner ?? plan.survivor)} (${plan.why}). Expected loss: ${plan.expectedLoss}`;
+};
 
 /** Waits for a person's word on this very plan. Nothing was touched, so the cluster is assessed anew all the time. */
 export function approve(observation: Observation): Decision {

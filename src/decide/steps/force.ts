@@ -13,10 +13,9 @@ import {keptWhere, untilSnapshot} from '../snapshots.ts';
 import {behindPlan, helperOf, runIn, survivorOf} from './common.ts';
 import {forceMayHaveBegun, giveTurn, makeHelper, refusedUntouched, replaceOldPod, turnOf} from './forceHelper.ts';
 import {recordOffline} from './etcdutl.ts';
-import {guardStart} from './guard.ts';
+import {guardStart, guardSurvivor} from './guard.ts';
 import {offlineFacts} from './inspect.ts';
 import {replaceEnded} from './stop.ts';
-import {recordOf} from '../membership.ts';
 
 /** A start that dies is tried again this often; the copy is there from the first. */
 const maxAttempts = 3;
@@ -25,23 +24,7 @@ const agentRetryMs = 30_000;
 
 /** Asked before each forced start. What may have been forced already is never let go. */
 function guard(observation: Observation): Decision | undefined {
-  const unsafe = guardStart(observation, forceMayHaveBegun(observation));
-  if (unsafe) return unsafe;
-  const run = runIn(observation);
-  const record = recordOf(observation, run.plan?.survivor);
-  if (record?.fenced?.by === 'LostMembers') {
-    return blocked('SurvivorNotEligible', `${run.plan?.survivor ?? ''} cannot be the survivor: only spec.lostMembers says that its process has ended`);
-  }
-  return stillAttached(observation);
-}
-
-/** A node that is proven gone may still have the survivor's network volume: nothing else writes to it before it is detached. */
-function stillAttached(observation: Observation): Decision | undefined {
-  const {pod, data, wal} = survivorOf(observation);
-  const volumes = [data, wal].map((claim) => claim?.volume?.metadata?.name);
-  const held = observation.storage.attachments.find(({volume}) => volumes.includes(volume));
-  if (held === undefined) return undefined;
-  return blocked('FencingUnproven', `volume ${held.volume} of ${pod} is still attached to node ${held.node}, which is gone: the run goes on once it is detached (kubectl get volumeattachments). Every name is held`);
+  return guardStart(observation, forceMayHaveBegun(observation)) ?? guardSurvivor(observation, survivorOf(observation));
 }
 
 /** Starts the survivor's data once with --force-new-cluster, in a helper pod outside every Service, and checks what came of it. */

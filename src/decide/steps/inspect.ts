@@ -1,5 +1,6 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import type {AgentReport, InspectFacts} from '../../agent/report.ts';
+import {databaseOwner} from '../../api/strategies.ts';
 import type {NamedMember, OfflineFacts} from '../../api/types.ts';
 import {endsBefore} from '../../etcd/wal/log-end.ts';
 import {withEtcdutl} from '../../kubernetes/etcdutlPod.ts';
@@ -9,6 +10,9 @@ import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {isForOnePod} from '../beside.ts';
+import {rankDatabases, snapshotOf} from '../fallBack.ts';
+import {leftInWords} from '../fallBackLoss.ts';
+import {expectedLossOf, lossOfDatabase} from '../fallBackPlan.ts';
 import {replaceEnded} from './stop.ts';
 import {isSilent, makesRoom, saidBy, takeAway} from './agents.ts';
 import {behindPlan, helperOf, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
@@ -51,6 +55,21 @@ function unfitFor(facts: InspectFacts, members: NamedMember[] | undefined): stri
   return self.isLearner === true ? 'by its own data it is a learner, which never voted' : undefined;
 }
 
+/** A database that can be read, whatever its log is like. One that nothing was applied to is none to start from. */
+function databaseIn(facts: InspectFacts): Pick<OfflineFacts, 'database'> {
+  const backend = 'backend' in facts ? facts.backend : undefined;
+  if (backend === undefined || 'error' in backend || backend.consistentIndex === 0) return {};
+  const {consistentIndex: index, term, revision, sizeBytes: bytes, received: file = 'db'} = backend;
+  return {database: {index, term, revision, bytes, file}};
+}
+
+/** Where the log cannot be read the database alone tells of members and revision. */
+function fromDatabase(facts: InspectFacts): Pick<OfflineFacts, 'database' | 'members' | 'revision'> {
+  if (!('backend' in facts) || 'error' in facts.backend) return {};
+  const {members, revision} = facts.backend;
+  return {...databaseIn(facts), revision, ...(members.length > 0 && {members: members.map(({id, name, peerURLs, isLearner}) => ({id, name, peerURLs, isLearner}))})};
+}
+
 /** The part of an inspection that the status keeps. */
 export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: InspectFacts): OfflineFacts {
   if (facts.data === 'Unreadable') {
@@ -59,6 +78,7 @@ export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: I
     return {
       pod, stage, data: facts.data, unfit: unfitFor(facts, undefined), broken: true, message: facts.corrupt,
       ...(memberID !== undefined && {memberID}), ...(clusterID !== undefined && {clusterID}), ...(lastEntryTerm !== undefined && {term: lastEntryTerm}), ...(index !== undefined && {index}),
+      ...fromDatabase(facts),
     };
   }
   if (facts.data !== 'Present') return {pod, stage, data: facts.data};
@@ -66,7 +86,7 @@ export function offlineFacts(pod: string, stage: OfflineFacts['stage'], facts: I
   const members = membersOf(facts);
   const revision = 'error' in facts.backend ? undefined : facts.backend.revision;
   const unfit = unfitFor(facts, members);
-  return {pod, stage, data: facts.data, memberID, clusterID, term, index, commit, ...(revision !== undefined && {revision}), ...(members && {members}), ...(unfit !== undefined && {unfit}), ...('error' in facts.backend && {broken: true})};
+  return {pod, stage, data: facts.data, memberID, clusterID, term, index, commit, ...(revision !== undefined && {revision}), ...(members && {members}), ...(unfit !== undefined && {unfit}), ...('error' in facts.backend && {broken: true}), ...databaseIn(facts)};
 }
 
 function unread(observation: Observation, pod: string, stage: OfflineFacts['stage'], message: string): Transaction {
@@ -104,7 +124,7 @@ function inspectOne(observation: Observation, view: OrdinalView, stage: OfflineF
     return;
   }
   const report = saidBy(helper);
-  if (report?.ok === true && report.command === 'inspect' && report.data === 'Present' && stage === 'Held') {
+  if (report?.ok === true && report.command === 'inspect' && stage === 'Held' && (report.data === 'Present' || databaseIn(report).database !== undefined)) {
     if (etcdutlIsOver(observation, helper)) todo.actions.push({type: 'ReadEtcdutl', pod: helper, of: view.pod, facts: offlineFacts(view.pod, stage, report)});
     else todo.waits.push(`etcdutl reads the database of ${view.pod}`);
     return;
@@ -166,7 +186,8 @@ export function inspect(observation: Observation): Decision {
   if (ids.length > 1) return blocked('TwoLineages', `the disks hold data of different clusters (cluster IDs ${ids.join(', ')}): ${memberships.map((m) => `${m.source}: ${m.clusterID ?? '?'}`).join('; ')}. Every name is held. Decide which data is right, and delete the QuorumRecovery: it lets everything go`);
   const voters = new Map(memberships.flatMap((m) => m.voters).map((voter) => [voter.memberID, voter]));
   const data = [...voters.values()].map((voter) => judgeData(observation, voter));
-  const ranked = rankCandidates(observation, data)
+  const restores = databaseOwner(plan) !== undefined;
+  const ranked = (restores ? rankDatabases : rankCandidates)(observation, data)
     .filter((candidate) => plan.candidates.includes(candidate.pod) && candidate.from === 'disk');
   const first = observation.spec.survivor === undefined ? ranked[0] : ranked.find((c) => c.pod === observation.spec.survivor?.pod);
   const named = observation.spec.survivor?.pod;
@@ -175,11 +196,17 @@ export function inspect(observation: Observation): Decision {
   }
   if (first === undefined) return blocked('NoSurvivor', `none of ${plan.candidates.join(', ')} has data that a cluster can start from: ${unfitMembers(observation, data).join('; ')}. Every name is held. Restore a snapshot, or delete the QuorumRecovery: it lets everything go`);
   if (endsBefore(first, plan.lowest)) return behindPlan(observation, first.pod, first);
-  const why = observation.spec.survivor ? plan.why : whyFirst(ranked);
-  return done(`survivor: ${why}`, (draft) => {
+  const why = observation.spec.survivor || restores ? plan.why : whyFirst(ranked);
+  const snapshot = restores ? snapshotOf(observation, first) : undefined;
+  return done(snapshot === undefined ? `survivor: ${why}` : `the database of ${first.pod}: ${leftInWords(snapshot)}`, (draft) => {
     const joined = draft.run?.plan;
     if (!joined) return;
     joined.why = why;
+    if (snapshot !== undefined) {
+      joined.snapshot = snapshot;
+      joined.expectedLoss = expectedLossOf(draft, snapshot, first);
+      draft.dataLoss = {...draft.dataLoss, ...lossOfDatabase(draft, snapshot, first)};
+    }
     if (joined.survivor === first.pod) return;
     const before = joined.survivor;
     joined.survivor = first.pod;

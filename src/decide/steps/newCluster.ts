@@ -1,4 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import {databaseOwner} from '../../api/strategies.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {isLaunch} from '../../observe/observation.ts';
 import type {Decision, Transaction} from '../decision.ts';
@@ -49,11 +50,13 @@ function recordMembers(observation: Observation, attempt: number, members: reado
 /** Settles who begins the new cluster, before anything is made for it; undefined: that is settled. */
 export function settleMembers(observation: Observation): Decision | undefined {
   if (runIn(observation).newCluster !== undefined) return undefined;
-  const without = observation.ordinals.flatMap((view) => {
+  const owner = databaseOwner(runIn(observation).plan);
+  const asked = observation.ordinals.filter(({pod}) => owner === undefined || pod === owner);
+  const without = asked.flatMap((view) => {
     const why = notYet(observation, view);
     return why === undefined ? [] : [{pod: view.pod, ...why}];
   });
-  const members = observation.ordinals.filter(({pod}) => !without.some((one) => one.pod === pod));
+  const members = asked.filter(({pod}) => !without.some((one) => one.pod === pod));
   if (members.length === 0) return blocked('RestoreFailed', `no member can begin the new cluster: ${without.map(({message}) => message).join('; ')}. Nothing was set aside and every name is held; the run goes on once one can`);
   return {kind: 'record', why: `the new cluster begins with ${members.map(({pod}) => pod).join(', ')}`, record: recordMembers(observation, 1, members, without)};
 }

@@ -6,6 +6,7 @@ import {takenByItsPod} from '../beside.ts';
 import type {Decision, Transaction} from '../decision.ts';
 import {blocked, stalled, wait} from '../decision.ts';
 import {triedDependents} from '../dependents.ts';
+import {fallBack} from '../fallBack.ts';
 import {highestRevision, knownLoss} from '../loss.ts';
 import {quorumOf} from '../membership.ts';
 import {asksApproval, canonical} from '../plan.ts';
@@ -93,13 +94,14 @@ function planAnew(observation: Observation, lost: Lost): Decision {
   if ('refusal' in proposed) return readAgain(observation) ?? proposed.refusal;
   const {plan} = proposed.proposal;
   return {
-    kind: 'act', actions: [{type: 'DryRunPods', pods: newClusterTrials(observation, runIn(observation).id)}, ...triedDependents(observation)], completes: true,
+    kind: 'act', actions: [{type: 'DryRunPods', pods: newClusterTrials(observation, runIn(observation).id, plan.survivor)}, ...triedDependents(observation)], completes: true,
     why: `plan: ${plan.why}`, record: recordProposal(observation, lost, proposed.proposal),
   };
 }
 
 /** From the best that is left: a member's data, a snapshot, what stands outside etcd. */
 function planLost(observation: Observation, lost: Lost): Decision {
+  if (fallBack(observation, lost)) return planAnew(observation, lost);
   if (restores(observation, lost)) return readStore(observation) ?? planAnew(observation, lost);
   return rebuilds(observation, lost) ? planAnew(observation, lost) : planFor(observation, lost);
 }
@@ -117,7 +119,7 @@ function planFor(observation: Observation, lost: Lost): Decision {
 
 /** Disks that nobody has read yet, and where a person is asked all of them: what an etcd says of itself is not what its disk holds. */
 function readCandidates(observation: Observation, lost: Lost): Decision | undefined {
-  const asks = asksApproval(observation);
+  const asks = asksApproval(observation) || fallBack(observation, lost) !== undefined;
   const read = observation.status.run?.offline ?? [];
   const unread = lost.candidates.filter(({from}) => asks || from === 'unread').map(({pod}) => pod)
     .filter((pod) => !read.some((facts) => facts.pod === pod) && !takenByItsPod(viewOf(observation, pod)));

@@ -3,16 +3,20 @@ import {marks} from '../../api/types.ts';
 import {restorePod, restoreStep} from '../../kubernetes/restorePod.ts';
 import type {RestoreOptions} from '../../kubernetes/restorePod.ts';
 import {isTerminating} from '../../kubernetes/ownPods.ts';
+import {databaseOwner} from '../../api/strategies.ts';
 import {agentContainer} from '../../observe/agentReport.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
+import {describePlace} from '../../observe/places.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
+import {leftInLog} from '../fallBackLoss.ts';
 import {initialCluster, newMemberID, tokenOf, viewsOf} from '../newCluster.ts';
 import {restoreMove} from '../restoreRevision.ts';
 import {fetching} from '../stored.ts';
 import {isSilent, makesRoom, saidBy, without} from './agents.ts';
 import {helperOf, runIn, sourceOf} from './common.ts';
+import {guardSurvivor} from './guard.ts';
 import {replaceClaims} from './joinClaims.ts';
 import {beginNewCluster, guardNewCluster, leaveOut, newClusterOf, settleMembers, unschedulable} from './newCluster.ts';
 
@@ -89,10 +93,11 @@ function make(observation: Observation, view: OrdinalView): V1Pod {
   const {attempt, members, clusterID, move} = newClusterOf(observation);
   const snapshot = run.plan?.snapshot;
   if (snapshot === undefined || move === undefined) throw new Error('the plan names no snapshot');
+  const {pod, index = 0, revision, name} = snapshot;
   const options: RestoreOptions = {
     observation, view, source: sourceOf(observation, view), run: run.id, attempt, memberID: newMemberID(run, view), clusterID,
     initialCluster: initialCluster(viewsOf(observation, members)), token: tokenOf(run), bump: move.target - move.from, bytes: snapshot.bytes,
-    fetch: (file) => fetching(observation, snapshot, file),
+    ...(pod === undefined ? {fetch: (file: string) => fetching(observation, snapshot, file)} : {database: {file: name.replace(/^.*\//, ''), index, revision}}),
   };
   return restorePod(options);
 }
@@ -103,6 +108,12 @@ const hasVolume = ({data, wal}: OrdinalView): boolean => [data, wal].every((clai
 /** Its node does not answer, and it had not done its work. */
 const isLost = (observation: Observation, now: Standing): boolean =>
   now.at !== 'absent' && now.at !== 'outdated' && now.at !== 'seeded' && isSilent(observation, now.pod);
+
+/** A member's own database is nowhere else than on its volume. */
+const isStoreGone = ({spec, status: {run}}: Observation): boolean => spec.snapshot === undefined && databaseOwner(run?.plan) === undefined;
+
+const storeGone = (observation: Observation, view: OrdinalView): Decision =>
+  blocked('RestoreFailed', `spec.snapshot does not name the store any more that snapshot ${runIn(observation).plan?.snapshot?.name ?? ''} of the approved plan is in, and the data of ${view.pod} is not restored yet. Name the store in spec.snapshot again; the run goes on by itself. Every name is held and all old data is kept`);
 
 /** Brings the helpers of these members as far as they come by themselves; undefined: each waits for its turn, or has had it. */
 function bringUp(observation: Observation, views: readonly OrdinalView[]): Decision | undefined {
@@ -115,7 +126,7 @@ function bringUp(observation: Observation, views: readonly OrdinalView[]): Decis
     }
     switch (now.at) {
       case 'absent':
-        if (observation.spec.snapshot === undefined) return blocked('RestoreFailed', `spec.snapshot does not name the store any more that snapshot ${runIn(observation).plan?.snapshot?.name ?? ''} of the approved plan is in, and the data of ${view.pod} is not restored yet. Name the store in spec.snapshot again; the run goes on by itself. Every name is held and all old data is kept`);
+        if (isStoreGone(observation)) return storeGone(observation, view);
         actions.push({type: 'CreatePod', pod: make(observation, view)});
         break;
       case 'outdated':
@@ -143,7 +154,7 @@ function bringUp(observation: Observation, views: readonly OrdinalView[]): Decis
 function settleMove(observation: Observation): Decision | undefined {
   if (newClusterOf(observation).move !== undefined) return undefined;
   const {plan} = runIn(observation);
-  const move = restoreMove(observation, plan?.snapshot?.revision ?? 0);
+  const move = restoreMove(observation, plan?.snapshot?.revision ?? 0, plan?.snapshot === undefined ? 0 : leftInLog(plan.snapshot));
   return {kind: 'record', why: `the revision is moved from ${move.from} to ${move.target}, past what clients may have seen (${move.why})`, record: (draft) => {
     if (draft.run?.newCluster) draft.run.newCluster.move = move;
   }};
@@ -168,11 +179,22 @@ export function restoreClaims(observation: Observation): Decision {
       if (draft.run?.newCluster) draft.run.newCluster.seeded = [...new Set([...draft.run.newCluster.seeded, ...told])].sort();
     }};
   }
+  const away = ownerAway(observation, open);
+  if (away) return away;
   if (begunAt === undefined) {
     const early = guardNewCluster(observation) ?? bringUp(observation, open.filter(hasVolume));
     if (early) return early;
   }
   return claimsAnew(observation, open) ?? bringUp(observation, open) ?? giveTurns(observation, open);
+}
+
+/** Where a member's own database is restored there is nothing else that its claim could be replaced by. */
+function ownerAway(observation: Observation, open: readonly OrdinalView[]): Decision | undefined {
+  const owner = open.find(({pod}) => pod === databaseOwner(runIn(observation).plan));
+  if (owner === undefined) return undefined;
+  if (hasVolume(owner)) return guardSurvivor(observation, owner);
+  const where = [owner.data, owner.wal].filter((claim) => claim !== undefined).map(({name, place}) => `${name}: ${describePlace(place)}`).join('; ');
+  return blocked('RestoreFailed', `the volume of ${owner.pod}, whose database is restored, is not within reach (${where}). Bring its node back, and the run goes on by itself. Every name is held and all old data is kept${newClusterOf(observation).begunAt === undefined ? '; or delete the QuorumRecovery, which lets everything go' : ''}`);
 }
 
 /** The claims of nodes that are gone are made anew, their old volumes kept. From there on nothing is let go. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {strategyWords} from '../../../src/api/strategies.ts';
+import {databaseOwner, strategyWords} from '../../../src/api/strategies.ts';
 import type {Plan} from '../../../src/api/types.ts';
 
 describe('how a strategy is spoken of', () => {
@@ -10,6 +10,12 @@ describe('how a strategy is spoken of', () => {
     assert.deepEqual(said('RestoreSnapshot'), ['restore snapshot daily.db', 'RestoreSnapshot', undefined, true]);
     assert.deepEqual(said('RebuildFromConfig'), ['rebuild from servers, scripts', 'RebuildFromConfig', undefined, true]);
     assert.deepEqual(said('ForceNewCluster'), ['start from etcd-1', 'ForceNewCluster from etcd-1', 'Survivor', true]);
+  });
+  it('says whose database is restored in the place of a force', () => {
+    const snapshot = {name: 'member/snap/db', pod: 'etcd-1', revision: 1, bytes: 1};
+    const {does, named, survivor} = strategyWords('RestoreSnapshot', databaseOwner({snapshot}));
+    assert.deepEqual([does({survivor: 'etcd-0', snapshot}), named('etcd-1'), survivor], ['restore the database of etcd-1', 'RestoreSnapshot of the database of etcd-1', 'Survivor']);
+    assert.equal(databaseOwner({snapshot: {name: 'daily.db', revision: 1, bytes: 1}}), undefined);
   });
   it('is that of a force where nobody knows better: its losses are looked at', () => {
     assert.equal(strategyWords(undefined).lossless, undefined);

@@ -133,7 +133,7 @@ describe('Planning', () => {
     ['where names of pods that are not ready are not published', {...base, more: {service: {spec: {}}}}, 'NamesNotPublished'],
     ['where etcd wants a user and none is given', {...base, more: {authEnabled: true}}, 'AuthRequired'],
     ['in the middle of a rollout', {...base, set: {...newSet(3), status: {replicas: 3, observedGeneration: 0, updateRevision: 'rev-1'}}}, 'RolloutInProgress'],
-    ['for an etcd that cannot be forced cleanly', {...base, ordinals: [{probe: answers(0, 3, {version: '3.5.21'})}, ...(base.ordinals ?? []).slice(1)]}, 'VersionNotForceable'],
+    ['for an etcd that can neither be forced cleanly nor restore', {...base, ordinals: [{probe: answers(0, 3, {version: '3.5.9'})}, ...(base.ordinals ?? []).slice(1)]}, 'VersionNotForceable'],
     ['for a survivor that has no data within reach', {...base, spec: {survivor: {pod: 'etcd-2'}}}, 'SurvivorNotEligible'],
   ];
   for (const [title, options, reason] of refusals) it(`is blocked ${title}`, () => { assert.equal(told(planning(observationOf(options))), `blocked ${reason}`); });

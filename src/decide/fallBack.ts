@@ -1,0 +1,94 @@
+import type {OfflineFacts, PlanSnapshot} from '../api/types.ts';
+import {canRestore, forceSupport} from '../etcd/versions.ts';
+import type {Observation} from '../observe/observation.ts';
+import type {DataVerdict} from './intact.ts';
+import type {Lost} from './newClusterPlan.ts';
+import {versionOf} from './preflight.ts';
+import {viewOf} from './steps/common.ts';
+import {better} from './survivor.ts';
+import type {Candidate} from './survivor.ts';
+
+/*
+ * What a force falls back to (docs/adr/0040): where the survivor's etcd version or its log cannot be forced, a snapshot is made offline of its
+ * own database, and restored on its own claim as a new cluster of one member, which the others join.
+ */
+
+export interface FallBack {
+  /** Why nothing is forced. */
+  why: string;
+  survivor: Candidate;
+  candidates: Candidate[];
+}
+
+const factsOf = ({status: {run}}: Observation, pod: string): OfflineFacts | undefined => run?.offline?.find((facts) => facts.pod === pod);
+
+/** Whether it may be restored from: it can be read, etcdutl does not find it broken, and by itself it is a voter's. */
+function isSound({data, unfit, database, etcdutl, members}: OfflineFacts, memberID: string): boolean {
+  if (database === undefined || etcdutl?.broken !== undefined) return false;
+  // What is wrong with data that cannot be read is its log.
+  if (data === 'Present') return unfit === undefined;
+  return members?.some(({id, isLearner}) => id === memberID && isLearner !== true) === true;
+}
+
+/** A member's database as something to start from: its end is the last entry that was applied to it. */
+function databaseOf(observation: Observation, {voter}: DataVerdict): Candidate | undefined {
+  const {pod, memberID} = voter;
+  if (pod === undefined) return undefined;
+  const facts = factsOf(observation, pod);
+  if (facts !== undefined) {
+    if (facts.database === undefined || !isSound(facts, memberID)) return undefined;
+    const {term, index, revision} = facts.database;
+    return {pod, memberID, term, index, commit: index, revision, from: 'disk'};
+  }
+  const {probe} = viewOf(observation, pod);
+  if (probe.kind !== 'Answered') return {pod, memberID, term: 0, index: 0, commit: 0, revision: 0, from: 'unread'};
+  const {raftTerm, raftAppliedIndex, revision} = probe.status;
+  return {pod, memberID, term: raftTerm, index: raftAppliedIndex, commit: raftAppliedIndex, revision, from: 'etcd'};
+}
+
+/** Databases that a new cluster can start from, the one with most in it first. */
+export const rankDatabases = (observation: Observation, data: readonly DataVerdict[]): Candidate[] => data
+  .filter(({state}) => state === 'Running' || state === 'Readable')
+  .map((verdict) => databaseOf(observation, verdict))
+  .filter((candidate) => candidate !== undefined)
+  .sort(better);
+
+/** Why this version is not forced, although its etcdutl can restore; undefined: it is forced, or not even that can be done. */
+function unforceable(observation: Observation, pod: string): string | undefined {
+  const version = versionOf(viewOf(observation, pod));
+  if (version === '' || !canRestore(version)) return undefined;
+  const {supported, why} = forceSupport(version);
+  return supported ? undefined : why;
+}
+
+/** Why the best data there is cannot be forced. */
+function whyNot(observation: Observation, {candidates, data}: Lost): string | undefined {
+  const named = observation.spec.survivor?.pod;
+  if (candidates.length > 0) {
+    const survivor = named === undefined ? candidates[0] : candidates.find(({pod}) => pod === named);
+    return survivor && unforceable(observation, survivor.pod);
+  }
+  const [first] = rankDatabases(observation, data).filter(({pod}) => named === undefined || pod === named);
+  return first && factsOf(observation, first.pod)?.unfit;
+}
+
+/** What is done in the place of a force; undefined: it can be forced, or nothing can be done. */
+export function fallBack(observation: Observation, lost: Lost): FallBack | undefined {
+  const {strategy, survivor: named} = observation.spec;
+  if (strategy !== 'Auto' && strategy !== 'ForceNewCluster') return undefined;
+  const why = whyNot(observation, lost);
+  if (why === undefined) return undefined;
+  const candidates = rankDatabases(observation, lost.data).filter(({pod}) => named === undefined || pod === named.pod);
+  const [survivor] = candidates;
+  return survivor && {why, survivor, candidates};
+}
+
+/** The snapshot that is made of this database, as far as it was read. */
+export function snapshotOf(observation: Observation, {pod, revision}: Pick<Candidate, 'pod' | 'revision'>): PlanSnapshot {
+  const facts = factsOf(observation, pod);
+  const {database, clusterID} = facts ?? {};
+  return {
+    name: `member/snap/${database?.file ?? 'db'}`, pod, revision: database?.revision ?? revision, bytes: database?.bytes ?? 0, ...(clusterID !== undefined && {clusterID}),
+    ...(database !== undefined && {index: database.index}), ...(facts?.data === 'Present' && facts.index !== undefined && {logIndex: Math.max(facts.index, database?.index ?? 0)}),
+  };
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import {closeSync, fsyncSync, openSync, writeSync} from 'node:fs';
+import {join} from 'node:path';
+import {readBackend} from '../../../src/etcd/bolt/backend.ts';
+import {readWal} from '../../../src/etcd/wal/wal.ts';
+import {e2e} from '../case.ts';
+import {dataThere, nothingLeft, setUnchanged, whole} from '../checks.ts';
+import type {EtcdOptions} from '../etcd.ts';
+import {others} from '../faults.ts';
+import {Plugin} from '../plugin.ts';
+import {gateContainer, openGates, powerFailure} from '../power-failure.ts';
+import {applyRecovery, changeRecovery, conditionOf, recovery, untilComplete, untilReady} from '../recovery.ts';
+import type {Scenario} from '../scenario.ts';
+import {seedCount} from '../scenario.ts';
+import type {WriterReport} from '../tool-protocol.ts';
+import {Missing, until} from '../wait.ts';
+
+const survivor = 'etcd-0';
+
+interface Disk {
+  /** The last log entry in the database, its revision, and the last entry of the log, as they were when the power failed. */
+  index: number;
+  revision: number;
+  logIndex: number;
+}
+
+/** The power fails while a writer is at work: what was written last is in the log, and not in the database yet. */
+async function killed(scenario: Scenario, etcd: EtcdOptions, change: (wal: string) => void = () => undefined): Promise<{disk: Disk; before: WriterReport}> {
+  await scenario.addNodes(5);
+  await scenario.startEtcd({...etcd, initContainers: [gateContainer]});
+  await scenario.startWriter();
+  await until('some writes', async () => ((await scenario.writerReport()).acks.length > 200 ? true : undefined));
+  const disks: Disk[] = [];
+  await powerFailure(scenario, [survivor], others(survivor), (_, wal) => {
+    const {consistentIndex: index, revision} = readBackend(join(wal, '..', 'member', 'snap', 'db'));
+    disks.push({index, revision, logIndex: readWal(wal)?.index ?? 0});
+    change(wal);
+  });
+  const [disk] = disks;
+  assert.ok(disk);
+  return {disk, before: await scenario.stopWriter()};
+}
+
+/** Approves what the plan says, and waits for the end; the survivor's own pod may start once its data is in place. */
+async function approved(scenario: Scenario): Promise<NonNullable<Awaited<ReturnType<typeof recovery>>['status']>> {
+  const {status: asked} = await untilReady(scenario, 'AwaitingApproval');
+  await changeRecovery(scenario, {approval: 'Required', approvedPlan: asked?.run?.plan?.hash ?? ''});
+  await until('the restored data in its place', async () => {
+    const {status} = await recovery(scenario);
+    return status?.run?.newCluster?.seeded.includes(survivor) === true ? true : new Missing(`phase ${status?.phase ?? ''}`);
+  }, {seconds: 180});
+  await openGates(scenario, [survivor]);
+  const {status} = await untilComplete(scenario, 'Recovered');
+  assert.ok(status);
+  return status;
+}
+
+/** Every write that was in the database is there, no other of the old ones is, and the members are whole. */
+async function compared(scenario: Scenario, before: WriterReport, revision: number): Promise<void> {
+  await setUnchanged(scenario);
+  await whole(scenario);
+  await nothingLeft(scenario);
+  await dataThere(scenario, before.acks.filter((ack) => ack.revision <= revision));
+  const lost = before.acks.filter((ack) => ack.revision > revision);
+  const [first] = await scenario.members();
+  assert.ok(first);
+  const missing = await scenario.tool.compare(first, seedCount, lost, false);
+  assert.equal(missing.length, lost.length, 'a write that is said to be lost is there');
+  console.log(`      ${before.acks.length - lost.length} acknowledged writes are there, ${lost.length} after the database are lost, as was said`);
+}
+
+describe('An etcd version whose --force-new-cluster is not clean, two of three nodes lost', () => {
+  e2e('goes on from the survivor\'s own database after approval, and the entries of its log that are lost are told before and after', async (scenario) => {
+    const {disk, before} = await killed(scenario, {image: 'localhost/etcd:3.5.21'});
+    await applyRecovery(scenario);
+    const {status: asked} = await untilReady(scenario, 'AwaitingApproval');
+    const plan = asked?.run?.plan;
+    assert.equal(plan?.strategy, 'RestoreSnapshot');
+    assert.deepEqual([plan.snapshot?.pod, plan.snapshot?.index, plan.snapshot?.logIndex, plan.snapshot?.revision], [survivor, disk.index, disk.logIndex, disk.revision]);
+    assert.match(plan.why, /nothing can be forced: etcd 3\.5\.21 may leave members of the old cluster behind/);
+    const left = disk.logIndex - disk.index;
+    if (left > 1) assert.match(plan.expectedLoss, new RegExp(`the ${left} entries ${disk.index + 1} to ${disk.logIndex} of its log are not in its database`));
+    assert.deepEqual(asked?.heldPods ?? [], [], 'something was touched before the approval');
+    const {out} = await new Plugin(scenario).run('plan', 'etcd');
+    assert.match(out, new RegExp(`Strategy {2}RestoreSnapshot[\\s\\S]*Survivor {2}${survivor}: nothing can be forced`));
+    const status = await approved(scenario);
+    assert.deepEqual(status.dataLoss?.database, {pod: survivor, index: disk.index, logIndex: disk.logIndex});
+    assert.equal(status.dataLoss.survivorRevision, disk.revision);
+    assert.equal(conditionOf(status, 'DataLossPossible')?.status, left === 0 ? 'Unknown' : 'True');
+    assert.equal(status.run?.force, undefined, 'something was forced');
+    await compared(scenario, before, disk.revision);
+  }, {minutes: 9});
+});
+
+/** Some bytes in the middle of the log are others. */
+function damage(wal: string): void {
+  const {segment, offset} = readWal(wal)?.end.position ?? {segment: '', offset: 0};
+  const file = openSync(join(wal, segment), 'r+');
+  writeSync(file, Buffer.alloc(512, 7), 0, 512, Math.floor(offset / 2));
+  fsyncSync(file);
+  closeSync(file);
+  assert.equal(readWal(wal)?.end.kind, 'corrupt');
+}
+
+describe('The log of the only member that is left is damaged, and its database is not', () => {
+  e2e('the cluster goes on from that database after approval, and it is told that nobody knows how much the log held', async (scenario) => {
+    const {disk, before} = await killed(scenario, {}, damage);
+    await applyRecovery(scenario);
+    const {status: asked} = await untilReady(scenario, 'AwaitingApproval');
+    const plan = asked?.run?.plan;
+    assert.deepEqual([plan?.strategy, plan?.snapshot?.pod, plan?.snapshot?.index, plan?.snapshot?.logIndex], ['RestoreSnapshot', survivor, disk.index, undefined]);
+    assert.match(plan?.why ?? '', /nothing can be forced: its data cannot be read/);
+    assert.match(plan?.expectedLoss ?? '', new RegExp(`how much was written after entry ${disk.index} is not known`));
+    const status = await approved(scenario);
+    assert.deepEqual([conditionOf(status, 'DataLossPossible')?.status, conditionOf(status, 'DataLossPossible')?.reason], ['True', 'RestoredFromSurvivor']);
+    await compared(scenario, before, disk.revision);
+  }, {minutes: 9});
+});
