@@ -71,7 +71,7 @@ test: deps ## Everything that CI runs: check, unit, invariants, simulation, end 
 	$(NODE) test/run.ts
 
 .PHONY: bench
-bench: deps ## Recovery by the operator against the scripted runbook
+bench: deps ## Recovery and restore by the operator against scripted runbooks (ONLY=restore RUNS=n)
 	$(NODE) test/bench/main.ts
 
 .PHONY: bench-loss
