@@ -23,8 +23,9 @@ const member = (index: number, more: Parameters<typeof answers>[2] = {}): Ordina
 
 const spec = {snapshot: {claim: {name: 'backups'}}, backups: {interval: '1h', keepLast: 5, keepFor: '24h'}};
 
+/** Whose first snapshot is due, if nothing else is said. */
 function clusterOf({ordinals = [member(0), member(1), member(2)], status = {}, more = {}, ...rest}: ObservationOptions = {}): Observation {
-  return observationOf({ordinals, spec, status, more: {linearizable: true, ...more}, ...rest});
+  return observationOf({ordinals, spec, status: {backups: {since: at(-60 * minute)}, ...status}, more: {linearizable: true, ...more}, ...rest});
 }
 
 const madeBy = (actions: readonly Action[]): V1Pod[] => actions.flatMap((action) => (action.type === 'CreatePod' ? [action.pod] : []));
@@ -125,6 +126,39 @@ describe('a backup', () => {
     assert.deepEqual([early.actions, early.inMs], [[], minute]);
     const due = clusterOf({status: {backups: {since: at(0), last: lastOf({startedAt: at(-60 * minute)})}}});
     assert.equal(madeBy(settleBackups(due).actions).length, 1);
+  });
+  it('is taken first at a moment of its own: within a tenth of the interval and ten minutes, the same whoever leads, and spread over all of that', () => {
+    const firstOf = (uid: string, interval: string): {inMs: number; message: string} => {
+      const observation = clusterOf({spec: {...spec, backups: {...spec.backups, interval}}, status: {backups: {since: at(0)}}});
+      observation.resource.metadata.uid = uid;
+      const {actions, inMs = 0} = settleBackups(observation);
+      assert.deepEqual([actions, observation.status.backups?.current], [[], undefined]);
+      return {inMs, message: conditionIn(observation.status)?.message ?? ''};
+    };
+    const uids = Array.from({length: 1_000}, (_, index) => `uid-${index}`);
+    for (const [interval, most] of [['1h', 6 * minute], ['24h', 10 * minute]] as const) {
+      const moments = uids.map((uid) => firstOf(uid, interval).inMs);
+      assert.ok(Math.max(...moments) <= most && Math.max(...moments) > 0.9 * most, `${interval}: ${Math.max(...moments)}`);
+      // No tenth of the time has far more of them than any other.
+      const tenths = Array.from({length: 10}, (_, tenth) => moments.filter((one) => Math.floor((one * 10) / most) === tenth).length);
+      assert.ok(Math.max(...tenths) < 140 && Math.min(...tenths) > 60, tenths.join());
+    }
+    const {inMs, message} = firstOf('uid-1', '1h');
+    assert.equal(inMs, firstOf('uid-1', '1h').inMs);
+    assert.ok(message.endsWith(`None is taken now: the first one is taken at ${at(inMs)}, so that not all begin together`), message);
+  });
+  it('waits for its turn, says so, and asks again when it is told to', () => {
+    const asked: number[] = [];
+    const observation = clusterOf({status: {backups: {since: at(0), last: lastOf({startedAt: at(-90 * minute)})}}});
+    const {actions, inMs} = settleBackups(observation, (due) => {
+      asked.push(due);
+      return {kind: 'Waits', why: 'its turn', inMs: 5_000};
+    });
+    assert.deepEqual([asked, actions, inMs, observation.status.backups?.current], [[now - 30 * minute], [], 5_000, undefined]);
+    assert.match(conditionIn(observation.status)?.message ?? '', /None is taken now: its turn$/);
+    assert.equal(madeBy(settleBackups(observation, () => ({kind: 'Begins'})).actions).length, 1);
+    // One that is not due, or that has begun, asks nobody.
+    for (const backups of [{since: at(0), last: lastOf({})}, {since: at(0), current}]) settleBackups(clusterOf({status: {backups}}), () => assert.fail('asked'));
   });
   it('is due at once where spec.snapshot names another store, and the last one is told with the store that it is in', () => {
     const lastSuccess = {name: 'a.db', pod: 'etcd-1', memberID: idOf(1), clusterID: 'c1', startedAt: at(0), takenAt: at(0), finishedAt: at(0), revision: 5, bytes: 1, sha256: 'ab', kept: 1, store: 'claim backups'};
