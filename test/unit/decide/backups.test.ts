@@ -69,6 +69,11 @@ describe('a backup', () => {
     assert.deepEqual([apart?.podAffinityTerm.labelSelector, apart?.podAffinityTerm.topologyKey], [observation.set?.spec?.selector, 'kubernetes.io/hostname']);
     assert.equal(pod.spec.affinity?.nodeAffinity, undefined);
   });
+  it('asks for the room on its node that the database has, and is ended by the kubelet at twice that', () => {
+    const [pod] = madeBy(settleBackups(clusterOf({ordinals: [member(0), member(1, {dbSizeBytes: 2 * 2 ** 30}), member(2)]})).actions);
+    assert.deepEqual(pod?.spec?.containers[0]?.resources, {requests: {'ephemeral-storage': '2080Mi'}, limits: {'ephemeral-storage': '4160Mi'}});
+    assert.deepEqual(pod.spec.volumes?.[0]?.emptyDir, {sizeLimit: '4160Mi'});
+  });
   it('is taken from the follower that has applied the most', () => {
     const observation = clusterOf({ordinals: [member(0, {raftIndex: 120}), member(1, {raftAppliedIndex: 90}), member(2, {raftAppliedIndex: 118})]});
     settleBackups(observation);
@@ -221,6 +226,27 @@ describe('a backup', () => {
     const condition = conditionIn(observation.status);
     assert.deepEqual([condition?.status, condition?.reason], ['False', 'Failed']);
     assert.match(condition?.message ?? '', /was not saved \(StoreUnreachable\): bucket b cannot be reached\. It is tried again\. No snapshot was saved yet/);
+  });
+  it('whose pod was evicted is recorded with the words of the kubelet, and what to do, also where its agent was killed for it', () => {
+    const [made] = madeBy(settleBackups(clusterOf()).actions);
+    const words = 'Usage of EmptyDir volume "quorumrecovery-scratch" exceeds the limit "66Mi". ';
+    for (const containerStatuses of [undefined, [{name: 'volume-agent', image: '', imageID: '', ready: false, restartCount: 0, state: {terminated: {exitCode: 137, reason: 'Error'}}}]]) {
+      const pod: V1Pod = {metadata: saver().metadata ?? {}, spec: {...made?.spec, containers: made?.spec?.containers ?? [], nodeName: 'node-7'}, status: {phase: 'Failed', reason: 'Evicted', message: words, ...(containerStatuses && {containerStatuses})}};
+      const observation = clusterOf({status: {backups: {since: at(0), current}}, more: {linearizable: true, savers: [pod]}});
+      settleBackups(observation);
+      const {last} = observation.status.backups ?? {};
+      assert.deepEqual([last?.saved, last?.reason], [false, 'Evicted']);
+      assert.equal(last?.message, `pod ${current.helper} was evicted from node node-7: ${words.trim()} It stages a snapshot on the disk of its node, and had asked for 33Mi there: make room on the nodes' disks, or add a node with more. It is tried again.`);
+      // Short of memory is another matter, and a snapshot that was saved before is saved.
+      pod.status = {...pod.status, message: 'The node was low on resource: memory.'};
+      const other = clusterOf({status: {backups: {since: at(0), current}}, more: {linearizable: true, savers: [pod]}});
+      settleBackups(other);
+      assert.match(other.status.backups?.last?.message ?? '', /low on resource: memory\.$/);
+      pod.status.containerStatuses = saver(savedReport).status?.containerStatuses ?? [];
+      const done = clusterOf({status: {backups: {since: at(0), current}}, more: {linearizable: true, savers: [pod]}});
+      settleBackups(done);
+      assert.equal(done.status.backups?.last?.saved, true);
+    }
   });
   it('whose pod does not start is given up with what Kubernetes says of it', () => {
     const pod = saver(undefined, 'Pending');
