@@ -69,6 +69,22 @@ describe('a backup', () => {
     assert.deepEqual([apart?.podAffinityTerm.labelSelector, apart?.podAffinityTerm.topologyKey], [observation.set?.spec?.selector, 'kubernetes.io/hostname']);
     assert.equal(pod.spec.affinity?.nodeAffinity, undefined);
   });
+  it('can break no fencing, though the policy lets it in during a run: it starts no etcd, mounts nothing that the template or a member has, and no Service selects it', () => {
+    const observation = clusterOf();
+    const template = observation.set?.spec?.template;
+    assert.ok(template?.spec && observation.set?.spec?.volumeClaimTemplates?.length === 1);
+    template.spec.volumes = [{name: 'host', hostPath: {path: '/var/lib/etcd'}}, {name: 'shared', persistentVolumeClaim: {claimName: 'shared'}}];
+    for (const container of template.spec.containers) container.volumeMounts = [...container.volumeMounts ?? [], {name: 'host', mountPath: '/host'}, {name: 'shared', mountPath: '/shared'}];
+    template.spec.initContainers = [{name: 'first', image: 'busybox'}];
+    const [pod] = madeBy(settleBackups(observation).actions);
+    assert.deepEqual(pod?.spec?.volumes?.map(({emptyDir, persistentVolumeClaim}) => persistentVolumeClaim?.claimName ?? (emptyDir ? 'scratch' : 'another')), ['scratch', 'backups']);
+    assert.deepEqual(pod.spec.containers.map(({name, image, command}) => [name, image, command?.at(-1)]), [['volume-agent', observation.agentImage, '/app/dist/agent/main.js']]);
+    assert.equal(pod.spec.initContainers, undefined);
+    assert.ok(!observation.ordinals.some((view) => view.pod === pod.metadata?.name));
+    const selected = Object.entries(observation.set.spec.selector.matchLabels ?? {});
+    assert.ok(selected.length > 0 && selected.some(([label, value]) => pod.metadata?.labels?.[label] !== value));
+    assert.deepEqual(pod.metadata?.ownerReferences?.map(({kind}) => kind), ['QuorumRecovery']);
+  });
   it('asks for the room on its node that the database has, and is ended by the kubelet at twice that', () => {
     const [pod] = madeBy(settleBackups(clusterOf({ordinals: [member(0), member(1, {dbSizeBytes: 2 * 2 ** 30}), member(2)]})).actions);
     assert.deepEqual(pod?.spec?.containers[0]?.resources, {requests: {'ephemeral-storage': '2080Mi'}, limits: {'ephemeral-storage': '4160Mi'}});
@@ -110,6 +126,8 @@ describe('a backup', () => {
     ['a run is in flight', {status: {run: runOf()}}, /a run is in flight/],
     ['the data went back', {status: {regression: {since: at(0), message: 'back'}}}, /the data went back/],
     ['the resource is paused', {spec: {...spec, paused: true}}, /spec\.paused/],
+    ['the store is on a member\'s volume', {spec: {...spec, snapshot: {claim: {name: 'data-etcd-1'}}}}, /claim data-etcd-1 of spec\.snapshot is a volume of etcd-1/],
+    ['the store is on the volume of a member that is to come', {spec: {...spec, snapshot: {claim: {name: 'data-etcd-17', path: 'x'}}}}, /a volume of etcd-17/],
     ['another resource is for the same set', {more: {linearizable: true, duplicateOf: 'other'}}, /other is for the same StatefulSet/],
   ];
   for (const [title, options, words] of refusals) {
