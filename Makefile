@@ -75,7 +75,7 @@ test-all: deps ## All of that, with the end-to-end cases that show a capability 
 	EXTENDED=1 SCHEDULES=$${SCHEDULES:-20000} $(NODE) test/run.ts
 
 .PHONY: bench
-bench: deps ## Recovery by the operator against the scripted runbook
+bench: deps ## Recovery and restore by the operator against scripted runbooks (ONLY=restore RUNS=n)
 	$(NODE) test/bench/main.ts
 
 .PHONY: bench-loss

@@ -1,6 +1,7 @@
 import {EtcdAccess} from './observe/access.ts';
 import {askInTurn} from './observe/askInTurn.ts';
 import {openSentinels} from './observe/sentinels.ts';
+import {BackupTurns} from './operator/backupTurns.ts';
 import {sleep} from './operator/clock.ts';
 import {parseConfig} from './operator/config.ts';
 import {keyText, parseKey} from './operator/keys.ts';
@@ -31,7 +32,9 @@ switch (invocation.kind) {
       feed.subscribe((event) => { selection.see(event); });
       const own = config.leaderElect ? `${config.lease.namespace}/${config.lease.name}` : undefined;
       const others = new OtherOperators(client, clock);
-      const turns = new Turns({limit: config.concurrentRuns, resources: () => feed.known('QuorumRecovery'), synced: () => feed.synced, now: () => clock.now()});
+      const known = {resources: () => feed.known('QuorumRecovery'), synced: () => feed.synced, now: () => clock.now()};
+      const turns = new Turns({limit: config.concurrentRuns, ...known});
+      const backupTurns = new BackupTurns({limit: config.concurrentBackups, ...known});
       metrics.concurrentRuns.set(config.concurrentRuns);
       const etcd = new EtcdAccess({onProbe: ({result, cause, seconds}) => {
         metrics.probeDuration.observe({result}, seconds);
@@ -51,7 +54,7 @@ switch (invocation.kind) {
       const {leaders, calm} = sentinels;
       metrics.observeWatches({open: () => leaders.size, calm: () => calm.size, lagMs: () => calm.lagMs});
       const recoverer: Recoverer = new Recoverer({
-        client, status: context.status, etcd, sentinels, turns, watched: {
+        client, status: context.status, etcd, sentinels, turns, backupTurns, watched: {
           resources: (namespace) => (selection.isComplete(namespace) ? [...context.resources()].filter((resource) => resource.metadata.namespace === namespace) : undefined),
           resource: (key) => context.resource(key),
           nodes: () => (feed.synced ? feed.known('Node') : undefined),

@@ -79,6 +79,8 @@ export type AgentFailureReason =
   | 'Conflict'
   /** Anything that the operating system refused: message has call, path and code. */
   | 'IOError'
+  /** Told for an agent that could not tell it: the kubelet ended its pod. */
+  | 'Evicted'
   /** A defect of the agent. */
   | 'Internal';
 

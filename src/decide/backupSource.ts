@@ -1,4 +1,5 @@
 import {inFlight} from '../api/progress.ts';
+import {memberOfClaim} from '../kubernetes/claims.ts';
 import {isTerminating} from '../kubernetes/ownPods.ts';
 import {isServing, isLaunch} from '../observe/observation.ts';
 import type {Observation, OrdinalView, Probe} from '../observe/observation.ts';
@@ -24,10 +25,14 @@ export interface NoBackup {
  * those of the right data out of the store.
  */
 export function noBackupNow(observation: Observation): NoBackup | undefined {
-  const {status, spec, resource, duplicateOf, linearizable, secretProblem, agentImage} = observation;
+  const {status, spec, resource, duplicateOf, linearizable, secretProblem, agentImage, set} = observation;
   const told = (why: string): NoBackup => ({why, toldOf: true});
   if (duplicateOf !== undefined) return told(`QuorumRecovery ${duplicateOf} is for the same StatefulSet, and was there first`);
   if (resource.metadata.deletionTimestamp !== undefined) return told('the resource is being deleted');
+  // The admission policy lets pods that take backups in at any time, as they mount no volume of a member: this is what keeps that true.
+  const claim = spec.snapshot?.claim?.name ?? '';
+  const member = set === undefined ? undefined : memberOfClaim(set, claim);
+  if (member !== undefined) return told(`claim ${claim} of spec.snapshot is a volume of ${member}: a snapshot there would go with that member. Name another claim, or a bucket`);
   if (spec.paused) return told('spec.paused is set');
   if (inFlight(status.run) !== undefined) return told('a run is in flight');
   if (agentImage === '') return told('the operator was not told its own image (AGENT_IMAGE), which the pods of the volume agent run');

@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import type {V1Pod} from '@kubernetes/client-node';
 import type {Backups, QuorumRecoverySpec} from '../api/types.ts';
 import {backupPod, savesWithinSeconds} from '../kubernetes/backupPod.ts';
@@ -26,6 +27,8 @@ const startsWithinMs = 300_000;
 const lookMs = 5_000;
 /** One that is due and waits for the cluster is tried again so often, ms: each try is a full look. What it waits for else comes with an event. */
 const againMs = 30_000;
+/** The first one of a resource comes within this part of the interval, and at the latest after so long, ms. */
+const firstWithin = {part: 0.1, ms: 600_000};
 /** A node that went away says nothing of its pods: they are given up so long after the kubelet would have ended them, ms. */
 const lostMs = savesWithinSeconds * 1000 + 600_000;
 
@@ -40,9 +43,24 @@ export interface BackingUp {
 
 export const intervalMs = ({backups}: QuorumRecoverySpec): number => durationMs(backups?.interval ?? '1h');
 
+/** Whether one more may be begun now, of all that this operator takes. */
+export type BackupTurn = {kind: 'Begins'} | {kind: 'Waits'; why: string; inMs: number};
+
+/** @param due when it was to be begun, ms since the epoch */
+export type AskBackupTurn = (due: number) => BackupTurn;
+
+/**
+ * How much later this resource begins, ms, always the same: what is made together, or is heard of together by a new operator, would begin together, and
+ * so would all that follows, as the schedule counts from there.
+ */
+function spreadMs({metadata: {uid = ''}}: Observation['resource'], spec: QuorumRecoverySpec): number {
+  const part = createHash('sha256').update(uid).digest().readUInt32BE() / 2 ** 32;
+  return Math.round(part * Math.min(firstWithin.ms, firstWithin.part * intervalMs(spec)));
+}
+
 /** When the next one is to be begun, ms since the epoch. */
-export function dueAt({last, lastSuccess, failures = 0}: Backups, spec: QuorumRecoverySpec): number {
-  if (last === undefined) return 0;
+function dueAt({since, last, lastSuccess, failures = 0}: Backups, {resource, spec}: Observation): number {
+  if (last === undefined) return Date.parse(since) + spreadMs(resource, spec);
   // Nothing is in a store that has just been named.
   if (last.saved && lastSuccess?.store !== undefined && lastSuccess.store !== storeInWords(spec)) return 0;
   const gap = last.saved ? intervalMs(spec) : Math.min(intervalMs(spec), retryMs * 2 ** Math.min(10, Math.max(0, failures - 1)));
@@ -62,8 +80,9 @@ function nameOf({resource: {metadata}, now}: Observation): {name: string; helper
 /**
  * Brings `status.backups` and the condition BackedUp up to what is seen, and says what is done now. Asked with every member asked, while no
  * run is in flight.
+ * @param ask whether it is this one's turn; without it, it always is
  */
-export function settleBackups(observation: Observation): BackingUp {
+export function settleBackups(observation: Observation, ask?: AskBackupTurn): BackingUp {
   const {status, spec, savers, set} = observation;
   if (set === undefined) return {actions: [], why: ''};
   if (spec.backups === undefined) {
@@ -74,7 +93,7 @@ export function settleBackups(observation: Observation): BackingUp {
   const backups = status.backups ?? {since: iso(observation.now)};
   status.backups = backups;
   const others = takeAway(savers.filter(({metadata}) => metadata?.name !== backups.current?.helper));
-  const done = backups.current === undefined ? begin(observation, backups) : goOn(observation, backups, backups.current);
+  const done = backups.current === undefined ? begin(observation, backups, ask) : goOn(observation, backups, backups.current);
   sayBackups(observation, done.waits);
   return {actions: [...others, ...done.actions], why: done.why, ...(done.inMs !== undefined && {inMs: Math.max(100, done.inMs)})};
 }
@@ -85,12 +104,14 @@ const takeAway = (pods: readonly V1Pod[]): Action[] => pods.filter((pod) => !isT
 
 type Step = BackingUp & {waits?: string | undefined};
 
-function begin(observation: Observation, backups: Backups): Step {
-  const due = dueAt(backups, observation.spec);
-  if (due > observation.now) return {actions: [], why: '', inMs: due - observation.now};
+function begin(observation: Observation, backups: Backups, ask: AskBackupTurn | undefined): Step {
+  const due = dueAt(backups, observation);
+  if (due > observation.now) return {actions: [], why: '', inMs: due - observation.now, ...(backups.last === undefined && {waits: `the first one is taken at ${iso(due)}, so that not all begin together`})};
   const against = noBackupNow(observation);
   const source = against === undefined ? backupSource(observation) : undefined;
   if (source === undefined) return {actions: [], why: '', waits: against?.why ?? 'no member can be snapshotted', ...(against?.toldOf !== true && {inMs: againMs})};
+  const turn = ask?.(due);
+  if (turn?.kind === 'Waits') return {actions: [], why: '', waits: turn.why, inMs: turn.inMs};
   const {view, answer, leads} = source;
   const current: Current = {
     ...nameOf(observation), pod: view.pod, memberID: answer.status.memberID, clusterID: answer.clusterID, version: answer.status.version, revision: answer.status.revision,
@@ -140,7 +161,7 @@ function saved(observation: Observation, backups: Backups, current: Current, pod
   backups.last = {name, pod: of, memberID, clusterID, startedAt, finishedAt, saved: true, ...(message !== undefined && {message})};
   delete backups.current;
   delete backups.failures;
-  return {actions: takeAway([pod]), why: `snapshot ${name} was saved at revision ${revision}`, inMs: dueAt(backups, observation.spec) - observation.now};
+  return {actions: takeAway([pod]), why: `snapshot ${name} was saved at revision ${revision}`, inMs: dueAt(backups, observation) - observation.now};
 }
 
 function end(observation: Observation, backups: Backups, current: Current, pod: V1Pod | undefined, {reason, message}: {reason: string; message: string}): Step {
@@ -149,7 +170,7 @@ function end(observation: Observation, backups: Backups, current: Current, pod: 
   backups.failures = (backups.failures ?? 0) + 1;
   delete backups.current;
   return {
-    actions: pod === undefined ? [] : takeAway([pod]), why: `snapshot ${name} was not saved (${reason}): ${message}`, inMs: dueAt(backups, observation.spec) - observation.now,
+    actions: pod === undefined ? [] : takeAway([pod]), why: `snapshot ${name} was not saved (${reason}): ${message}`, inMs: dueAt(backups, observation) - observation.now,
   };
 }
 

@@ -11,15 +11,13 @@ import {agentSecurity, helperSpec} from './helperPods.ts';
 import {memberClient} from './memberClient.ts';
 import {statefulSetPod} from './ownPods.ts';
 import type {PodSource} from './ownPods.ts';
+import {scratchDirectory, scratchOf} from './scratch.ts';
 import {storeInPod} from './storePod.ts';
 
 type Current = NonNullable<Backups['current']>;
 
 /** After so long the kubelet ends a pod that saves, s: 8 GiB at 4 MB a second. */
 export const savesWithinSeconds = 3_600;
-
-const scratchVolume = 'quorumrecovery-scratch';
-const scratchDirectory = '/quorumrecovery-scratch';
 
 /** Names of labels that every node has, whatever it is for: what an image can run on. */
 const isOfPlatform = (label: string): boolean => label === 'kubernetes.io/os' || label === 'kubernetes.io/arch';
@@ -39,6 +37,8 @@ export function backupPod(observation: Observation, view: OrdinalView, source: P
   if (etcd === undefined) throw new Error(`the template has no container ${container}`);
   const store = storeInPod(snapshot, 'Write');
   const client = memberClient(observation, view);
+  // A snapshot is as large as the database's file.
+  const scratch = scratchOf(view.probe.kind === 'Answered' ? view.probe.status.dbSizeBytes : undefined, {bounded: true});
   const base = helperSpec(own, [], []);
   const platform = Object.entries(base.nodeSelector ?? {}).filter(([label]) => isOfPlatform(label));
   for (const key of ['affinity', 'nodeSelector', 'priorityClassName'] as const) Reflect.deleteProperty(base, key);
@@ -58,7 +58,7 @@ export function backupPod(observation: Observation, view: OrdinalView, source: P
       ...(set?.spec?.selector !== undefined && {affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 100, podAffinityTerm: {labelSelector: set.spec.selector, topologyKey: 'kubernetes.io/hostname'}}]}}}),
       ...(platform.length > 0 && {nodeSelector: Object.fromEntries(platform)}),
       activeDeadlineSeconds: savesWithinSeconds, terminationGracePeriodSeconds: 1,
-      volumes: [{name: scratchVolume, emptyDir: {}}, ...store.volumes, ...client.volumes],
+      volumes: [scratch.volume, ...store.volumes, ...client.volumes],
       containers: [{
         name: agentContainer, image: observation.agentImage, imagePullPolicy: 'IfNotPresent', command: ['/nodejs/bin/node', '/app/dist/agent/main.js'],
         args: [
@@ -68,7 +68,8 @@ export function backupPod(observation: Observation, view: OrdinalView, source: P
         ],
         env: [...store.env, ...credentialsOf(observation)],
         securityContext: agentSecurity(own, etcd), terminationMessagePolicy: 'File',
-        volumeMounts: [{name: scratchVolume, mountPath: scratchDirectory}, ...store.volumeMounts, ...client.volumeMounts],
+        ...(scratch.resources && {resources: scratch.resources}),
+        volumeMounts: [scratch.mount, ...store.volumeMounts, ...client.volumeMounts],
       }],
     },
   };

@@ -1,5 +1,6 @@
 import type {V1ContainerStatus, V1Pod} from '@kubernetes/client-node';
-import type {AgentReport} from '../agent/report.ts';
+import type {AgentFailureReason, AgentReport} from '../agent/report.ts';
+import {evictedInWords, isEvicted} from '../kubernetes/scratch.ts';
 
 /** Name of the volume agent's container, in helper pods and as a joiner's init container. */
 export const agentContainer = 'volume-agent';
@@ -26,16 +27,18 @@ export function endedUnseen(pod: V1Pod): boolean {
   return ended !== undefined && unseenReasons.includes(ended.reason ?? '') && (ended.message ?? '') === '';
 }
 
-function failure(message: string): AgentReport {
-  return {ok: false, command: 'inspect', reason: 'Internal', message};
+function failure(message: string, reason: AgentFailureReason = 'Internal'): AgentReport {
+  return {ok: false, command: 'inspect', reason, message};
 }
 
 /** The report of the volume agent in a pod, from its termination message; undefined while it has not ended. */
 export function agentReport(pod: V1Pod): AgentReport | undefined {
   const status = statusOf(pod);
   const ended = status?.state?.terminated ?? status?.lastState?.terminated;
+  // An agent that was done before has left its report all the same.
+  if (isEvicted(pod) && !ended?.message) return failure(evictedInWords(pod), 'Evicted');
   if (ended === undefined) {
-    // Evicted, or past its deadline: there will be no report any more.
+    // Past its deadline: there will be no report any more.
     return pod.status?.phase === 'Failed' ? failure(`pod ${pod.metadata?.name ?? ''} failed: ${pod.status.reason ?? ''} ${pod.status.message ?? ''}`) : undefined;
   }
   try {

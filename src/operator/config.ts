@@ -22,6 +22,7 @@ export interface OperatorConfig {
   resyncMs: number;
   concurrency: number;
   concurrentRuns: number;
+  concurrentBackups: number;
   port: number;
   logLevel: LogLevel;
   version: string;
@@ -144,11 +145,11 @@ function readConfig(args: readonly string[], env: Readonly<Record<string, string
   checkLease(values);
   checkNamespaces(values);
   checkSelectors(values);
-  const {namespaces, excludedNamespaces, namespaceSelector, resourceSelector, agentImage, leaderElect, concurrency, concurrentRuns, port, logLevel} = values;
+  const {namespaces, excludedNamespaces, namespaceSelector, resourceSelector, agentImage, leaderElect, concurrency, concurrentRuns, concurrentBackups, port, logLevel} = values;
   return {
     // KUBECONFIG may be a list of files, which only client-node's own reading of it merges.
     kubeconfig: flags.has('kubeconfig') ? values.kubeconfig : undefined,
-    namespaces, excludedNamespaces, namespaceSelector, resourceSelector, agentImage, leaderElect, concurrency, concurrentRuns, port, logLevel,
+    namespaces, excludedNamespaces, namespaceSelector, resourceSelector, agentImage, leaderElect, concurrency, concurrentRuns, concurrentBackups, port, logLevel,
     lease: {
       namespace: leaseNamespaceOf(values, surroundings),
       name: values.leaseName,

@@ -96,6 +96,11 @@ export const settings = {
     schema: z.coerce.number({error: 'must be a number'}).int({error: 'must be a whole number'}).min(1, {error: 'must be at least 1'}),
     meaning: 'How many runs may be at work when another one begins by itself. One that a person asks for begins at once.',
   },
+  concurrentBackups: {
+    flag: 'concurrent-backups', env: 'CONCURRENT_BACKUPS', fallback: '10', value: 'COUNT',
+    schema: z.coerce.number({error: 'must be a number'}).int({error: 'must be a whole number'}).min(1, {error: 'must be at least 1'}),
+    meaning: 'How many snapshots for spec.backups are taken at a time; the others wait, who was due first goes first.',
+  },
   port: {
     flag: 'port', env: 'PORT', fallback: '8080', value: 'PORT',
     schema: z.coerce.number({error: 'must be a port number'}).int({error: 'must be a port number'}).min(0, {error: 'must be a port number'})

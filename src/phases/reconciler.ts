@@ -35,6 +35,7 @@ import type {Depth, Watched} from '../observe/observe.ts';
 import type {Sentinels} from '../observe/sentinels.ts';
 import {keyOf, keyText} from '../operator/keys.ts';
 import {ConflictError} from '../operator/status.ts';
+import type {BackupTurns} from '../operator/backupTurns.ts';
 import type {Turns} from '../operator/turns.ts';
 import type {StatusWriter} from '../operator/status.ts';
 import {CalmWitness} from './calmWitness.ts';
@@ -60,6 +61,8 @@ export interface RecovererOptions {
   watched?: Watched;
   /** Whose turn it is to begin a run by itself. undefined: everybody's, at once. */
   turns?: Turns;
+  /** Whose turn it is to begin a snapshot. undefined: everybody's, at once. */
+  backupTurns?: BackupTurns;
   /** Where other installations may be beside this one. undefined: this is the only one, and serves everything. */
   installation?: Installation;
   agentImage: string | undefined;
@@ -223,7 +226,8 @@ export class Recoverer {
       startRun(status, observation.spec, observation.now, {trigger: look.replaces ? 'AutoReplace' : 'OnQuorumLoss', ...this.#beginning()});
       return {base, draft: status, requeueMs: undefined};
     }
-    const backing = settleBackups(observation);
+    const {backupTurns} = this.#options;
+    const backing = settleBackups(observation, backupTurns && ((due) => backupTurns.ask(observation.resource, due)));
     const written = await this.#write(base, status, look.standing);
     const freed = (status.heldPods ?? []).length === 0 && hasFinalizer(written) ? await this.#dropFinalizer(written, status) : undefined;
     if (leading.move !== undefined) return await this.#moveLeader(freed?.base ?? written, observed, leading.move);

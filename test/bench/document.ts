@@ -2,15 +2,16 @@ import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {projectDirectory} from '../lab/paths.ts';
 import {keptLossSection} from './lost-writes/document.ts';
-import {machine, table} from './results.ts';
+import {machine, readRuns, table} from './results.ts';
+import {restoreSection} from './restore/document.ts';
 import {keptScaleSection} from './scale/document.ts';
 import type {Run} from './results.ts';
 
 /** Writes docs/reference/benchmarks.md from the runs that are kept. Its last sections are other benchmarks', and stay. */
-export function writeDocument(runs: readonly Run[]): void {
+export function writeDocument(): void {
   const directory = join(projectDirectory, 'docs', 'reference');
   mkdirSync(directory, {recursive: true});
-  writeFileSync(join(directory, 'benchmarks.md'), `${document(runs)}${keptScaleSection()}${keptLossSection()}`);
+  writeFileSync(join(directory, 'benchmarks.md'), `${document(readRuns('recovery'))}${restoreSection(readRuns('restore'))}${keptScaleSection()}${keptLossSection()}`);
 }
 
 function document(runs: readonly Run[]): string {
@@ -21,8 +22,9 @@ function document(runs: readonly Run[]): string {
   });
   return `# Benchmarks
 
-\`make bench\` writes this page but for its last two sections, and \`test/bench/results/recovery.json\`, which has every single run.
-\`RUNS=5 DATABASE_MB=10 make bench\` are its defaults; a size that is measured again replaces its earlier numbers.
+\`make bench\` writes this page but for its last two sections, and \`recovery.json\` and \`restore.json\` in \`test/bench/results\`, which have every
+single run. \`RUNS=5 DATABASE_MB=10 RESTORE_MB=10,1074 make bench\` are its defaults; a size that is measured again replaces its earlier numbers, and
+\`ONLY=recovery\` or \`ONLY=restore\` measures one of both.
 
 ## Recovery after two of three members are lost
 

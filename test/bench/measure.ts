@@ -10,15 +10,15 @@ export interface MeterOptions {
   namespace: string;
   /** The StatefulSet. */
   set: string;
-  /** The pod that is left. */
-  survivor: string;
+  /** Pods that the first write may go through: the one that is left, or all. */
+  through: string[];
   /** UIDs of the set's pods before the recovery: none of them counts. */
   oldUIDs: string[];
 }
 
 /** Milliseconds since the epoch. */
 export interface Measured {
-  /** The survivor's new pod accepted a write. */
+  /** A new pod of those accepted a write. */
   writableAt: number;
   /** Every pod of the StatefulSet was a voter's, with equal HashKV at the revision of a new write. */
   redundantAt: number;
@@ -51,4 +51,19 @@ export function startMeter(lab: Lab, options: Omit<MeterOptions, 'kubeconfig'>):
   child.stdin.on('error', () => undefined);
   child.stdin.end(JSON.stringify({kubeconfig: lab.insideKubeconfig, ...options}));
   return {writable: writable.promise, redundant: redundant.promise, end: () => { child.kill(); }};
+}
+
+/** Of milliseconds since the epoch; to a hundredth. */
+export const secondsBetween = (begin: number, end: number): number => Math.round((end - begin) / 10) / 100;
+
+/** Times of what `act` does, in seconds from its begin. */
+export async function measured(lab: Lab, options: Omit<MeterOptions, 'kubeconfig'>, act: () => Promise<void>): Promise<{writableSeconds: number; redundantSeconds: number}> {
+  const meter = startMeter(lab, options);
+  try {
+    const startedAt = Date.now();
+    await act();
+    return {writableSeconds: secondsBetween(startedAt, await meter.writable), redundantSeconds: secondsBetween(startedAt, await meter.redundant)};
+  } finally {
+    meter.end();
+  }
 }

@@ -10,16 +10,17 @@ import type {Measured, MeterOptions} from './measure.ts';
  * Runs with the cluster's network: looks, as an impatient client would, for the first accepted write and for three equal voters.
  * It knows nothing of who recovers, and asks neither the operator nor the runbook. Standard output: one JSON line for each thing seen.
  */
-const {kubeconfig, namespace, set, survivor, oldUIDs} = JSON.parse(readFileSync(0, 'utf8')) as MeterOptions;
+const {kubeconfig, namespace, set, through, oldUIDs} = JSON.parse(readFileSync(0, 'utf8')) as MeterOptions;
 const kube = new Kube(kubeconfig);
 const clients = new Map<string, EtcdMember>();
 
-/** One connection for each address; a try that takes longer than a second is given up. */
-function client(address: string): EtcdMember {
-  const known = clients.get(address);
+/** One connection for each address and deadline; a try that takes longer than a second is given up, but for a hash, which reads the whole database. */
+function client(address: string, deadlineMs = 1_000): EtcdMember {
+  const key = `${address} ${deadlineMs}`;
+  const known = clients.get(key);
   if (known) return known;
-  const made = connectMember({address, port: 2379}, {deadlineMs: 1_000});
-  clients.set(address, made);
+  const made = connectMember({address, port: 2379}, {deadlineMs});
+  clients.set(key, made);
   return made;
 }
 
@@ -32,16 +33,15 @@ function serves(pod: V1Pod): boolean {
   return !forced && pod.metadata?.deletionTimestamp === undefined && pod.status?.podIP !== undefined && !oldUIDs.includes(pod.metadata?.uid ?? '');
 }
 
-/** Ends when the survivor's new pod has accepted a write. */
+/** Ends when a new pod of those that are told has accepted a write. */
 async function writable(): Promise<void> {
   for (;;) {
     try {
-      const pod = await kube.get('pods', namespace, survivor);
-      if (pod && serves(pod)) {
-        await client(pod.status?.podIP ?? '').put('meter/writable', 'yes');
-        report({writableAt: Date.now()});
-        return;
-      }
+      const pods = await kube.list('pods', namespace);
+      const candidates = pods.filter((pod) => through.includes(pod.metadata?.name ?? '') && serves(pod));
+      await Promise.any(candidates.map(async (pod) => await client(pod.status?.podIP ?? '').put('meter/writable', 'yes')));
+      report({writableAt: Date.now()});
+      return;
     } catch {
       // Not yet.
     }
@@ -60,12 +60,12 @@ async function ownAddresses(): Promise<Map<string, string> | undefined> {
 
 /** Whether these are the voters, and hold the same data at the revision of a new write. */
 async function equalVoters(addresses: Map<string, string>): Promise<boolean> {
-  const via = client(addresses.get(survivor) ?? '');
+  const via = client(addresses.get(through[0] ?? '') ?? '');
   const {members} = await via.memberList({linearizable: true});
   const voters = members.filter((member) => !member.isLearner).map((member) => member.name);
   if (members.length !== addresses.size || !voters.every((name) => addresses.has(name)) || voters.length !== addresses.size) return false;
   const {revision} = await via.put('meter/redundant', 'yes');
-  const hashes = await Promise.all([...addresses.values()].map((address) => client(address).hashKV(revision)));
+  const hashes = await Promise.all([...addresses.values()].map((address) => client(address, 10_000).hashKV(revision)));
   return hashes.every(({hash, compactRevision}) => hash === hashes[0]?.hash && compactRevision === hashes[0].compactRevision);
 }
 

@@ -1,6 +1,7 @@
 import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import type {V1PersistentVolumeClaim, V1StatefulSet} from '@kubernetes/client-node';
+import type {V1StatefulSet} from '@kubernetes/client-node';
+import {claimOf} from './claims.ts';
 
 /*
  * runbook-manifests.ts DIRECTORY SURVIVOR LOST...
@@ -8,7 +9,8 @@ import type {V1PersistentVolumeClaim, V1StatefulSet} from '@kubernetes/client-no
  * start, and the StatefulSet itself. A person would have these files made before.
  */
 const [directory = '', survivor = '', ...lost] = process.argv.slice(2);
-const {metadata, spec, status} = JSON.parse(readFileSync(join(directory, 'set.json'), 'utf8')) as V1StatefulSet;
+const set = JSON.parse(readFileSync(join(directory, 'set.json'), 'utf8')) as V1StatefulSet;
+const {metadata, spec, status} = set;
 if (spec === undefined || metadata === undefined) throw new Error('set.json is no StatefulSet');
 const {volumeClaimTemplates = [], serviceName = ''} = spec;
 
@@ -79,14 +81,6 @@ function forced(): Pod {
   };
 }
 
-function claimOf(name: string, claim: V1PersistentVolumeClaim): V1PersistentVolumeClaim {
-  const {accessModes, resources, storageClassName} = claim.spec ?? {};
-  return {
-    apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: {name: `${claim.metadata?.name ?? ''}-${name}`, labels: {...spec?.selector.matchLabels}},
-    spec: {...(accessModes && {accessModes}), ...(resources && {resources}), ...(storageClassName !== undefined && {storageClassName})},
-  };
-}
-
 const peer = (pod: string): string => `${pod}=http://${pod}.${serviceName}.${metadata.namespace ?? 'default'}.svc:2380`;
 
 write('force', forced());
@@ -95,7 +89,7 @@ lost.forEach((pod, index) => {
   const cluster = [survivor, ...lost.slice(0, index + 1)].map(peer).join(',');
   write(pod, {
     apiVersion: 'v1', kind: 'List',
-    items: [...volumeClaimTemplates.map((claim) => claimOf(pod, claim)), podOf(pod, ['--initial-cluster-state=existing', `--initial-cluster=${cluster}`])],
+    items: [...volumeClaimTemplates.map((claim) => claimOf(set, pod, claim)), podOf(pod, ['--initial-cluster-state=existing', `--initial-cluster=${cluster}`])],
   });
 });
 write('set-again', {

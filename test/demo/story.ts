@@ -111,7 +111,7 @@ export class Story {
   async #recover(survivor: string, oldUIDs: string[]): Promise<Pick<DemoResult, 'writableSeconds' | 'redundantSeconds'>> {
     heading('One resource is applied');
     show(file('recovery.yaml'));
-    const meter = startMeter(this.#lab, {namespace, set: 'etcd', survivor, oldUIDs});
+    const meter = startMeter(this.#lab, {namespace, set: 'etcd', through: [survivor], oldUIDs});
     try {
       const appliedAt = Date.now();
       await this.#lab.kubectl(['apply', '-n', namespace, '-f', '-'], file('recovery.yaml'));

@@ -82,7 +82,7 @@ export class SnapshotStore {
 }
 
 /** A store for the time of `act`. */
-export async function withStore(scenario: Scenario, act: (store: SnapshotStore) => Promise<void>): Promise<void> {
+export async function withStore<T>(scenario: Scenario, act: (store: SnapshotStore) => Promise<T>): Promise<T> {
   const {namespace, kube} = scenario;
   const directory = mkdtempSync(join(tmpdir(), 'e2e-store-'));
   const store = new SnapshotStore(scenario, directory);
@@ -92,7 +92,7 @@ export async function withStore(scenario: Scenario, act: (store: SnapshotStore) 
   try {
     await kube.create('persistentvolumes', {metadata: {name}, spec: {...spec, capacity: resources, hostPath: {path: directory}, persistentVolumeReclaimPolicy: 'Retain', claimRef: {namespace, name: storeClaim}}});
     await kube.create('persistentvolumeclaims', {metadata: {name: storeClaim, namespace}, spec: {...spec, volumeName: name, resources: {requests: resources}}});
-    await act(store);
+    return await act(store);
   } finally {
     store.end();
   }

@@ -3,6 +3,7 @@ import {mainScenario} from './scenario.ts';
 import type {Fate, Scenario} from './scenario.ts';
 import {Simulation} from './simulation.ts';
 import type {Ending, When} from './simulation.ts';
+import {endsWhateverFails} from './whatever-fails.ts';
 import type {Act} from './people.ts';
 
 const one: Fate[] = ['Deleted', 'Alive', 'Alive'];
@@ -58,20 +59,5 @@ describe('a standing resource that replaces members by itself', () => {
     assert.deepEqual(failures, []);
   });
 
-  for (const when of ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const) {
-    it(`whatever call of the operator fails: ${when}`, async function exhaustive() {
-      this.timeout(600_000);
-      const {verbs} = await run(one);
-      const failures: string[] = [];
-      for (let at = 1; at < verbs.length; at += 1) {
-        try {
-          const {outcome, blocked, message} = await run(one, {kills: [[at, when]]});
-          if (outcome !== 'Recovered') failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${outcome ?? blocked ?? ''} ${message}`);
-        } catch (error) {
-          failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
-        }
-      }
-      assert.deepEqual(failures, []);
-    });
-  }
+  endsWhateverFails(async (kills) => await run(one, {kills: [...kills]}));
 });

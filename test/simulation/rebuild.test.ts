@@ -3,6 +3,7 @@ import {mainScenario} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import {Simulation} from './simulation.ts';
 import type {Ending, When} from './simulation.ts';
+import {endsWhateverFails} from './whatever-fails.ts';
 
 /** Every node is lost with its disk, and what the cluster held stands in a ConfigMap too. */
 const nothingLeft: Scenario = {...mainScenario, fates: ['Deleted', 'Deleted', 'Deleted'], spareNodes: 3, approvalMs: 2_000, rebuilds: true};
@@ -47,20 +48,5 @@ describe('A cluster of which no data is left is rebuilt from what stands outside
     assert.match(forced.message, /^recovered from etcd-0/);
   });
 
-  for (const [offset, when] of (['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const).entries()) {
-    it(`whatever call of the operator fails, of each third: ${when}`, async function exhaustive() {
-      this.timeout(600_000);
-      const {verbs} = await run();
-      const failures: string[] = [];
-      for (let at = 1 + (offset % 3); at < verbs.length; at += 3) {
-        try {
-          const ending = await run(new Map([[at, when]]));
-          if (ending.outcome !== 'Recovered') failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`);
-        } catch (error) {
-          failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
-        }
-      }
-      assert.deepEqual(failures, []);
-    });
-  }
+  endsWhateverFails(run, {oneOf: 3});
 });

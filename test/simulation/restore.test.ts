@@ -3,6 +3,7 @@ import {mainScenario} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import {Simulation} from './simulation.ts';
 import type {Ending, When} from './simulation.ts';
+import {endsWhateverFails} from './whatever-fails.ts';
 
 /** Every node is lost with its disk, and a snapshot from before the last writes is in a store. */
 const nothingLeft: Scenario = {...mainScenario, fates: ['Deleted', 'Deleted', 'Deleted'], spareNodes: 3, approvalMs: 2_000, restores: true};
@@ -42,20 +43,5 @@ describe('A cluster of which no data is left is restored from a snapshot', funct
     assert.match(forced.message, /^recovered from etcd-0/);
   });
 
-  for (const when of ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const) {
-    it(`whatever call of the operator fails: ${when}`, async function exhaustive() {
-      this.timeout(600_000);
-      const {verbs} = await run();
-      const failures: string[] = [];
-      for (let at = 1; at < verbs.length; at += 1) {
-        try {
-          const ending = await run(new Map([[at, when]]));
-          if (ending.outcome !== 'Recovered') failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`);
-        } catch (error) {
-          failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
-        }
-      }
-      assert.deepEqual(failures, []);
-    });
-  }
+  endsWhateverFails(run);
 });

@@ -2,6 +2,8 @@ import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../api/types.ts';
 import {readStorePod, readStoreStep} from '../../kubernetes/readStorePod.ts';
 import {isTerminating} from '../../kubernetes/ownPods.ts';
+import {isEvicted} from '../../kubernetes/scratch.ts';
+import {agentReport} from '../../observe/agentReport.ts';
 import type {Observation} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Decision, Transaction} from '../decision.ts';
@@ -26,7 +28,8 @@ const record = (stored: Stored): Transaction => (draft) => { if (draft.run) draf
 function answerOf(observation: Observation, helper: V1Pod): Stored | undefined {
   const asked = askedFor(observation);
   const readAt = new Date(observation.now).toISOString();
-  const report = saidBy(helper);
+  // Another pod of the same size would go the same way: that is told before it is tried again.
+  const report = isEvicted(helper) ? agentReport(helper) : saidBy(helper);
   if (report?.ok === true && report.command === 'store-fetch') {
     const {name, takenAt, revision, bytes, sha256, clusterID} = report.snapshot;
     return {asked, readAt, snapshot: {name, takenAt, revision, bytes, sha256, ...(clusterID !== undefined && {clusterID})}, refused: report.refused};
@@ -47,6 +50,13 @@ function stands(observation: Observation, stored: Stored | undefined): boolean {
   return stored.snapshot !== undefined || observation.now - Date.parse(stored.readAt) < believedMs;
 }
 
+/** How large a snapshot may be, by what was seen of the database and of its snapshots; undefined: nothing was. */
+function largestKnown({status: {backups, run}, ordinals}: Observation): number | undefined {
+  const sizes = [backups?.lastSuccess?.bytes, run?.stored?.snapshot?.bytes, run?.plan?.snapshot?.bytes, ...ordinals.map(({probe}) => (probe.kind === 'Answered' ? probe.status.dbSizeBytes : undefined))]
+    .filter((bytes) => bytes !== undefined);
+  return sizes.length === 0 ? undefined : Math.max(...sizes);
+}
+
 /** Reads the store; undefined: what it holds is in the status, and the pod that read it is gone. */
 export function readStore(observation: Observation): Decision | undefined {
   const [first] = observation.ordinals;
@@ -58,11 +68,11 @@ export function readStore(observation: Observation): Decision | undefined {
     return todo.actions.length > 0 ? act('what the store holds is known', ...todo.actions) : todo.waits.length > 0 ? wait('the pod that read the store is going', 100) : undefined;
   }
   if (helper === undefined) {
-    const pod = readStorePod({observation, view: first, source: sourceOf(observation, first), run: runIn(observation).id, choosing: choosing(observation), asked: askedFor(observation)});
+    const pod = readStorePod({observation, view: first, source: sourceOf(observation, first), run: runIn(observation).id, choosing: choosing(observation), asked: askedFor(observation), bytes: largestKnown(observation)});
     return act('reading the store of snapshots: the newest that verifies', {type: 'CreatePod', pod});
   }
   const outdated = helper.metadata?.annotations?.[marks.asked] !== askedFor(observation);
-  if ((outdated || makesRoom(helper)) && !isTerminating(helper)) return act('the store is asked anew', {type: 'DeletePod', pod: helper});
+  if ((outdated || (makesRoom(helper) && !isEvicted(helper))) && !isTerminating(helper)) return act('the store is asked anew', {type: 'DeletePod', pod: helper});
   if (isTerminating(helper)) return wait('the pod that read the store is going', 100);
   const answer = answerOf(observation, helper);
   if (answer === undefined) return wait(`reading the store of snapshots${podCause(helper) === undefined ? '' : ` (${podCause(helper) ?? ''})`}`, 250);

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
+import {startBucket} from '../bucket.ts';
 import {e2e} from '../case.ts';
 import {dataThere, fingerprint, nothingLeft, required, setUnchanged, untouched, whole} from '../checks.ts';
 import type {Loss} from '../checks.ts';
-import {loseNodesOf, podNames} from '../faults.ts';
+import {setName} from '../etcd.ts';
+import {labOf, loseNodesOf, podNames} from '../faults.ts';
 import {killOperator, leader} from '../operator.ts';
 import {applyRecovery, changeRecovery, conditionOf, recovery, standing, untilComplete, untilReady, untilWitness} from '../recovery.ts';
 import type {SpecInput} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
+import {seedCount} from '../scenario.ts';
 import {isPlanned, storeClaim, withStore} from '../snapshots.ts';
 import type {SnapshotStore} from '../snapshots.ts';
 import {Missing, until} from '../wait.ts';
+import {WatchingClient} from '../watching-client.ts';
 
 const claim = {name: storeClaim};
 const request = 'no data is left';
@@ -23,10 +27,8 @@ async function moreWrites(scenario: Scenario, count: number): Promise<number> {
   }, {seconds: 60});
 }
 
-/** A watched cluster with a writer. */
-async function written(scenario: Scenario, spec: SpecInput): Promise<void> {
-  await scenario.addNodes(3);
-  await scenario.startEtcd();
+/** The resource stands, has seen the cluster whole, and a client writes. */
+async function known(scenario: Scenario, spec: SpecInput): Promise<void> {
   await applyRecovery(scenario, spec);
   await untilComplete(scenario, 'NotNeeded');
   await untilWitness(scenario);
@@ -34,7 +36,14 @@ async function written(scenario: Scenario, spec: SpecInput): Promise<void> {
   await moreWrites(scenario, 30);
 }
 
-/** Every node goes for good, and new ones come. */
+/** The same with a cluster of its own. */
+async function written(scenario: Scenario, spec: SpecInput): Promise<void> {
+  await scenario.addNodes(3);
+  await scenario.startEtcd();
+  await known(scenario, spec);
+}
+
+/** The node of every member goes for good, and new ones come. */
 async function loseEverything(scenario: Scenario): Promise<number> {
   await loseNodesOf(scenario, podNames());
   const at = Date.now();
@@ -56,13 +65,17 @@ async function restored(scenario: Scenario, loss: Loss): Promise<void> {
   await whole(scenario);
   await nothingLeft(scenario);
   await dataThere(scenario, required(report, loss));
+  // Nothing else is lost, and nothing that is called lost is there.
+  const gone = report.acks.filter(({at, revision}) => at <= loss.at + 1_000 && revision > loss.survivorRevision).map(({key}) => key);
+  const differs = await scenario.tool.compare(await scenario.member('etcd-0'), seedCount, report.acks, false);
+  assert.deepEqual(differs.map((words) => words.split(' ')[0]), gone);
   const old = report.acks.filter(({at}) => at <= loss.at).map(({revision}) => revision);
   const fresh = report.acks.filter(({at}) => at > loss.at + 1_000).map(({revision}) => revision);
   assert.ok(fresh.length > 0 && Math.min(...fresh) > Math.max(...old), `revision ${Math.min(...fresh)} came after ${Math.max(...old)}`);
   console.log(`      ${old.filter((revision) => revision > loss.survivorRevision).length} acknowledged writes after the snapshot are lost; revisions go on from ${Math.max(...old)} with ${Math.min(...fresh)}`);
 }
 
-function told(status: Awaited<ReturnType<typeof recovery>>['status'], revision: number, highest: number): void {
+function statesLoss(status: Awaited<ReturnType<typeof recovery>>['status'], revision: number, highest: number): void {
   assert.equal(status?.dataLoss?.survivorRevision, revision);
   assert.ok((status.dataLoss.lastKnownRevision ?? 0) <= highest, 'more was seen than was written');
   const loss = conditionOf(status, 'DataLossPossible');
@@ -70,31 +83,83 @@ function told(status: Awaited<ReturnType<typeof recovery>>['status'], revision: 
   assert.match(loss?.message ?? '', new RegExp(`at revision ${revision}`));
 }
 
+const every = (interval: string): SpecInput => ({backups: {interval, keepLast: 2}});
+
+/** The schedule takes snapshots until one has all that was written before, and rests then. @returns the last one */
+async function scheduled(scenario: Scenario): Promise<{name: string; revision: number}> {
+  const wanted = Math.max(...(await scenario.writerReport()).acks.map(({revision}) => revision));
+  const backups = async () => (await recovery(scenario)).status?.backups;
+  await until('a snapshot of what was written', async () => {
+    const {lastSuccess, current, last} = await backups() ?? {};
+    return (lastSuccess?.revision ?? 0) >= wanted || new Missing(JSON.stringify({lastSuccess, current, last}));
+  }, {seconds: 90});
+  await changeRecovery(scenario, every('1h'));
+  return await until('the end of the last one', async () => {
+    const {lastSuccess, current} = await backups() ?? {};
+    return current === undefined ? lastSuccess : new Missing(current.name);
+  });
+}
+
+/** A client of the members' own names, which are the same before and after. */
+function watchingClient(scenario: Scenario): WatchingClient {
+  const lab = labOf(scenario);
+  const endpoints = podNames().map((pod) => `http://${pod}.${setName}.${scenario.namespace}.svc.cluster.local:2379`);
+  return new WatchingClient(lab.command([`${lab.bin}/etcdctl`, `--endpoints=${endpoints.join(',')}`]), 'writer/');
+}
+
+/** The client was told that the history is gone, has begun anew by itself, was told no revision twice, and has what etcd has. */
+async function wasToldRightly(client: WatchingClient, before: number): Promise<void> {
+  await until('what is written after the restore, heard by the client', () => Promise.resolve(client.highest > before || new Missing(`highest revision ${client.highest}; ${JSON.stringify(client.ends)}`)), {seconds: 180});
+  await until('a cache that has what etcd has', async () => {
+    const [cached, there] = [client.cache, await client.inEtcd()];
+    return JSON.stringify(cached) === JSON.stringify(there) || new Missing(`${cached.length} keys cached, ${there.length} in etcd`);
+  }, {seconds: 30});
+  assert.deepEqual(client.twice, []);
+  const end = client.ends.at(-1);
+  assert.match(end?.words ?? 'the watch did not end', /watch was canceled \(etcdserver: (mvcc: required revision has been compacted|no leader)\)/);
+  if (/compacted/.test(end?.words ?? '')) assert.ok((end?.compactRevision ?? 0) > before, `the history begins at ${end?.compactRevision ?? 0}, and the client had been told of ${before}`);
+  console.log(`      the client had been told of revision ${before}, and then: ${client.ends.map(({words, compactRevision}) => `${words.split('\n')[0] ?? ''} (history from ${compactRevision})`).join('; ')}`);
+}
+
 describe('A cluster of which no node is left', () => {
-  e2e('is restored from the newest snapshot on new claims of all members at once, after approval', async (scenario) => {
-    await withStore(scenario, async (store) => {
-      await written(scenario, {snapshot: {claim}});
-      const revision = await store.take('first.db', 'etcd-1');
+  e2e('is restored from the newest snapshot that its schedule has brought to a bucket, on new claims of all members at once, after approval; a client that watches through it is told that the history is gone, and no revision twice', async (scenario) => {
+    await scenario.addNodes(3);
+    await scenario.startEtcd();
+    // Made after the members have their places: the bucket is elsewhere, and stays.
+    const [aside = ''] = await scenario.addNodes(1);
+    const bucket = await startBucket(scenario, aside);
+    await known(scenario, {snapshot: bucket.spec, ...every('5s')});
+    const client = watchingClient(scenario);
+    try {
+      client.start();
+      const {name, revision} = await scheduled(scenario);
       await moreWrites(scenario, 50);
+      await until('what the client hears', () => Promise.resolve(client.highest > revision || undefined));
       const at = await loseEverything(scenario);
       const highest = Math.max(...(await scenario.writerReport()).acks.map((ack) => ack.revision));
+      const told = client.highest;
+      assert.ok(told > revision, `the client was told of revision ${told}, and the snapshot is at ${revision}`);
       const before = await fingerprint(scenario);
       await changeRecovery(scenario, {trigger: {request}});
       const asked = await untilReady(scenario, 'AwaitingApproval');
       const plan = asked.status?.run?.plan;
       assert.equal(plan?.strategy, 'RestoreSnapshot');
-      isPlanned(plan.snapshot, 'first.db', revision);
+      isPlanned(plan.snapshot, name, revision);
+      assert.ok(bucket.objects().includes(name));
       assert.match(plan.expectedLoss, new RegExp(`revision ${revision}`));
       assert.deepEqual(plan.lost.map(({fenced}) => fenced), ['NodeDeleted', 'NodeDeleted', 'NodeDeleted']);
       await untouched(scenario, before);
       const begin = Date.now();
       await approve(scenario);
       const {status} = await untilComplete(scenario, 'Recovered', {request});
-      told(status, revision, highest);
+      statesLoss(status, revision, highest);
       const writable = Date.parse(status?.run?.writableAt ?? '');
       console.log(`      first write ${((writable - begin) / 1000).toFixed(1)} s after the approval, whole after ${((Date.parse(status?.run?.finishedAt ?? '') - begin) / 1000).toFixed(1)} s`);
       await restored(scenario, {at, survivorRevision: revision});
-    });
+      await wasToldRightly(client, told);
+    } finally {
+      await client.stop();
+    }
   }, {minutes: 10, weight: 2});
 
   e2e('is not restored from snapshots that are corrupt, truncated, of another cluster or too old: each is refused by name, and the next good one is taken', async (scenario) => {

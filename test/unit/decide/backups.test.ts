@@ -23,8 +23,9 @@ const member = (index: number, more: Parameters<typeof answers>[2] = {}): Ordina
 
 const spec = {snapshot: {claim: {name: 'backups'}}, backups: {interval: '1h', keepLast: 5, keepFor: '24h'}};
 
+/** Whose first snapshot is due, if nothing else is said. */
 function clusterOf({ordinals = [member(0), member(1), member(2)], status = {}, more = {}, ...rest}: ObservationOptions = {}): Observation {
-  return observationOf({ordinals, spec, status, more: {linearizable: true, ...more}, ...rest});
+  return observationOf({ordinals, spec, status: {backups: {since: at(-60 * minute)}, ...status}, more: {linearizable: true, ...more}, ...rest});
 }
 
 const madeBy = (actions: readonly Action[]): V1Pod[] => actions.flatMap((action) => (action.type === 'CreatePod' ? [action.pod] : []));
@@ -68,6 +69,27 @@ describe('a backup', () => {
     assert.deepEqual([apart?.podAffinityTerm.labelSelector, apart?.podAffinityTerm.topologyKey], [observation.set?.spec?.selector, 'kubernetes.io/hostname']);
     assert.equal(pod.spec.affinity?.nodeAffinity, undefined);
   });
+  it('can break no fencing, though the policy lets it in during a run: it starts no etcd, mounts nothing that the template or a member has, and no Service selects it', () => {
+    const observation = clusterOf();
+    const template = observation.set?.spec?.template;
+    assert.ok(template?.spec && observation.set?.spec?.volumeClaimTemplates?.length === 1);
+    template.spec.volumes = [{name: 'host', hostPath: {path: '/var/lib/etcd'}}, {name: 'shared', persistentVolumeClaim: {claimName: 'shared'}}];
+    for (const container of template.spec.containers) container.volumeMounts = [...container.volumeMounts ?? [], {name: 'host', mountPath: '/host'}, {name: 'shared', mountPath: '/shared'}];
+    template.spec.initContainers = [{name: 'first', image: 'busybox'}];
+    const [pod] = madeBy(settleBackups(observation).actions);
+    assert.deepEqual(pod?.spec?.volumes?.map(({emptyDir, persistentVolumeClaim}) => persistentVolumeClaim?.claimName ?? (emptyDir ? 'scratch' : 'another')), ['scratch', 'backups']);
+    assert.deepEqual(pod.spec.containers.map(({name, image, command}) => [name, image, command?.at(-1)]), [['volume-agent', observation.agentImage, '/app/dist/agent/main.js']]);
+    assert.equal(pod.spec.initContainers, undefined);
+    assert.ok(!observation.ordinals.some((view) => view.pod === pod.metadata?.name));
+    const selected = Object.entries(observation.set.spec.selector.matchLabels ?? {});
+    assert.ok(selected.length > 0 && selected.some(([label, value]) => pod.metadata?.labels?.[label] !== value));
+    assert.deepEqual(pod.metadata?.ownerReferences?.map(({kind}) => kind), ['QuorumRecovery']);
+  });
+  it('asks for the room on its node that the database has, and is ended by the kubelet at twice that', () => {
+    const [pod] = madeBy(settleBackups(clusterOf({ordinals: [member(0), member(1, {dbSizeBytes: 2 * 2 ** 30}), member(2)]})).actions);
+    assert.deepEqual(pod?.spec?.containers[0]?.resources, {requests: {'ephemeral-storage': '2080Mi'}, limits: {'ephemeral-storage': '4160Mi'}});
+    assert.deepEqual(pod.spec.volumes?.[0]?.emptyDir, {sizeLimit: '4160Mi'});
+  });
   it('is taken from the follower that has applied the most', () => {
     const observation = clusterOf({ordinals: [member(0, {raftIndex: 120}), member(1, {raftAppliedIndex: 90}), member(2, {raftAppliedIndex: 118})]});
     settleBackups(observation);
@@ -104,6 +126,8 @@ describe('a backup', () => {
     ['a run is in flight', {status: {run: runOf()}}, /a run is in flight/],
     ['the data went back', {status: {regression: {since: at(0), message: 'back'}}}, /the data went back/],
     ['the resource is paused', {spec: {...spec, paused: true}}, /spec\.paused/],
+    ['the store is on a member\'s volume', {spec: {...spec, snapshot: {claim: {name: 'data-etcd-1'}}}}, /claim data-etcd-1 of spec\.snapshot is a volume of etcd-1/],
+    ['the store is on the volume of a member that is to come', {spec: {...spec, snapshot: {claim: {name: 'data-etcd-17', path: 'x'}}}}, /a volume of etcd-17/],
     ['another resource is for the same set', {more: {linearizable: true, duplicateOf: 'other'}}, /other is for the same StatefulSet/],
   ];
   for (const [title, options, words] of refusals) {
@@ -125,6 +149,39 @@ describe('a backup', () => {
     assert.deepEqual([early.actions, early.inMs], [[], minute]);
     const due = clusterOf({status: {backups: {since: at(0), last: lastOf({startedAt: at(-60 * minute)})}}});
     assert.equal(madeBy(settleBackups(due).actions).length, 1);
+  });
+  it('is taken first at a moment of its own: within a tenth of the interval and ten minutes, the same whoever leads, and spread over all of that', () => {
+    const firstOf = (uid: string, interval: string): {inMs: number; message: string} => {
+      const observation = clusterOf({spec: {...spec, backups: {...spec.backups, interval}}, status: {backups: {since: at(0)}}});
+      observation.resource.metadata.uid = uid;
+      const {actions, inMs = 0} = settleBackups(observation);
+      assert.deepEqual([actions, observation.status.backups?.current], [[], undefined]);
+      return {inMs, message: conditionIn(observation.status)?.message ?? ''};
+    };
+    const uids = Array.from({length: 1_000}, (_, index) => `uid-${index}`);
+    for (const [interval, most] of [['1h', 6 * minute], ['24h', 10 * minute]] as const) {
+      const moments = uids.map((uid) => firstOf(uid, interval).inMs);
+      assert.ok(Math.max(...moments) <= most && Math.max(...moments) > 0.9 * most, `${interval}: ${Math.max(...moments)}`);
+      // No tenth of the time has far more of them than any other.
+      const tenths = Array.from({length: 10}, (_, tenth) => moments.filter((one) => Math.floor((one * 10) / most) === tenth).length);
+      assert.ok(Math.max(...tenths) < 140 && Math.min(...tenths) > 60, tenths.join());
+    }
+    const {inMs, message} = firstOf('uid-1', '1h');
+    assert.equal(inMs, firstOf('uid-1', '1h').inMs);
+    assert.ok(message.endsWith(`None is taken now: the first one is taken at ${at(inMs)}, so that not all begin together`), message);
+  });
+  it('waits for its turn, says so, and asks again when it is told to', () => {
+    const asked: number[] = [];
+    const observation = clusterOf({status: {backups: {since: at(0), last: lastOf({startedAt: at(-90 * minute)})}}});
+    const {actions, inMs} = settleBackups(observation, (due) => {
+      asked.push(due);
+      return {kind: 'Waits', why: 'its turn', inMs: 5_000};
+    });
+    assert.deepEqual([asked, actions, inMs, observation.status.backups?.current], [[now - 30 * minute], [], 5_000, undefined]);
+    assert.match(conditionIn(observation.status)?.message ?? '', /None is taken now: its turn$/);
+    assert.equal(madeBy(settleBackups(observation, () => ({kind: 'Begins'})).actions).length, 1);
+    // One that is not due, or that has begun, asks nobody.
+    for (const backups of [{since: at(0), last: lastOf({})}, {since: at(0), current}]) settleBackups(clusterOf({status: {backups}}), () => assert.fail('asked'));
   });
   it('is due at once where spec.snapshot names another store, and the last one is told with the store that it is in', () => {
     const lastSuccess = {name: 'a.db', pod: 'etcd-1', memberID: idOf(1), clusterID: 'c1', startedAt: at(0), takenAt: at(0), finishedAt: at(0), revision: 5, bytes: 1, sha256: 'ab', kept: 1, store: 'claim backups'};
@@ -187,6 +244,27 @@ describe('a backup', () => {
     const condition = conditionIn(observation.status);
     assert.deepEqual([condition?.status, condition?.reason], ['False', 'Failed']);
     assert.match(condition?.message ?? '', /was not saved \(StoreUnreachable\): bucket b cannot be reached\. It is tried again\. No snapshot was saved yet/);
+  });
+  it('whose pod was evicted is recorded with the words of the kubelet, and what to do, also where its agent was killed for it', () => {
+    const [made] = madeBy(settleBackups(clusterOf()).actions);
+    const words = 'Usage of EmptyDir volume "quorumrecovery-scratch" exceeds the limit "66Mi". ';
+    for (const containerStatuses of [undefined, [{name: 'volume-agent', image: '', imageID: '', ready: false, restartCount: 0, state: {terminated: {exitCode: 137, reason: 'Error'}}}]]) {
+      const pod: V1Pod = {metadata: saver().metadata ?? {}, spec: {...made?.spec, containers: made?.spec?.containers ?? [], nodeName: 'node-7'}, status: {phase: 'Failed', reason: 'Evicted', message: words, ...(containerStatuses && {containerStatuses})}};
+      const observation = clusterOf({status: {backups: {since: at(0), current}}, more: {linearizable: true, savers: [pod]}});
+      settleBackups(observation);
+      const {last} = observation.status.backups ?? {};
+      assert.deepEqual([last?.saved, last?.reason], [false, 'Evicted']);
+      assert.equal(last?.message, `pod ${current.helper} was evicted from node node-7: ${words.trim()} It stages a snapshot on the disk of its node, and had asked for 33Mi there: make room on the nodes' disks, or add a node with more. It is tried again.`);
+      // Short of memory is another matter, and a snapshot that was saved before is saved.
+      pod.status = {...pod.status, message: 'The node was low on resource: memory.'};
+      const other = clusterOf({status: {backups: {since: at(0), current}}, more: {linearizable: true, savers: [pod]}});
+      settleBackups(other);
+      assert.match(other.status.backups?.last?.message ?? '', /low on resource: memory\.$/);
+      pod.status.containerStatuses = saver(savedReport).status?.containerStatuses ?? [];
+      const done = clusterOf({status: {backups: {since: at(0), current}}, more: {linearizable: true, savers: [pod]}});
+      settleBackups(done);
+      assert.equal(done.status.backups?.last?.saved, true);
+    }
   });
   it('whose pod does not start is given up with what Kubernetes says of it', () => {
     const pod = saver(undefined, 'Pending');

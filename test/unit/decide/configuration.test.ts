@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import type {QuorumRecoveryStatus} from '../../../src/api/types.ts';
 import {againstConfiguration} from '../../../src/decide/configuration.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
-import {nextStep} from '../../../src/decide/next.ts';
 import type {ConfigurationView} from '../../../src/observe/configuration.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
-import {answers, node, observationOf, planOf, recordOf, runOf} from './observations.ts';
+import {answers, next, node, observationOf, planOf, recordOf, runOf} from './observations.ts';
 import type {OrdinalOptions} from './observations.ts';
 
 const gone = (index: number): OrdinalOptions => ({object: undefined, place: {at: 'GoneNode', nodes: [`node-${index}`]}});
@@ -19,13 +18,6 @@ const lost = (configuration: ConfigurationView[] | undefined, status: QuorumReco
   status: {members: [recordOf(0), recordOf(1), recordOf(2)], ...status}, more: {configuration},
 });
 
-function next(observation: Observation): {decision: Decision; status: QuorumRecoveryStatus} {
-  const decision = nextStep(observation)?.decision;
-  assert.ok(decision);
-  const status = structuredClone(observation.status);
-  if ('record' in decision) decision.record(status);
-  return {decision, status};
-}
 const words = (decision: Decision) => ('message' in decision ? decision.message : decision.why);
 
 describe('the configuration outside etcd', () => {

@@ -2,6 +2,8 @@ import type {V1ContainerStatus, V1PersistentVolumeClaim, V1Pod, V1StatefulSet} f
 import {specSchema} from '../../../src/api/spec.ts';
 import {apiVersion} from '../../../src/api/types.ts';
 import type {MemberRecord, Plan, QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
+import type {Decision} from '../../../src/decide/decision.ts';
+import {nextStep} from '../../../src/decide/next.ts';
 import {plannedSpecHash} from '../../../src/decide/plan.ts';
 import {readLaunch} from '../../../src/etcd/launch/launch.ts';
 import type {ListedMember, MemberStatus} from '../../../src/etcd/types.ts';
@@ -151,3 +153,12 @@ export const recordOf = (index: number, more: Partial<MemberRecord> = {}): Membe
 });
 
 export const voter = (index: number) => ({memberID: idOf(index), pod: `etcd-${index}`});
+
+/** What is decided next, and the status once that is recorded. */
+export function next(observation: Observation): {decision: Decision; status: QuorumRecoveryStatus} {
+  const decision = nextStep(observation)?.decision;
+  if (decision === undefined) throw new Error('nothing is left to be decided');
+  const status = structuredClone(observation.status);
+  if ('record' in decision) decision.record(status);
+  return {decision, status};
+}

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import type {QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
+import type {Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
-import {nextStep} from '../../../src/decide/next.ts';
 import {rebuilds} from '../../../src/decide/rebuildPlan.ts';
 import {askedFor} from '../../../src/decide/stored.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
 import type {SourceView} from '../../../src/observe/sources.ts';
-import {answers, idOf, node, observationOf, recordOf, runOf} from './observations.ts';
+import {answers, idOf, next, node, observationOf, recordOf, runOf} from './observations.ts';
 import type {OrdinalOptions} from './observations.ts';
 
 const gone = (index: number): OrdinalOptions => ({object: undefined, place: {at: 'GoneNode', nodes: [`node-${index}`]}});
@@ -20,13 +19,6 @@ const nothingLeft = (spec: object, more: Partial<Observation> = {sources}): Obse
   ordinals: [gone(0), gone(1), gone(2)], nodes: [node('node-9')], spec, status: {members, lastHealthy, run: runOf()}, more,
 });
 
-function next(observation: Observation): {decision: Decision; status: QuorumRecoveryStatus} {
-  const decision = nextStep(observation)?.decision;
-  assert.ok(decision);
-  const status = structuredClone(observation.status);
-  if ('record' in decision) decision.record(status);
-  return {decision, status};
-}
 const reasonOf = ({decision}: {decision: Decision}) => ('reason' in decision ? decision.reason : decision.kind);
 
 describe('a plan to rebuild', () => {

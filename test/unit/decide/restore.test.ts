@@ -59,6 +59,34 @@ describe('planning a restore', () => {
     assert.match(args, /^store-fetch .*--discard --expect-cluster c1 --expect-members a0,a1,a2$/);
   });
 
+  it('asks for as much room on a node as the last snapshot had, if any was seen, and sets no limit: an older one can be larger', () => {
+    const made = (status: Partial<QuorumRecoveryStatus>) => {
+      const decision = plan(observationOf(allGone(runOf(), {status: {...allGone(runOf()).status, ...status}})));
+      assert.ok(decision.kind === 'act' && decision.actions[0]?.type === 'CreatePod');
+      return decision.actions[0].pod;
+    };
+    const lastSuccess = {name: 'a.db', pod: 'etcd-1', memberID: idOf(1), clusterID: 'c1', startedAt: at, takenAt: at, finishedAt: at, revision: 5, bytes: 2 ** 30, sha256: 'ab', kept: 1};
+    const known = made({backups: {since: at, lastSuccess}});
+    assert.deepEqual([known.spec?.containers[0]?.resources, known.spec?.volumes?.[0]?.emptyDir], [{requests: {'ephemeral-storage': '1056Mi'}}, {}]);
+    assert.equal(made({}).spec?.containers[0]?.resources, undefined);
+  });
+
+  it('says that the pod that reads the store was evicted, and why, before another one is made', () => {
+    const first = plan(observationOf(allGone(runOf())));
+    assert.ok(first.kind === 'act' && first.actions[0]?.type === 'CreatePod');
+    const {pod} = first.actions[0];
+    for (const reason of ['Error', 'ContainerStatusUnknown']) {
+      const evicted: V1Pod = {
+        ...pod, metadata: {...pod.metadata, uid: 'reader'}, spec: {...pod.spec, containers: pod.spec?.containers ?? [], nodeName: 'spare-0'},
+        status: {phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: ephemeral-storage.', containerStatuses: [{name: 'volume-agent', image: '', imageID: '', ready: false, restartCount: 0, state: {terminated: {exitCode: 137, reason}}}]},
+      };
+      const observation = observationOf(allGone(runOf(), {more: {helpers: [evicted]}}));
+      const told = recorded(plan(observation), observation.status).run?.stored;
+      assert.equal(told?.problem?.reason, 'Evicted', reason);
+      assert.match(told.problem.message, /was evicted from node spare-0: The node was low on resource: ephemeral-storage\. It stages a snapshot on the disk of its node, and the size was not known before: make room/);
+    }
+  });
+
   it('names the snapshot, what is lost, every claim and the new cluster\'s ID, and always asks', () => {
     const made = plannedOf(withStored(allGone(runOf())));
     assert.deepEqual([made.strategy, made.snapshot, made.steps], ['RestoreSnapshot', snapshot, ['Plan', 'Approve', 'Hold', 'Stop', 'Restore', 'StartAll', 'RestartProof', 'Verify', 'Release']]);

@@ -88,8 +88,8 @@ describe('the chart', function () {
   });
 
   it('picks namespaces and resources by labels where it is told to, as one word of the command line each', () => {
-    const args = podOf(rendered(helm, ['namespaceSelector=team in (db\\,queue)', 'resourceSelector=shard=a', 'concurrentRuns=3']))?.containers[0]?.args;
-    for (const arg of ['--namespace-selector=team in (db,queue)', '--resource-selector=shard=a', '--concurrent-runs=3']) assert.ok(args?.includes(arg), args?.join(' '));
+    const args = podOf(rendered(helm, ['namespaceSelector=team in (db\\,queue)', 'resourceSelector=shard=a', 'concurrentRuns=3', 'concurrentBackups=2']))?.containers[0]?.args;
+    for (const arg of ['--namespace-selector=team in (db,queue)', '--resource-selector=shard=a', '--concurrent-runs=3', '--concurrent-backups=2']) assert.ok(args?.includes(arg), args?.join(' '));
     assert.ok(!podOf(rendered(helm))?.containers[0]?.args?.some((arg) => arg.includes('-selector')));
     refused(['namespaceSelector=team=db', 'watchNamespaces={queue}'], /give one of them/);
   });

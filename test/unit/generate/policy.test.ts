@@ -31,6 +31,13 @@ describe('the hold policy', () => {
     assert.ok(holdPolicy.spec.matchConditions[0]?.expression.includes(`'${marks.helper}'`));
   });
 
+  it('lets in, of a run that is over or of none, only what takes leavings away and what takes a backup, which touch no member\'s data (decide/backups.test.ts)', () => {
+    const [, late] = holdPolicy.spec.validations;
+    assert.match(late?.expression ?? '', /variables\.podStep in \['Prune', 'Backup'\] \|\|/);
+    // Neither has a say in who may take a held name.
+    assert.ok(!holdPolicy.spec.validations[0]?.expression.includes('podStep'));
+  });
+
   it('has balanced quotes and parentheses in every expression', () => {
     for (const expression of expressions) {
       assert.equal(expression.split('\'').length % 2, 1, expression);

@@ -25,7 +25,7 @@ function refusal(args: string[], env: Record<string, string> = {}, surroundings 
 describe('configuration', () => {
   it('has a default for everything but the image of the agent', () => {
     assert.deepEqual(config(), {
-      kubeconfig: undefined, namespaces: [], excludedNamespaces: [], namespaceSelector: '', resourceSelector: '', agentImage: undefined, leaderElect: true, concurrency: 32, concurrentRuns: 20, port: 8080, logLevel: 'info',
+      kubeconfig: undefined, namespaces: [], excludedNamespaces: [], namespaceSelector: '', resourceSelector: '', agentImage: undefined, leaderElect: true, concurrency: 32, concurrentRuns: 20, concurrentBackups: 10, port: 8080, logLevel: 'info',
       lease: {namespace: 'operators', name: 'quorum-recovery-operator', durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000},
       identity: 'host-1', resyncMs: 30_000, version: '1.2.3',
     });
@@ -81,6 +81,7 @@ describe('configuration', () => {
     ['namespaces by their names and by their labels', ['--namespaces=a', '--namespace-selector=b'], {}, /^--namespace-selector picks namespaces by their labels and --namespaces by their names/],
     ['labels without a Lease', ['--resource-selector=shard=a', '--leader-elect=false'], {}, /^--resource-selector needs --leader-elect/],
     ['no run at all', ['--concurrent-runs=0'], {}, /^--concurrent-runs must be at least 1/],
+    ['no backup at all', ['--concurrent-backups=0'], {}, /^--concurrent-backups must be at least 1/],
     ['lease times that let two lead', ['--lease-duration=10'], {}, /^--lease-duration \(10 s\) must be longer than --lease-renew-deadline/],
     ['a renew deadline with one try', ['--lease-retry-period=9'], {}, /^--lease-renew-deadline \(10 s\) must be longer than 1\.2 times/],
   ];

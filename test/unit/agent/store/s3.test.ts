@@ -38,7 +38,12 @@ const bucketAt = (port: number, more: object = {}): StoreConfig =>
 
 describe('a store of snapshots in a bucket', function () {
   this.timeout(60_000);
-  after(removeVolumes);
+  // AWS's client reads them from the process that it is in.
+  before(() => { Object.assign(process.env, keys); });
+  after(() => {
+    for (const name of Object.keys(keys)) Reflect.deleteProperty(process.env, name);
+    removeVolumes();
+  });
 
   it('that nobody serves is named, and counts as unreachable', async () => {
     const report = await list(bucketAt(await freePort()), [], keys);
@@ -52,14 +57,8 @@ describe('a store of snapshots in a bucket', function () {
     return;
   }
   let server: Awaited<ReturnType<typeof startGateway>>;
-  before(async () => {
-    server = await startGateway();
-    Object.assign(process.env, keys);
-  });
-  after(() => {
-    server.process.kill();
-    for (const name of Object.keys(keys)) Reflect.deleteProperty(process.env, name);
-  });
+  before(async () => { server = await startGateway(); });
+  after(() => { server.process.kill(); });
 
   it('holds what was written, in one part or in several, and lists it below its prefix', async () => {
     const store = await openBucket(bucketAt(server.port) as never, undefined);
