@@ -232,6 +232,8 @@ export const runSchema = z.object({
     move: z.object({from: count, target: count, proven: z.boolean(), why: text}).optional().describe('RestoreSnapshot: how far the revision is moved in the restored data, past what clients may have seen.'),
     begunAt: time.optional().describe('Data may have been set aside, or a claim replaced: from here on the run is finished, whatever comes.'),
     seeded: z.array(text).describe('Pods on whose claims the data of the new cluster is in place.'),
+    lost: z.array(z.object({pod: text, memberID: text, why: text, removed: z.boolean().optional().describe('It is not in the list any more, and joins anew.')})).optional()
+      .describe('Members that were gone for good before the new cluster served, each written here before it is taken out of the list.'),
     servedAt: time.optional().describe('When a quorum of the new cluster accepted the first write.'),
   }).optional().describe('A new cluster is started on all claims at once.'),
   stuck: z.array(z.object({pod: text, podUID: text.optional(), since: time})).optional().describe('Pods that could be restarted, and since when they have stood like this: Kubernetes may be about to bring them up itself.'),

@@ -67,6 +67,8 @@ export interface Scenario {
   restores?: boolean;
   /** What the cluster holds stands outside it too, and no data is left. */
   rebuilds?: boolean;
+  /** So many members of a new cluster go with their nodes before it serves: once its data is in place, or once their etcd has started. */
+  losesFirst?: {count: number; once: 'seeded' | 'started'};
   /** By this strategy. A pod is Ready only in a quorum: where pods are made in order, those that are deleted do not come back by themselves. */
   restarts?: 'Auto' | 'Restart';
 }

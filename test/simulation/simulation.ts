@@ -254,6 +254,27 @@ export class Simulation {
       this.#soon();
     }
     if (approvalMs !== undefined) this.#approve(approvalMs);
+    this.#loseFirst();
+  }
+
+  #lostFirst = false;
+
+  /** Nodes of members of the new cluster go before anybody is told of it. */
+  #loseFirst(): void {
+    const {count = 0, once} = this.#options.scenario.losesFirst ?? {};
+    const {newCluster} = this.invariants.status.run ?? {};
+    if (this.#lostFirst || count === 0 || newCluster === undefined || newCluster.servedAt !== undefined || newCluster.seeded.length < newCluster.members.length) return;
+    const {store, etcd, disks} = this.world;
+    const pods = newCluster.members.slice(-count);
+    if (once === 'started' && !pods.every((pod) => [...etcd.processes].some(({ordinal}) => ordinal === pod))) return;
+    this.#lostFirst = true;
+    for (const pod of pods) {
+      const node = disks.get(store.get('PersistentVolumeClaim', 'db', `data-${pod}`)?.spec?.volumeName ?? '')?.node;
+      if (node === undefined) continue;
+      this.#trace(`  lose ${node} with ${pod}`);
+      this.world.destroyMachine(node);
+      this.world.deleteNode(node);
+    }
   }
 
   /** A person reads the plan for a while, and approves what was read; another one is another question. */

@@ -1,4 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import type {Run, StepRecord} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {isLaunch} from '../../observe/observation.ts';
 import type {Decision, Transaction} from '../decision.ts';
@@ -38,12 +39,17 @@ function recordMembers(observation: Observation, attempt: number, members: reado
     run.newCluster = {...run.newCluster, attempt, members: members.map(({pod}) => pod), clusterID, seeded: []};
     for (const {pod, reason, message} of without) {
       recordJoin(pod, {deferred: {reason, message, nodes: nodesSeen(observation)}})(draft);
-      if (run.steps.some(({name}) => name === joinStep(pod))) continue;
-      const at = run.steps.findIndex(({name}) => name === 'ReturnDependents' || name === 'RestartProof' || name === 'Verify');
-      run.steps.splice(at < 0 ? run.steps.length : at, 0, {name: joinStep(pod), state: 'Deferred', message});
-      if (run.plan) run.plan.steps = run.steps.map(({name}) => name);
+      addJoinStep(run, {name: joinStep(pod), state: 'Deferred', message});
     }
   };
+}
+
+/** A member that does not begin with the others joins them, before the dependents come back. */
+export function addJoinStep(run: Run, step: StepRecord): void {
+  if (run.steps.some(({name}) => name === step.name)) return;
+  const at = run.steps.findIndex(({name}) => name === 'ReturnDependents' || name === 'RestartProof' || name === 'Verify');
+  run.steps.splice(at < 0 ? run.steps.length : at, 0, step);
+  if (run.plan) run.plan.steps = run.steps.map(({name}) => name);
 }
 
 /** Settles who begins the new cluster, before anything is made for it; undefined: that is settled. */
