@@ -33,6 +33,6 @@ export function prepareSeed(args: Arguments, onStep?: OnStep): PrepareSeedReport
 export function seed(args: Arguments, onStep?: OnStep): SeedReport {
   const place = locateData(args, onStep);
   refuseRunningEtcd(place);
-  const facts = restoreCopy(place, args.attempt ?? 1, {overGuard: true, stage: (parts) => adoptBuilt(place, parts, args)});
+  const facts = restoreCopy(place, args.attempt ?? 1, {overGuard: true, builtFor: {memberID: args.expectMember, clusterID: args.expectCluster}, stage: (parts) => adoptBuilt(place, parts, args)});
   return {ok: true, command: 'seed', run: args.run, ...facts};
 }
