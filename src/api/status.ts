@@ -112,6 +112,7 @@ const planSchema = z.object({
     pod: text, podUID: text.optional().describe('The pod that is stopped for it; absent: there is none.'), rollout: z.boolean().optional().describe('It comes back from another revision: one such pod after the other.'), why: text,
   })).optional().describe('Restart: the pods that are brought up again, each on its own claim.'),
   rebuild: z.array(z.object({name: text, from: text, keys: count.optional()})).optional().describe('RebuildFromConfig: what the new cluster is loaded with, in this order. Everything else is lost.'),
+  first: z.array(text).optional().describe('RebuildFromConfig with more than three members: the pods that the new cluster begins with. The others join it as learners, once it is loaded.'),
   configuration: z.array(z.object({name: text, source: text, state: z.enum(['Consistent', 'Ignored', 'Inconsistent']), message: text})).optional()
     .describe('What spec.configuration.checks found when the plan was made. Ignored: it is inconsistent, and the spec says to go on; the hash covers it.'),
   snapshot: planSnapshotSchema.optional().describe('RestoreSnapshot: the snapshot that the new cluster starts from.'),

@@ -9,6 +9,23 @@ const nothingLeft: Scenario = {...mainScenario, fates: ['Deleted', 'Deleted', 'D
 
 const run = async (kills: ReadonlyMap<number, When> = new Map(), scenario = nothingLeft): Promise<Ending> => await new Simulation({scenario, kills}).run();
 
+/** Each call fails once, in one of the ways in turn. */
+async function failingWith(scenario: Scenario, offset: number): Promise<string[]> {
+  const {verbs} = await run(new Map(), scenario);
+  const failures: string[] = [];
+  const whens = ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const;
+  for (let at = 1; at < verbs.length; at += 1) {
+    const when = whens[(at + offset) % whens.length] ?? 'late';
+    try {
+      const ending = await run(new Map([[at, when]]), scenario);
+      if (ending.outcome !== 'Recovered') failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`);
+    } catch (error) {
+      failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
+    }
+  }
+  return failures;
+}
+
 describe('A cluster of which no data is left is rebuilt from what stands outside it', function () {
   this.timeout(60_000);
 
@@ -38,6 +55,46 @@ describe('A cluster of which no data is left is rebuilt from what stands outside
     }
   });
 
+  const five: Scenario = {...nothingLeft, fates: ['Deleted', 'Deleted', 'Deleted', 'Deleted', 'Deleted'], spareNodes: 5};
+
+  it('of five on three, which are loaded, and the others join them', async () => {
+    for (let seed = 1; seed <= 5; seed += 1) {
+      const simulation = new Simulation({scenario: {...five, seed}, kills: new Map()});
+      const ending = await simulation.run();
+      assert.equal(ending.outcome, 'Recovered', `seed ${seed}: ${ending.message}`);
+      const {plan, newCluster, steps = []} = simulation.invariants.status.run ?? {};
+      assert.deepEqual([plan?.first, newCluster?.members], [['etcd-0', 'etcd-1', 'etcd-2'], ['etcd-0', 'etcd-1', 'etcd-2']]);
+      assert.deepEqual(steps.map(({name}) => name), ['Plan', 'Approve', 'Hold', 'Stop', 'StartEmpty', 'Load', 'Check', 'Join etcd-3', 'Join etcd-4', 'RestartProof', 'Verify', 'Release']);
+    }
+  });
+
+  it('of five with one whose data is damaged and four nodes, on four: the one without a node joins later', async () => {
+    const ending = await run(new Map(), {...five, fates: ['Deleted', 'Deleted', 'Corrupt', 'Deleted', 'Deleted'], spareNodes: 3});
+    assert.equal(ending.outcome, 'Degraded', ending.message);
+  });
+
+  it('of five where no more than two have a node, on two', async () => {
+    const ending = await run(new Map(), {...five, spareNodes: 2});
+    assert.equal(ending.outcome, 'Degraded', ending.message);
+  });
+
+  it('of five whose dependents come back while the others join', async () => {
+    const ending = await run(new Map(), {...five, dependents: 'fought'});
+    assert.equal(ending.outcome, 'Recovered', ending.message);
+  });
+
+  it('of five though one of the three that begin is lost before they serve', async () => {
+    for (const once of ['seeded', 'started'] as const) {
+      const ending = await run(new Map(), {...five, spareNodes: 6, losesFirst: {count: 1, once}});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+    }
+  });
+
+  it('of five whatever call of the operator fails', async function exhaustive() {
+    this.timeout(600_000);
+    assert.deepEqual(await failingWith(five, 1), []);
+  });
+
   it('and where no quorum of the new cluster is left before it serves, it is said what to do', async () => {
     const ending = await run(new Map(), {...nothingLeft, spareNodes: 5, losesFirst: {count: 2, once: 'seeded'}});
     assert.equal(ending.blocked, 'NewClusterNotServing', ending.message);
@@ -64,20 +121,7 @@ describe('A cluster of which no data is left is rebuilt from what stands outside
 
   it('and whatever call of the operator fails while such a member is replaced', async function exhaustive() {
     this.timeout(600_000);
-    const scenario: Scenario = {...nothingLeft, spareNodes: 4, losesFirst: {count: 1, once: 'started'}};
-    const {verbs} = await run(new Map(), scenario);
-    const failures: string[] = [];
-    const whens = ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const;
-    for (let at = 1; at < verbs.length; at += 1) {
-      const when = whens[at % whens.length] ?? 'late';
-      try {
-        const ending = await run(new Map([[at, when]]), scenario);
-        if (ending.outcome !== 'Recovered') failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`);
-      } catch (error) {
-        failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
-      }
-    }
-    assert.deepEqual(failures, []);
+    assert.deepEqual(await failingWith({...nothingLeft, spareNodes: 4, losesFirst: {count: 1, once: 'started'}}, 0), []);
   });
 
   for (const [offset, when] of (['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const).entries()) {

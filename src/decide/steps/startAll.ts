@@ -93,7 +93,7 @@ export function startEmpty(observation: Observation): Decision {
   const holding = seeded.length > 0 ? holdLostOnes(observation, parted) : undefined;
   if (holding !== undefined && holding.kind !== 'wait') return holding;
   const views = parted.others;
-  const placed = place(observation, views);
+  const placed = (seeded.length > 0 ? undefined : holdLeftOut(observation)) ?? place(observation, views);
   if (placed) return unlessOverdue(observation, 'StartEmpty', placed);
   const run = runIn(observation);
   const waiting = views.filter((view) => view.object?.metadata?.annotations?.[marks.turn] === undefined);
@@ -105,6 +105,19 @@ export function startEmpty(observation: Observation): Decision {
     };
   }
   return holding ?? serves(observation, 'StartEmpty', parted, false);
+}
+
+/** The pods of members that were left out: each would take a node, and choose one for its claim, that a member which begins may need. */
+function holdLeftOut(observation: Observation): Decision | undefined {
+  const run = runIn(observation);
+  const begun = begunWith(observation).map(({pod}) => pod);
+  const strays = observation.ordinals.filter(({pod, object}) => !begun.includes(pod) && object !== undefined && !isTerminating(object)
+    && runOf(object) === run.id && object.metadata?.annotations?.[marks.cluster] !== undefined);
+  if (strays.length === 0) return undefined;
+  return act(`holding ${strays.map(({pod}) => pod).join(', ')}, which ${strays.length === 1 ? 'joins' : 'join'} later`, ...strays.map((view): Action => {
+    const pod = view.object ?? {};
+    return pod.spec?.nodeName === undefined ? {type: 'ReplacePod', pod, by: ownPod(sourceOf(observation, view), run.id, true)} : {type: 'DeletePod', pod};
+  }));
 }
 
 /** Puts the own pods of the first members in the place of the gated ones; undefined: all are there, each with a node and an address. */

@@ -28,14 +28,14 @@ async function corrupt(scenario: Scenario, pod: string): Promise<void> {
 }
 
 /** A cluster that a resource has watched, whose members all lose their data at once. */
-async function corruptAll(scenario: Scenario): Promise<NonNullable<SpecInput['lostMembers']>> {
+async function corruptAll(scenario: Scenario, replicas = 3): Promise<NonNullable<SpecInput['lostMembers']>> {
   await scenario.addNodes(3);
-  await scenario.startEtcd();
+  await scenario.startEtcd({replicas});
   await applyRecovery(scenario);
   await untilComplete(scenario, 'NotNeeded');
   await untilWitness(scenario);
   const {status} = await recovery(scenario);
-  await Promise.all(podNames().map(async (pod) => { await corrupt(scenario, pod); }));
+  await Promise.all(podNames(replicas).map(async (pod) => { await corrupt(scenario, pod); }));
   return (status?.members ?? []).map(({pod, memberID = ''}) => ({pod, memberID}));
 }
 
@@ -69,7 +69,7 @@ async function loaded(scenario: Scenario, expected: Record<string, string>): Pro
 }
 
 describe('The data of all members is corrupt, and the truth is outside etcd', () => {
-  e2e('a new cluster is loaded from a ConfigMap, a Secret, a Job and a dump, checked, and then the dependents come back', async (scenario) => {
+  e2e('of five, a new cluster begins on three, is loaded from a ConfigMap, a Secret, a Job and a dump, checked, then the dependents come back, and the others join', async (scenario) => {
     const {kube, namespace} = scenario;
     const template = {metadata: {labels: {app: 'api'}}, spec: {...scenario.nodeSelector, terminationGracePeriodSeconds: 1, containers: [{name: 'api', image: 'localhost/busybox:1', command: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1; done']}]}};
     await kube.create('deployments', {metadata: {name: 'api', namespace}, spec: {replicas: 2, selector: {matchLabels: {app: 'api'}}, template}});
@@ -78,7 +78,7 @@ describe('The data of all members is corrupt, and the truth is outside etcd', ()
     await kube.create('configmaps', {metadata: {name: 'dump', namespace}, data: {'queue.json': dumpOf({'/queue/one': 'eins', '/queue/two': 'zwei\nzeilen'})}});
     await kube.create('cronjobs', cronJob(scenario, 'load-chronos', 'etcdctl put /chronos/cluster "etcd-0,etcd-1,etcd-2"'));
     await kube.create('cronjobs', cronJob(scenario, 'check-cluster-state', 'test "$(etcdctl get --print-value-only /chronos/cluster)" = "etcd-0,etcd-1,etcd-2"'));
-    const lostMembers = await corruptAll(scenario);
+    const lostMembers = await corruptAll(scenario, 5);
     await changeRecovery(scenario, {
       strategy: 'RebuildFromConfig', approval: 'Required', trigger: {request: 'rebuild'}, lostMembers, dependents: [{kind: 'Deployment', name: 'api'}],
       rebuild: {
@@ -95,6 +95,8 @@ describe('The data of all members is corrupt, and the truth is outside etcd', ()
     const asked = await approve(scenario);
     const plan = asked.status?.run?.plan;
     assert.equal(plan?.strategy, 'RebuildFromConfig');
+    assert.deepEqual(plan.first, ['etcd-0', 'etcd-1', 'etcd-2']);
+    assert.ok(plan.notes.some((note) => note.startsWith('etcd-0, etcd-1, etcd-2 begin the new cluster, and etcd-3, etcd-4 join it as learners')), plan.notes.join('\n'));
     assert.match(plan.expectedLoss, /^everything that is not in the sources shared \(ConfigMap site, 3 keys\), password \(Secret site-secret, 1 key\), chronos \(CronJob load-chronos\), queue \(ConfigMap dump, 2 keys\)/);
     const {status} = await untilComplete(scenario, 'Recovered', {seconds: 300, mayBlock: true, request: 'rebuild', leaving: 'NotNeeded'});
     const {rebuild, dependents = [], newCluster} = status?.run ?? {};
@@ -103,10 +105,13 @@ describe('The data of all members is corrupt, and the truth is outside etcd', ()
     const checkedAt = rebuild.checks.map(({finishedAt = ''}) => finishedAt).sort().at(-1) ?? '';
     assert.ok(dependents.every(({state, returnedAt = ''}) => state === 'Returned' && returnedAt >= checkedAt), `a dependent came back before the checks had passed: ${JSON.stringify(dependents)}`);
     assert.notEqual(newCluster?.clusterID, status?.history?.[0]?.id);
+    assert.deepEqual(newCluster?.members, ['etcd-0', 'etcd-1', 'etcd-2']);
+    const steps = status?.run?.steps ?? [];
+    assert.deepEqual(steps.filter(({name}) => name === 'Check' || name.startsWith('Join ')).map(({name, state}) => `${name} ${state}`), ['Check Done', 'Join etcd-3 Done', 'Join etcd-4 Done']);
     assert.doesNotMatch(JSON.stringify(status), /geheim|home_domain|Z2VoZWlt/, 'a value stands in the status');
     assert.equal(conditionOf(status, 'DataLossPossible')?.reason, 'RebuiltFromSources');
     await setUnchanged(scenario);
-    await whole(scenario);
+    await whole(scenario, 5);
     await nothingLeft(scenario);
     await loaded(scenario, {
       '/clearwater/site1/shared_config': 'home_domain=example.com\n', '/clearwater/site1/enum.json': '{"number_blocks": []}', '/clearwater/site1/shared_ifcs.xml': '<SharedIFCsSets/>',
