@@ -188,7 +188,7 @@ const rebuiltSchema = z.object({
     name: text, from: text.optional(), state: z.enum(['Loading', 'Loaded']), keys: count.optional().describe('How many keys it wrote. A Job\'s are not known.'),
     hash: text.optional().describe('Of its keys and values as they were loaded; a Secret\'s is keyed by its UID.'), job: text.optional(), startedAt: time, finishedAt: time.optional(),
   })),
-  checks: z.array(z.object({name: text, state: z.enum(['Running', 'Passed']), job: text.optional(), startedAt: time, finishedAt: time.optional()})),
+  checks: z.array(z.object({name: text, state: z.enum(['Running', 'Passed']), job: text.optional(), compared: z.array(text).optional().describe('Dumps on claims that were compared, each as it was loaded.'), startedAt: time, finishedAt: time.optional()})),
 }).describe('RebuildFromConfig: what the new cluster was loaded with, and what was checked. Loading: a load that was cut off begins again, with the same values.');
 
 export const runSchema = z.object({
@@ -226,6 +226,11 @@ export const runSchema = z.object({
     refused: z.array(z.object({name: text, reason: text, message: text})).describe('Newer ones, or the named one, that cannot be restored.'),
     problem: z.object({reason: text, message: text}).optional(),
   }).optional().describe('The snapshot in the store that can be restored, verified with all of its content; or why there is none.'),
+  dumps: z.object({
+    asked: text.describe('Fingerprint of what was read.'), readAt: time,
+    sources: z.array(z.object({name: text, keys: count.optional(), hash: text.optional().describe('Of its keys and values, keyed by the UID of this resource.'), problem: text.optional()})),
+    overlaps: z.array(text).describe('Keys that two sources write, the first ones.'), problem: text.optional().describe('Why nothing is known of them.'),
+  }).optional().describe('RebuildFromConfig: what was found in the dumps on claims before the plan was made.'),
   newCluster: z.object({
     attempt: count.describe('A member that has no place after all makes the next attempt, without it.'),
     members: z.array(text).describe('Pods whose members the new cluster begins with. The others join it as learners.'),

@@ -7,7 +7,7 @@ import {chooseFirst} from './firstMembers.ts';
 import {highestRevision} from './loss.ts';
 import type {Lost} from './newClusterPlan.ts';
 import {proposeAnew, whyAnew} from './newClusterPlan.ts';
-import {plannedSources, sourceRefusal} from './rebuildSources.ts';
+import {dumpsUnread, plannedSources, sourceRefusal, sourcesOf} from './rebuildSources.ts';
 import {askedFor, refusedInWords} from './stored.ts';
 import {asksRebuild, asksRestore} from './strategies.ts';
 
@@ -53,12 +53,22 @@ function firstNote({ordinals}: Observation, first: readonly string[]): string {
   return `${first.join(', ')} begin the new cluster, and ${later.join(', ')} join${later.length === 1 ? 's' : ''} it as ${later.length === 1 ? 'a learner' : 'learners'}, one after the other, once it is loaded and checked. Where one that is to begin has no place by then, the next of the others that has one takes its turn`;
 }
 
+/** What was found in the dumps is of other sources, or nobody has read them: planning does. */
+const readAgain: Decision = {kind: 'record', why: 'the dumps are to be read again', record: (draft) => {
+  if (!draft.run) return;
+  delete draft.run.dumps;
+  delete draft.run.plan;
+  delete draft.run.identity;
+  draft.run.steps = [{name: 'Plan', state: 'Running'}];
+}};
+
 const revisionNote = 'revisions begin anew at 1: a client that watches from an older revision hears nothing before the new cluster gets there. Name such clients in spec.dependents, which are stopped before and list again when they come back, or restart them';
 
 /** A plan to start an empty cluster and to load it, or why there is none. */
 export function proposeRebuild(observation: Observation, lost: Lost): {proposal: {plan: Plan; identity: Run['identity']}} | {refusal: Decision} {
   const {rebuild} = observation.spec;
   if (rebuild === undefined) return {refusal: blocked('SourceUnusable', 'spec.strategy is RebuildFromConfig, and spec.rebuild names no source. Name what the new cluster is to be loaded with; nothing was touched')};
+  if (dumpsUnread(observation)) return {refusal: readAgain};
   const refused = sourceRefusal(observation, 'Nothing was touched');
   if (refused) return {refusal: refused};
   const sources = plannedSources(observation);
@@ -67,7 +77,7 @@ export function proposeRebuild(observation: Observation, lost: Lost): {proposal:
   const proposed = proposeAnew(observation, lost, {
     strategy: 'RebuildFromConfig', seeding: ['StartEmpty'], loading: ['Load', 'Check'], why: `${left}: an empty cluster is started on ${first === undefined ? 'every claim at once' : first.join(', ')}, and loaded from ${sources.map(({name}) => name).join(', ')}`,
     expectedLoss: expectedLoss(observation, sources, lost), fate: (view) => fate(view, first), ...(first && {first}), notes: [...(first === undefined ? [] : [firstNote(observation, first)]), ...refusedInWords({refused: observation.status.run?.stored?.refused ?? []}), revisionNote], // What stands in the sources, and not only how much: other values are another cluster.
-    approves: {rebuild, sources, hashes: (observation.sources ?? []).map(({name, hash}) => ({name, hash}))},
+    approves: {rebuild, sources, hashes: sourcesOf(observation).map(({name, hash}) => ({name, hash}))},
   });
   if ('refusal' in proposed) return proposed;
   return {proposal: {...proposed.proposal, plan: {...proposed.proposal.plan, rebuild: sources}}};

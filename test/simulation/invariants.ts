@@ -338,6 +338,8 @@ export class Invariants {
   #rebuilt(data: Data): void {
     const found = Object.entries(this.#world.store.get('ConfigMap', 'db', 'site')?.data ?? {}).filter(([field, value]) => data.keys.get(`/site/${field}`) !== value);
     if (found.length > 0) this.#fail(`at the end: ${found.map(([field]) => field).join(', ')} is not as its source says`);
+    const undumped = [...this.#world.dump ?? []].filter(([key, value]) => data.keys.get(key) !== value);
+    if (undumped.length > 0) this.#fail(`at the end: ${undumped.map(([key]) => key).join(', ')} is not as the dump says`);
     const old = [...data.keys.keys()].filter((key) => this.acknowledged.has(key));
     if (old.length > 0) this.#fail(`at the end: ${old.join(', ')} of the old cluster is in the new one`);
     const {newCluster} = this.status.run ?? {};

@@ -95,6 +95,26 @@ describe('A cluster of which no data is left is rebuilt from what stands outside
     assert.deepEqual(await failingWith(five, 1), []);
   });
 
+  const dumped: Scenario = {...nothingLeft, dumps: true};
+
+  it('also from a dump on a claim, which a pod of the run reads before the plan, loads and compares', async () => {
+    const simulation = new Simulation({scenario: dumped, kills: new Map()});
+    const ending = await simulation.run();
+    assert.equal(ending.outcome, 'Recovered', ending.message);
+    const {plan, rebuild} = simulation.invariants.status.run ?? {};
+    assert.deepEqual(plan?.rebuild, [{name: 'site', from: 'ConfigMap site', keys: 2}, {name: 'queue', from: 'file all.json of claim dumps', keys: 3}]);
+    assert.deepEqual(rebuild?.sources.map(({name, state, keys}) => [name, state, keys]), [['site', 'Loaded', 2], ['queue', 'Loaded', 3]]);
+    assert.equal(rebuild.checks[0]?.compared?.length, 1);
+  });
+
+  it('from such a dump although its agent is ended in the middle of the load, and whatever call of the operator fails', async function exhaustive() {
+    this.timeout(600_000);
+    const simulation = new Simulation({scenario: dumped, kills: new Map(), acts: [[0, 'end the next agent']]});
+    const ending = await simulation.run();
+    assert.equal(ending.outcome, 'Recovered', ending.message);
+    assert.deepEqual(await failingWith(dumped, 2), []);
+  });
+
   it('and where no quorum of the new cluster is left before it serves, it is said what to do', async () => {
     const ending = await run(new Map(), {...nothingLeft, spareNodes: 5, losesFirst: {count: 2, once: 'seeded'}});
     assert.equal(ending.blocked, 'NewClusterNotServing', ending.message);

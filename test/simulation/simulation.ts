@@ -3,6 +3,7 @@ import type {QuorumRecovery} from '../../src/api/types.ts';
 import {isEtcdError} from '../../src/etcd/errors.ts';
 import {ApiError, isConflict} from '../../src/kubernetes/errors.ts';
 import {ConflictError} from '../../src/operator/status.ts';
+import {addDump} from './dumps.ts';
 import {isReplacement} from '../../src/decide/replace.ts';
 import {Dependents} from './dependents.ts';
 import {isRestart} from '../../src/decide/restart.ts';
@@ -105,6 +106,7 @@ export class Simulation {
       if (n === 2 && scenario.restores === true) takeSnapshot(world);
     }
     if (scenario.rebuilds === true) world.store.create('ConfigMap', {metadata: {name: 'site', namespace: 'db'}, data: {shared_config: 'home_domain=example.com', 'enum.json': '{}'}});
+    if (scenario.dumps === true) addDump(world, {'/queue/1': 'a', '/queue/2': 'b', '/queue/3': 'c'});
     if (scenario.watched) {
       world.store.create('QuorumRecovery', this.#resource(false));
       await this.#watchHealthy();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {closeSync, fsyncSync, openSync, readdirSync, statSync, writeSync} from 'node:fs';
+import {closeSync, fsyncSync, openSync, readdirSync, statSync, writeFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import type {V1CronJob} from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../../../src/api/types.ts';
@@ -11,6 +11,7 @@ import {killOperator, leader} from '../operator.ts';
 import {applyRecovery, changeRecovery, conditionOf, recovery, standing, untilComplete, untilReady, untilWitness} from '../recovery.ts';
 import type {SpecInput} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
+import {storeClaim, withStore} from '../snapshots.ts';
 import {Missing, until} from '../wait.ts';
 
 /** Every log and every database on this member's volume is overwritten where it begins, and its etcd killed: it never starts on that again. */
@@ -120,19 +121,22 @@ describe('The data of all members is corrupt, and the truth is outside etcd', ()
     assert.equal((await kube.get('deployments', namespace, 'api'))?.spec?.replicas, 2);
   }, {minutes: 10});
 
-  e2e('the operator is killed in mid-load, and a check that fails blocks by its name until it is mended: it ends the same', async (scenario) => {
+  e2e('the operator is killed in mid-load, also of a dump on a claim, and a check that fails blocks by its name until it is mended: it ends the same', async (scenario) => { await withStore(scenario, async (store) => {
     const {kube, namespace} = scenario;
     const many = Object.fromEntries(Array.from({length: 4000}, (_, n) => [`/many/${n}`, `value ${n} ${'x'.repeat(40)}`]));
     await kube.create('configmaps', {metadata: {name: 'dump', namespace}, data: {'many.json': dumpOf(many)}});
+    // More than a ConfigMap holds.
+    writeFileSync(store.file('large.json'), Array.from({length: 20_000}, (_, n) => JSON.stringify({key: base64(`/large/${n}`), value: base64(`value ${n} ${'x'.repeat(40)}`)})).join('\n'));
     await kube.create('cronjobs', cronJob(scenario, 'load-slowly', 'etcdctl put /slow/1 a && sleep 6 && etcdctl put /slow/2 b'));
     await kube.create('cronjobs', cronJob(scenario, 'check-state', 'echo the state is not good; exit 3'));
     const lostMembers = await corruptAll(scenario);
     let current = await leader(scenario);
     await changeRecovery(scenario, {
       strategy: 'RebuildFromConfig', approval: 'Required', trigger: {request: 'rebuild'}, lostMembers,
-      rebuild: {sources: [{name: 'slowly', cronJob: 'load-slowly', dump: false}, {name: 'many', configMap: 'dump', dump: true}], checks: [{name: 'state', cronJob: 'check-state'}]},
+      rebuild: {sources: [{name: 'slowly', cronJob: 'load-slowly', dump: false}, {name: 'many', configMap: 'dump', dump: true}, {name: 'large', claim: storeClaim, path: 'large.json', dump: true}], checks: [{name: 'state', cronJob: 'check-state'}, {name: 'in-sync', sources: ['many', 'large']}]},
     });
-    await approve(scenario);
+    const asked = await approve(scenario);
+    assert.deepEqual(asked.status?.run?.plan?.rebuild?.at(-1), {name: 'large', from: `file large.json of claim ${storeClaim}`, keys: 20_000});
     const killed: string[] = [];
     await until('the check that fails', async () => {
       const {status} = await recovery(scenario);
@@ -153,10 +157,11 @@ describe('The data of all members is corrupt, and the truth is outside etcd', ()
     await kube.patch('cronjobs', namespace, 'check-state', {spec: cronJob(scenario, 'check-state', 'etcdctl get /slow/2 | grep b').spec});
     const {status} = await untilComplete(scenario, 'Recovered', {seconds: 300, mayBlock: true, request: 'rebuild', leaving: 'NotNeeded'});
     assert.equal(status?.run?.attempt, 2, 'it took more than one run');
-    assert.deepEqual(status.run.rebuild?.sources.map(({name, state, keys}) => [name, state, keys]), [['slowly', 'Loaded', undefined], ['many', 'Loaded', 4000]]);
+    assert.deepEqual(status.run.rebuild?.sources.map(({name, state, keys}) => [name, state, keys]), [['slowly', 'Loaded', undefined], ['many', 'Loaded', 4000], ['large', 'Loaded', 20_000]]);
+    assert.doesNotMatch(JSON.stringify(status), /value 7 x|dmFsdWUg/, 'a value stands in the status');
     await setUnchanged(scenario);
     await whole(scenario);
     await nothingLeft(scenario);
-    await loaded(scenario, {'/slow/1': 'a', '/slow/2': 'b', '/many/0': many['/many/0'] ?? '', '/many/3999': many['/many/3999'] ?? ''});
-  }, {minutes: 12, ownOperator: true});
+    await loaded(scenario, {'/slow/1': 'a', '/slow/2': 'b', '/many/0': many['/many/0'] ?? '', '/many/3999': many['/many/3999'] ?? '', '/large/0': `value 0 ${'x'.repeat(40)}`, '/large/19999': `value 19999 ${'x'.repeat(40)}`});
+  }); }, {minutes: 12, ownOperator: true});
 });
