@@ -133,6 +133,21 @@ describe('a plan to rebuild', () => {
     assert.match(next(unfit).status.run?.plan?.expectedLoss ?? JSON.stringify(next(unfit).decision), /no cluster can start from: etcd-0 is no survivor: its backend is damaged/);
   });
 
+  it('is made over disks that nobody can read, nor tell whose they are, only where a person names their members and the strategy', () => {
+    const unread = (spec: object) => next(observationOf({
+      ordinals: [{}, {}, gone(2)], nodes: [node('node-0'), node('node-1')], spec: {rebuild, ...spec}, more: {sources},
+      status: {run: runOf({offline: [{pod: 'etcd-0', stage: 'Planning', data: 'Unreadable'}, {pod: 'etcd-1', stage: 'Planning', data: 'Unreadable', memberID: idOf(1)}]})},
+    }));
+    const lostMembers = [{pod: 'etcd-0', memberID: '0'}, {pod: 'etcd-1', memberID: idOf(1)}];
+    const asked = unread({});
+    assert.equal(reasonOf(asked), 'QuorumOfDataIntact');
+    assert.match('message' in asked.decision ? asked.decision.message : '', /RestoreSnapshot or RebuildFromConfig and name these members in spec\.lostMembers \(\{pod: etcd-0, memberID: 0\}, \{pod: etcd-1, memberID: a1\}.*Do not delete the claims/);
+    assert.equal(reasonOf(unread({lostMembers})), 'QuorumOfDataIntact', 'the strategy is not named');
+    assert.equal(reasonOf(unread({strategy: 'RebuildFromConfig', lostMembers: [{pod: 'etcd-0', memberID: '0'}, {pod: 'etcd-1', memberID: 'b7'}]})), 'act', 'one that is left is no quorum of data');
+    assert.equal(reasonOf(unread({strategy: 'RebuildFromConfig', lostMembers: [{pod: 'etcd-1', memberID: 'b7'}]})), 'QuorumOfDataIntact', 'the word is of another member');
+    assert.equal(unread({strategy: 'RebuildFromConfig', lostMembers}).status.run?.plan?.strategy, 'RebuildFromConfig');
+  });
+
   it('is never made while a quorum of data is intact', () => {
     const intact = observationOf({ordinals: [{probe: answers(0, 3)}, {probe: answers(1, 3)}, gone(2)], nodes: [node('node-0'), node('node-1')], spec: {strategy: 'RebuildFromConfig', rebuild}, status: {members, run: runOf()}, more: {sources}});
     assert.equal(reasonOf(next(intact)), 'QuorumOfDataIntact');
