@@ -4,7 +4,7 @@
  */
 import {writeFileSync} from 'node:fs';
 import {fitReport} from './fit.ts';
-import {isStoreCommand, runAgent} from './run.ts';
+import {isDumpCommand, isStoreCommand, runAgent} from './run.ts';
 import type {Outcome} from './run.ts';
 import {awaitTurn} from './turn.ts';
 
@@ -26,5 +26,6 @@ async function run(): Promise<Outcome> {
   const [command] = argv;
   if (command === 'snapshot') return await (await import('./streaming.ts')).runSnapshot(argv);
   if (isStoreCommand(command)) return await (await import('./store/main.ts')).runStore(argv, process.env);
+  if (isDumpCommand(command)) return await (await import('./dump/main.ts')).runDump(argv);
   return runAgent(argv);
 }

@@ -11,7 +11,10 @@ export type VolumeCommand = 'inspect' | 'copy' | 'spend' | 'seal' | 'set-aside' 
 /** Commands on a store of snapshots: see store/. */
 export type StoreCommand = 'store-list' | 'store-fetch' | 'store-save';
 
-export type AgentCommand = VolumeCommand | StoreCommand;
+/** Commands on a dump of keys and values: see dump/. */
+export type DumpCommand = 'dump-check' | 'dump-load' | 'dump-compare';
+
+export type AgentCommand = VolumeCommand | StoreCommand | DumpCommand;
 
 /** Upper limit of a report in bytes; the kubelet cuts a termination message at 4,096. */
 export const reportLimitBytes = 4_000;
@@ -75,6 +78,10 @@ export type AgentFailureReason =
   | 'SnapshotTooOld'
   /** The member that was snapshotted had not applied what it was known to have. */
   | 'SnapshotBehind'
+  /** There is no such file on the claim. */
+  | 'NoDump'
+  /** What stands in the file is no dump, or names a key twice. */
+  | 'BadDump'
   /** Something that is not the run's own stands where the command has to write. */
   | 'Conflict'
   /** Anything that the operating system refused: message has call, path and code. */
@@ -440,6 +447,22 @@ export type StoreSaveReport = AgentSuccess<'store-save'> & {
   milliseconds: number;
 };
 
+/** Of each dump that was read: how many keys are in it and their hash, or what is wrong with it. Never a value. */
+export type DumpCheckReport = AgentSuccess<'dump-check'> & {
+  sources: ({name: string; keys: number; hash: string} | {name: string; problem: string})[];
+  /** Keys that two sources write, the first ones, in words. */
+  overlaps: string[];
+};
+
+export type DumpLoadReport = AgentSuccess<'dump-load'> & {keys: number; hash: string};
+
+export type DumpCompareReport = AgentSuccess<'dump-compare'> & {
+  keys: number;
+  hash: string;
+  /** The first key whose value is another one. */
+  wrong?: string;
+};
+
 export type AgentSuccessReport =
   | InspectReport
   | CopyReport
@@ -455,7 +478,10 @@ export type AgentSuccessReport =
   | SnapshotReport
   | StoreListReport
   | StoreFetchReport
-  | StoreSaveReport;
+  | StoreSaveReport
+  | DumpCheckReport
+  | DumpLoadReport
+  | DumpCompareReport;
 
 /** Discriminated by `command` and `ok`. */
 export type AgentReport = AgentSuccessReport | AgentFailure;

@@ -24,9 +24,16 @@ interface TreeIdentity {
   instead?: number;
 }
 
+/** Whose data is put in, where it was built for a member and not copied: both follow from the list of members that it was built with. */
+export interface BuiltFor {
+  memberID?: string | undefined;
+  clusterID?: string | undefined;
+}
+
 interface Progress {
   run: string;
   attempt: number;
+  builtFor?: BuiltFor;
   restored: RestoredFiles;
   trees: Partial<Record<Part['what'], TreeIdentity>>;
   /** In the record: number of the set-aside that took away what was there. */
@@ -42,7 +49,11 @@ export interface RestoreOptions extends StagingOptions {
   now?: () => Date;
   /** Another run's guard is replaced: only where what is put in comes from elsewhere, and is not older than what that run set aside. */
   overGuard?: boolean;
+  /** What another member's, or another list's, is built anew instead of finished. */
+  builtFor?: BuiltFor;
 }
+
+const sameBuilt = (a: BuiltFor | undefined, b: BuiltFor | undefined): boolean => a?.memberID === b?.memberID && a?.clusterID === b?.clusterID;
 
 /** @throws {Refusal} AttemptSuperseded, Conflict, Guarded, DataInUse, and what stageCopy throws */
 export function restoreCopy(place: DataPlace, attempt: number, options: RestoreOptions = {}): RestoreFacts {
@@ -50,13 +61,17 @@ export function restoreCopy(place: DataPlace, attempt: number, options: RestoreO
   refuseLate(place, attempt);
   const record = readProgress(place, recordPath(place, attempt));
   if (record !== undefined) {
+    if (!sameBuilt(record.builtFor, options.builtFor)) {
+      throw new Refusal('ClusterMismatch', `Attempt ${attempt} of run ${place.run} put in the data of member ${record.builtFor?.memberID ?? '?'} of cluster ${record.builtFor?.clusterID ?? '?'}, `
+        + `and not of member ${options.builtFor?.memberID ?? '?'} of cluster ${options.builtFor?.clusterID ?? '?'}. Nothing was changed. To have that put in, ask for the next --attempt.`);
+    }
     requireStanding(place, parts, record);
     tidyAfterRecord(place, parts);
     return factsOf(place, record, true);
   }
   refuseForeignThings(place, parts, options);
   tidyAfterRecord(place, parts);
-  const progress = resume(place, parts, attempt) ?? begin(place, parts, attempt, options);
+  const progress = resume(place, parts, attempt, options) ?? begin(place, parts, attempt, options);
   exchange(place, parts);
   return factsOf(place, finish(place, parts, progress, options.now), false);
 }
@@ -125,7 +140,7 @@ function begin(place: DataPlace, parts: readonly Part[], attempt: number, option
     clearStaging(place, parts);
     throw error;
   }
-  const progress: Progress = {run: place.run, attempt, restored, trees: {}};
+  const progress: Progress = {run: place.run, attempt, ...(options.builtFor !== undefined && {builtFor: options.builtFor}), restored, trees: {}};
   for (const {what, staged, target} of parts) {
     progress.trees[what] = {ino: lstatSync(staged).ino, ...(isFilled(target) ? {instead: lstatSync(target).ino} : {})};
   }
@@ -133,10 +148,15 @@ function begin(place: DataPlace, parts: readonly Part[], attempt: number, option
   return progress;
 }
 
-/** What an earlier start built, if all of it is where it belongs. A new attempt may begin anew instead. */
-function resume(place: DataPlace, parts: readonly Part[], attempt: number): Progress | undefined {
+/** What an earlier start built, if all of it is where it belongs and is what is wanted now. A new attempt may begin anew instead. */
+function resume(place: DataPlace, parts: readonly Part[], attempt: number, {builtFor}: RestoreOptions): Progress | undefined {
   const intent = readProgress(place, intentPath(place));
   if (intent === undefined) {
+    return undefined;
+  }
+  if (!sameBuilt(intent.builtFor, builtFor)) {
+    // Built with another list of members: an etcd that started on it would be of another cluster than all others.
+    abandonAside(place);
     return undefined;
   }
   const strange = parts.find((part) => !isWhereItBelongs(part, intent.trees[part.what]));

@@ -10,7 +10,7 @@ import {restoreCopyCommand} from './commands/restore-copy.ts';
 import {prepareSeed, seed} from './commands/seed.ts';
 import {setAsideCommand} from './commands/set-aside.ts';
 import {errorCode, Refusal} from './failure.ts';
-import type {AgentFailure, AgentReport, AgentSuccessReport, StoreCommand, VolumeCommand} from './report.ts';
+import type {AgentFailure, AgentReport, AgentSuccessReport, DumpCommand, StoreCommand, VolumeCommand} from './report.ts';
 
 /** Told before each system call that changes the volume. */
 export type OnStep = (what: string) => void;
@@ -23,6 +23,9 @@ export interface Outcome {
 
 /** Those that need a network and packages: see store/main.ts. */
 export const isStoreCommand = (word: string | undefined): word is StoreCommand => word === 'store-list' || word === 'store-fetch' || word === 'store-save';
+
+/** Those on a dump of keys and values: see dump/main.ts. */
+export const isDumpCommand = (word: string | undefined): word is DumpCommand => word === 'dump-check' || word === 'dump-load' || word === 'dump-compare';
 
 /** Those that only work on the volume; `snapshot` waits for a network: see streaming.ts. */
 const commands: Record<Exclude<VolumeCommand, 'snapshot'>, (args: Arguments, onStep?: OnStep) => AgentSuccessReport> = {
@@ -67,7 +70,7 @@ function failureReport(argv: readonly string[], error: unknown): AgentFailure {
   const run = argv[argv.indexOf('--run') + 1];
   const head = {
     ok: false as const,
-    command: isCommand(command) || isStoreCommand(command) ? command : 'inspect' as const,
+    command: isCommand(command) || isStoreCommand(command) || isDumpCommand(command) ? command : 'inspect' as const,
     ...(argv.includes('--run') && run !== undefined ? {run: run.slice(0, 63)} : {}),
   };
   if (error instanceof Refusal) {

@@ -6,9 +6,11 @@ const etcdKey = (what: string) => z.string().min(1).max(1024).describe(what);
 
 const source = z.object({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/).max(40).describe('Its name in messages, in the status and in the name of its Job.'),
-  configMap: name('ConfigMap in the namespace of this resource. One of configMap, secret and cronJob is needed.').optional(),
+  configMap: name('ConfigMap in the namespace of this resource. One of configMap, secret, claim and cronJob is needed.').optional(),
   secret: name('Secret in the namespace of this resource. Nothing of its values is told.').optional(),
   cronJob: name('CronJob in the namespace of this resource, which may be suspended: a Job is made from it (as kubectl create job --from does) and awaited. Its script loads keys, finds the members in ETCDCTL_ENDPOINTS, and has to be safe to repeat.').optional(),
+  claim: name('PersistentVolumeClaim in the namespace of this resource, with a dump in the file `path`: dump: true. It is read by a pod of the run, and never written.').optional(),
+  path: z.string().min(1).max(512).regex(/^[^/.][^/]*(\/[^/.][^/]*)*$/).describe('File on the claim, relative to its root.').optional(),
   keyPrefix: etcdKey('Each field of the ConfigMap or Secret becomes one key: this prefix and the field\'s name.').optional(),
   key: etcdKey('The one key whose value is `field`.').optional(),
   field: name('The one field that is read. Needed with key; with dump: default is every field.').optional(),

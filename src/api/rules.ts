@@ -146,15 +146,21 @@ export const rules: readonly Rule[] = [
   },
   {
     where: 'spec', fieldPath: '.rebuild',
-    cel: '!has(self.rebuild) || self.rebuild.sources.all(s, (has(s.configMap) ? 1 : 0) + (has(s.secret) ? 1 : 0) + (has(s.cronJob) ? 1 : 0) == 1)',
-    message: 'every rebuild.sources[] needs one of configMap, secret and cronJob',
-    holds: ({rebuild}) => (rebuild?.sources ?? []).every((s) => [s.configMap, s.secret, s.cronJob].filter((one) => one !== undefined).length === 1),
+    cel: '!has(self.rebuild) || self.rebuild.sources.all(s, (has(s.configMap) ? 1 : 0) + (has(s.secret) ? 1 : 0) + (has(s.claim) ? 1 : 0) + (has(s.cronJob) ? 1 : 0) == 1)',
+    message: 'every rebuild.sources[] needs one of configMap, secret, claim and cronJob',
+    holds: ({rebuild}) => (rebuild?.sources ?? []).every((s) => [s.configMap, s.secret, s.claim, s.cronJob].filter((one) => one !== undefined).length === 1),
   },
   {
     where: 'spec', fieldPath: '.rebuild',
     cel: '!has(self.rebuild) || self.rebuild.sources.all(s, (has(s.keyPrefix) ? 1 : 0) + (has(s.key) ? 1 : 0) + (has(s.dump) && s.dump ? 1 : 0) == (has(s.cronJob) ? 0 : 1))',
     message: 'every rebuild.sources[] of a ConfigMap or Secret needs one of keyPrefix, key and dump: true, and that of a cronJob none',
     holds: ({rebuild}) => (rebuild?.sources ?? []).every((s) => [s.keyPrefix !== undefined, s.key !== undefined, s.dump].filter(Boolean).length === (s.cronJob === undefined ? 1 : 0)),
+  },
+  {
+    where: 'spec', fieldPath: '.rebuild',
+    cel: '!has(self.rebuild) || self.rebuild.sources.all(s, has(s.claim) == has(s.path) && (!has(s.claim) || (has(s.dump) && s.dump && !has(s.field))))',
+    message: 'rebuild.sources[] of a claim needs path and dump: true, and has no field; path goes with claim',
+    holds: ({rebuild}) => (rebuild?.sources ?? []).every((s) => (s.claim === undefined) === (s.path === undefined) && (s.claim === undefined || (s.dump && s.field === undefined))),
   },
   {
     where: 'spec', fieldPath: '.rebuild',
@@ -171,7 +177,7 @@ export const rules: readonly Rule[] = [
   {
     where: 'spec', fieldPath: '.rebuild',
     cel: '!has(self.rebuild) || !has(self.rebuild.checks) || self.rebuild.checks.all(c, !has(c.sources) || c.sources.all(n, self.rebuild.sources.exists(s, s.name == n && !has(s.cronJob))))',
-    message: 'rebuild.checks[].sources names sources of a ConfigMap or Secret',
+    message: 'rebuild.checks[].sources names sources of a ConfigMap, a Secret or a claim',
     holds: ({rebuild}) => (rebuild?.checks ?? []).every((c) => (c.sources ?? []).every((n) => rebuild?.sources.some((s) => s.name === n && s.cronJob === undefined))),
   },
   {

@@ -119,6 +119,7 @@ const planSchema = z.object({
     pod: text, podUID: text.optional().describe('The pod that is stopped for it; absent: there is none.'), rollout: z.boolean().optional().describe('It comes back from another revision: one such pod after the other.'), why: text,
   })).optional().describe('Restart: the pods that are brought up again, each on its own claim.'),
   rebuild: z.array(z.object({name: text, from: text, keys: count.optional()})).optional().describe('RebuildFromConfig: what the new cluster is loaded with, in this order. Everything else is lost.'),
+  first: z.array(text).optional().describe('RebuildFromConfig with more than three members: the pods that the new cluster begins with. The others join it as learners, once it is loaded.'),
   configuration: z.array(z.object({name: text, source: text, state: z.enum(['Consistent', 'Ignored', 'Inconsistent']), message: text})).optional()
     .describe('What spec.configuration.checks found when the plan was made. Ignored: it is inconsistent, and the spec says to go on; the hash covers it.'),
   snapshot: planSnapshotSchema.optional().describe('RestoreSnapshot: the snapshot that the new cluster starts from.'),
@@ -195,7 +196,7 @@ const rebuiltSchema = z.object({
     name: text, from: text.optional(), state: z.enum(['Loading', 'Loaded']), keys: count.optional().describe('How many keys it wrote. A Job\'s are not known.'),
     hash: text.optional().describe('Of its keys and values as they were loaded; a Secret\'s is keyed by its UID.'), job: text.optional(), startedAt: time, finishedAt: time.optional(),
   })),
-  checks: z.array(z.object({name: text, state: z.enum(['Running', 'Passed']), job: text.optional(), startedAt: time, finishedAt: time.optional()})),
+  checks: z.array(z.object({name: text, state: z.enum(['Running', 'Passed']), job: text.optional(), compared: z.array(text).optional().describe('Dumps on claims that were compared, each as it was loaded.'), startedAt: time, finishedAt: time.optional()})),
 }).describe('RebuildFromConfig: what the new cluster was loaded with, and what was checked. Loading: a load that was cut off begins again, with the same values.');
 
 export const runSchema = z.object({
@@ -233,6 +234,11 @@ export const runSchema = z.object({
     refused: z.array(z.object({name: text, reason: text, message: text})).describe('Newer ones, or the named one, that cannot be restored.'),
     problem: z.object({reason: text, message: text}).optional(),
   }).optional().describe('The snapshot in the store that can be restored, verified with all of its content; or why there is none.'),
+  dumps: z.object({
+    asked: text.describe('Fingerprint of what was read.'), readAt: time,
+    sources: z.array(z.object({name: text, keys: count.optional(), hash: text.optional().describe('Of its keys and values, keyed by the UID of this resource.'), problem: text.optional()})),
+    overlaps: z.array(text).describe('Keys that two sources write, the first ones.'), problem: text.optional().describe('Why nothing is known of them.'),
+  }).optional().describe('RebuildFromConfig: what was found in the dumps on claims before the plan was made.'),
   newCluster: z.object({
     attempt: count.describe('A member that has no place after all makes the next attempt, without it.'),
     members: z.array(text).describe('Pods whose members the new cluster begins with. The others join it as learners.'),
@@ -240,6 +246,8 @@ export const runSchema = z.object({
     move: z.object({from: count, target: count, proven: z.boolean(), why: text}).optional().describe('RestoreSnapshot: how far the revision is moved in the restored data, past what clients may have seen.'),
     begunAt: time.optional().describe('Data may have been set aside, or a claim replaced: from here on the run is finished, whatever comes.'),
     seeded: z.array(text).describe('Pods on whose claims the data of the new cluster is in place.'),
+    lost: z.array(z.object({pod: text, memberID: text, why: text, removed: z.boolean().optional().describe('It is not in the list any more, and joins anew.')})).optional()
+      .describe('Members that were gone for good before the new cluster served, each written here before it is taken out of the list.'),
     servedAt: time.optional().describe('When a quorum of the new cluster accepted the first write.'),
   }).optional().describe('A new cluster is started on all claims at once.'),
   stuck: z.array(z.object({pod: text, podUID: text.optional(), since: time})).optional().describe('Pods that could be restarted, and since when they have stood like this: Kubernetes may be about to bring them up itself.'),

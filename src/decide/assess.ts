@@ -17,7 +17,7 @@ import type {Replacement} from './replace.ts';
 import {askedReplacement, assessReplacement, isAutoReplacement, noQuorum} from './replace.ts';
 import {assessRestart} from './restart.ts';
 import type {Restart} from './restart.ts';
-import {asksAnew} from './strategies.ts';
+import {asksAnew, givesUpDisks} from './strategies.ts';
 import type {Candidate} from './survivor.ts';
 import {rankCandidates} from './survivor.ts';
 
@@ -130,10 +130,12 @@ function byItself(observation: Observation, early: Assessment | undefined): Asse
  * ordinals are what has to be fenced then, and disks that cannot be read count as data.
  */
 function nothingLeft(observation: Observation): Assessment {
-  const {ordinals, status} = observation;
-  const unreadable = ordinals.filter(({pod}) => status.run?.offline?.some((facts) => facts.pod === pod && facts.data === 'Unreadable'));
+  const {ordinals, status, spec} = observation;
+  // Of whom nobody knows the ID it is the pod that a person names.
+  const isGivenUp = (pod: string, memberID: string | undefined) => givesUpDisks(spec) && spec.lostMembers?.some((lost) => lost.pod === pod && (memberID === undefined || lost.memberID === memberID)) === true;
+  const unreadable = ordinals.filter(({pod}) => status.run?.offline?.some((facts) => facts.pod === pod && facts.data === 'Unreadable' && !isGivenUp(pod, facts.memberID)));
   if (unreadable.length >= quorumOf(ordinals.length)) {
-    return {kind: 'blocked', reason: 'QuorumOfDataIntact', message: `the disks of ${unreadable.map(({pod}) => pod).join(', ')} hold data that cannot be read, and nothing tells whose: nothing is started anew beside what may be a quorum of data. If it is lost, keep its volumes (Retain) and delete their claims and pods`};
+    return {kind: 'blocked', reason: 'QuorumOfDataIntact', message: `the disks of ${unreadable.map(({pod}) => pod).join(', ')} hold data that cannot be read, and nothing tells whose: nothing is started anew beside what may be a quorum of data. If it is worthless, set spec.strategy to RestoreSnapshot or RebuildFromConfig and name these members in spec.lostMembers (${unreadable.map(({pod}) => `{pod: ${pod}, memberID: ${status.run?.offline?.find((facts) => facts.pod === pod)?.memberID ?? '0'}}`).join(', ')}; 0 where nobody knows the ID): it is set aside with the plan, and kept. Do not delete the claims: pods that start on empty volumes could form an empty cluster`};
   }
   const fencing = judgeFencing(observation, true, []);
   if (!fencing.holds) return {kind: 'blocked', reason: 'FencingUnproven', message: `${fencing.message}. Way out: bring the nodes back, or delete their Node objects once the machines are off for good, or taint them node.kubernetes.io/out-of-service`};

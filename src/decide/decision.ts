@@ -42,8 +42,8 @@ export type Action =
   | {type: 'ProveNewCluster'; pods: string[]; canaries: boolean; step: string}
   | {type: 'AddLearner'; via: string; pod: string; peerURLs: string[]}
   | {type: 'RemoveMember'; via: string; memberID: string; pod: string}
-  /** A voter that is gone for good: the quorum is counted once more before. */
-  | {type: 'RemoveVoter'; via: string; memberID: string; pod: string}
+  /** A voter that is gone for good: the quorum is counted once more before. `among`: pods of a new cluster that does not serve yet, which are asked. */
+  | {type: 'RemoveVoter'; via: string; memberID: string; pod: string; among?: string[]}
   | {type: 'PromoteLearner'; via: string; memberID: string; pod: string}
   /** `away`: pods of voters that have to be in the list and do not serve now; `apart`: pods of the set that were no voters before. */
   | {type: 'VerifyMembers'; pods: string[]; via: string; away?: string[]; apart?: string[]}

@@ -5,6 +5,7 @@ import {takenByItsPod} from './beside.ts';
 import {isNamedLost} from './membership.ts';
 import type {Voter} from './membership.ts';
 import {givenUp} from './regressed.ts';
+import {givesUpDisks} from './strategies.ts';
 
 /**
  * Whether a voter's data still exists, as far as it is known.
@@ -57,12 +58,12 @@ function byDisk(observation: Observation, view: OrdinalView, voter: Voter): Data
 
 /**
  * A person's word ends the process, and gives up a disk that nobody else can read. A volume that any node can attach outlives its node:
- * while its claim is there, the data on it counts.
+ * while its claim is there, the data on it counts, unless the person has named a strategy that takes no member's data.
  */
-function byWord(view: OrdinalView | undefined, voter: Voter): DataVerdict {
+function byWord({spec}: Observation, view: OrdinalView | undefined, voter: Voter): DataVerdict {
   const {place, name} = view?.data ?? {};
-  if (place?.at !== 'Anywhere') return {voter, state: 'Gone', why: 'spec.lostMembers names it'};
-  return {voter, state: 'Readable', why: `spec.lostMembers names it, but ${describePlace(place)}; if the data on it is lost as well, delete claim ${name ?? ''}`};
+  if (place?.at !== 'Anywhere' || givesUpDisks(spec)) return {voter, state: 'Gone', why: 'spec.lostMembers names it'};
+  return {voter, state: 'Readable', why: `spec.lostMembers names it, but ${describePlace(place)}; if the data on claim ${name ?? ''} is worthless as well, set spec.strategy to RestoreSnapshot or RebuildFromConfig, which sets it aside. Do not delete claims of a quorum: pods that start on empty volumes could form an empty cluster`};
 }
 
 /** Judges the data of one voter of a membership. */
@@ -71,7 +72,7 @@ export function judgeData(observation: Observation, voter: Voter): DataVerdict {
   if (voter.pod !== undefined && givenUp(observation).includes(voter.pod)) return {voter, state: 'Gone', why: 'it served the cluster that went back, and spec.survivor gives that one up'};
   // An etcd that answers is no matter of opinion.
   if (view?.probe.kind === 'Answered' && view.probe.status.memberID === voter.memberID) return {voter, state: 'Running', why: 'its etcd answers'};
-  if (isNamedLost(observation, voter.pod, voter.memberID)) return byWord(view, voter);
+  if (isNamedLost(observation, voter.pod, voter.memberID)) return byWord(observation, view, voter);
   if (view === undefined) return {voter, state: 'MayReturn', why: 'no pod of the StatefulSet runs it'};
   if (view.probe.kind === 'Answered') return {voter, state: 'Gone', why: `its pod runs member ${view.probe.status.memberID} now`};
   return byDisk(observation, view, voter);

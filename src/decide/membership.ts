@@ -1,6 +1,7 @@
 import type {MemberRecord, NamedMember} from '../api/types.ts';
 import type {Observation} from '../observe/observation.ts';
 import {givenUp} from './regressed.ts';
+import {givesUpDisks} from './strategies.ts';
 
 export interface Voter {
   memberID: string;
@@ -17,9 +18,9 @@ export interface Membership {
   givenUp?: true;
 }
 
-/** A person's word on this pod's member, good for that member ID only. */
+/** A person's word on this pod's member, good for that member ID only; where nobody knows the ID, and no member's data is to be taken, for the pod's. */
 export const isNamedLost = ({spec}: Observation, pod: string | undefined, memberID: string | undefined): boolean =>
-  spec.lostMembers?.some((lost) => lost.pod === pod && lost.memberID === memberID) === true;
+  spec.lostMembers?.some((lost) => lost.pod === pod && (lost.memberID === memberID || (memberID === '' && givesUpDisks(spec)))) === true;
 
 /** What is kept of the member in a pod. */
 export const recordOf = ({status}: Pick<Observation, 'status'>, pod: string | undefined): MemberRecord | undefined => status.members?.find((member) => member.pod === pod);

@@ -5,8 +5,8 @@ import type {Assessment} from './assess.ts';
 import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
 import {asksToStop, dependentRefusal, plannedDependents} from './dependents.ts';
-import {newClusterID} from './newCluster.ts';
-import {canonicalMemberships, fatesOf, plannedSpecHash, setSpecHash, sha256} from './plan.ts';
+import {newClusterID, viewsOf} from './newCluster.ts';
+import {canonicalMemberships, fatesOf, joinStep, plannedSpecHash, setSpecHash, sha256, tiedFirst} from './plan.ts';
 import {unfitMembers} from './survivor.ts';
 import type {Candidate} from './survivor.ts';
 import {hookNotes, newClusterPreflight, storageNotes, versionOf} from './preflight.ts';
@@ -58,24 +58,28 @@ export interface Anew {
   begins?: OrdinalView;
   candidates?: readonly Candidate[];
   lowest?: Plan['lowest'];
+  /** Those that begin, where not all do. */
+  first?: string[] | undefined;
   /** What a person approves beside what every such plan has. */
   approves: unknown;
 }
 
-/** Steps of a run that starts a new cluster on all claims at once. What has no place joins later: those steps come when that shows. */
-function stepsFor(observation: Observation, {seeding, loading}: Anew): string[] {
+/** Steps of a run that starts a new cluster. What has no place joins later: those steps come when that shows. */
+function stepsFor(observation: Observation, {seeding, loading, first}: Anew): string[] {
   const {verification: {restartProof}} = observation.spec;
+  const later = first === undefined ? [] : observation.ordinals.filter(({pod}) => !first.includes(pod)).sort(tiedFirst).map(({pod}) => joinStep(pod));
   return [
-    'Plan', approveStep, ...(asksToStop(observation) ? ['StopDependents'] : []), 'Hold', 'Stop', ...seeding, ...loading,
+    'Plan', approveStep, ...(asksToStop(observation) ? ['StopDependents'] : []), 'Hold', 'Stop', ...seeding, ...loading, ...later,
     ...(asksToStop(observation) ? ['ReturnDependents'] : []), ...(restartProof && observation.ordinals.length >= 3 ? ['RestartProof'] : []), 'Verify', 'Release',
   ];
 }
 
 /** What the other cluster ID means for those who use it. */
-export function newIDNote(observation: Observation, begins?: OrdinalView): string {
+export function newIDNote(observation: Observation, first?: readonly string[], alone = false): string {
   const {run} = observation.status;
-  const id = run === undefined ? '' : newClusterID(run, begins === undefined ? observation.ordinals : [begins]);
-  return `the new cluster has another ID (${id}${begins === undefined ? ', if all members begin it' : ''}) and other member IDs: clients that keep their endpoints go on, their leases and watches end; what compares cluster IDs (mirrors, backups of a cluster by its ID) has to be told`;
+  const id = run === undefined ? '' : newClusterID(run, first === undefined ? observation.ordinals : viewsOf(observation, first));
+  const whose = alone ? id : `${id}, if ${first === undefined ? 'all members' : first.join(', ')} begin it`;
+  return `the new cluster has another ID (${whose}) and other member IDs: clients that keep their endpoints go on, their leases and watches end; what compares cluster IDs (mirrors, backups of a cluster by its ID) has to be told`;
 }
 
 /** @param goesOn the member whose own data does */
@@ -104,14 +108,14 @@ export function proposeAnew(observation: Observation, lost: Lost, anew: Anew): {
   const dependents = plannedDependents(observation);
   const setUID = set?.metadata?.uid ?? '';
   const hash = sha256({
-    strategy: anew.strategy, approves: anew.approves, lost: fenced.map(({pod, memberID, fenced: by}) => ({pod, memberID, fenced: by})), setUID,
+    strategy: anew.strategy, approves: anew.approves, first: anew.first, lost: fenced.map(({pod, memberID, fenced: by}) => ({pod, memberID, fenced: by})), setUID,
     dependents: dependents.dependents?.map(({kind, name}) => ({kind, name})), memberships: canonicalMemberships(lost.memberships),
     unread: lost.data.filter(({state}) => state === 'MayReturn').map(({voter}) => voter.memberID).sort(),
   });
   const plan: Plan = {
-    hash, strategy: anew.strategy, survivor: first.pod, candidates: (anew.candidates ?? []).map(({pod}) => pod), why: anew.why, ranks: [...anew.candidates ?? lost.candidates], lowest: anew.lowest ?? {term: 0, index: 0}, lost: fenced,
-    claims: fatesOf(ordinals, anew.fate), expectedLoss: `${anew.expectedLoss}${leftBehind(observation, lost, anew.begins?.pod)}`, ...(anew.snapshot && {snapshot: anew.snapshot}), steps: stepsFor(observation, anew), ...dependents,
-    notes: [...anew.notes, newIDNote(observation, anew.begins), ...hookNotes(observation), ...storageNotes(observation, ordinals.map(({pod}) => pod).filter((pod) => pod !== anew.begins?.pod))],
+    hash, strategy: anew.strategy, survivor: anew.first?.[0] ?? first.pod, candidates: (anew.candidates ?? []).map(({pod}) => pod), why: anew.why, ranks: [...anew.candidates ?? lost.candidates], lowest: anew.lowest ?? {term: 0, index: 0}, lost: fenced,
+    claims: fatesOf(ordinals, anew.fate), expectedLoss: `${anew.expectedLoss}${leftBehind(observation, lost, anew.begins?.pod)}`, ...(anew.snapshot && {snapshot: anew.snapshot}), ...(anew.first && {first: anew.first}), steps: stepsFor(observation, anew), ...dependents,
+    notes: [...anew.notes, newIDNote(observation, anew.begins === undefined ? anew.first : [anew.begins.pod], anew.begins !== undefined), ...hookNotes(observation), ...storageNotes(observation, ordinals.map(({pod}) => pod).filter((pod) => pod !== anew.begins?.pod))],
     specHash: plannedSpecHash(spec, anew.strategy), setUID, setSpecHash: set ? setSpecHash(set) : '', revision: templates?.of(first.ordinal).revision ?? '',
   };
   return {proposal: {plan, identity: identityOf(lost, versionOf(first))}};

@@ -3,10 +3,11 @@ import type {Plan, Run} from '../api/types.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
+import {chooseFirst} from './firstMembers.ts';
 import {highestRevision} from './loss.ts';
 import type {Lost} from './newClusterPlan.ts';
 import {proposeAnew, whyAnew} from './newClusterPlan.ts';
-import {plannedSources, sourceRefusal} from './rebuildSources.ts';
+import {dumpsUnread, plannedSources, sourceRefusal, sourcesOf} from './rebuildSources.ts';
 import {askedFor, refusedInWords} from './stored.ts';
 import {asksRebuild, asksRestore} from './strategies.ts';
 
@@ -36,13 +37,30 @@ function expectedLoss({status}: Observation, sources: NonNullable<Plan['rebuild'
   return `everything that is not in the sources ${sources.map(({name, from, keys}) => `${name} (${from}${keys === undefined ? '' : `, ${keys} key${keys === 1 ? '' : 's'}`})`).join(', ')}: keys that others wrote${seen}, leases, users and roles. All data is set aside on its volumes and kept, never deleted.${given}`;
 }
 
-function fate({data, wal}: OrdinalView): string {
+function fate({pod, data, wal}: OrdinalView, first: readonly string[] | undefined): string {
+  const later = first?.includes(pod) === false;
+  const starts = later ? 'joins with it once the new cluster is loaded' : 'starts empty on it';
   const places = [data, wal].map((claim) => claim?.place.at);
-  if (places.includes('GoneNode')) return 'its volume is kept (Retain), the claim is made anew, and the member starts empty on it';
-  if (places.includes('Missing') || places.includes('Unbound')) return 'a new volume is provisioned, and the member starts empty on it';
+  if (places.includes('GoneNode')) return `its volume is kept (Retain), the claim is made anew, and the member ${starts}`;
+  if (places.includes('Missing') || places.includes('Unbound')) return `a new volume is provisioned, and the member ${starts}`;
   if (places.includes('NotReadyNode')) return 'its node is not Ready: what is on it stays as it is, and the member joins later';
-  return 'what is on it is set aside on the same volume, and the member starts empty';
+  return `what is on it is set aside on the same volume, and the member ${later ? 'joins once the new cluster is loaded' : 'starts empty'}`;
 }
+
+/** Who begins, and what becomes of the others. */
+function firstNote({ordinals}: Observation, first: readonly string[]): string {
+  const later = ordinals.map(({pod}) => pod).filter((pod) => !first.includes(pod));
+  return `${first.join(', ')} begin the new cluster, and ${later.join(', ')} join${later.length === 1 ? 's' : ''} it as ${later.length === 1 ? 'a learner' : 'learners'}, one after the other, once it is loaded and checked. Where one that is to begin has no place by then, the next of the others that has one takes its turn`;
+}
+
+/** What was found in the dumps is of other sources, or nobody has read them: planning does. */
+const readAgain: Decision = {kind: 'record', why: 'the dumps are to be read again', record: (draft) => {
+  if (!draft.run) return;
+  delete draft.run.dumps;
+  delete draft.run.plan;
+  delete draft.run.identity;
+  draft.run.steps = [{name: 'Plan', state: 'Running'}];
+}};
 
 const revisionNote = 'revisions begin anew at 1: a client that watches from an older revision hears nothing before the new cluster gets there. Name such clients in spec.dependents, which are stopped before and list again when they come back, or restart them';
 
@@ -50,14 +68,16 @@ const revisionNote = 'revisions begin anew at 1: a client that watches from an o
 export function proposeRebuild(observation: Observation, lost: Lost): {proposal: {plan: Plan; identity: Run['identity']}} | {refusal: Decision} {
   const {rebuild} = observation.spec;
   if (rebuild === undefined) return {refusal: blocked('SourceUnusable', 'spec.strategy is RebuildFromConfig, and spec.rebuild names no source. Name what the new cluster is to be loaded with; nothing was touched')};
+  if (dumpsUnread(observation)) return {refusal: readAgain};
   const refused = sourceRefusal(observation, 'Nothing was touched');
   if (refused) return {refusal: refused};
   const sources = plannedSources(observation);
+  const first = chooseFirst(observation, lost.fencing);
   const left = whyAnew(lost, 'no data is left that a cluster can start from, and no snapshot');
   const proposed = proposeAnew(observation, lost, {
-    strategy: 'RebuildFromConfig', seeding: ['StartEmpty'], loading: ['Load', 'Check'], why: `${left}: an empty cluster is started on every claim at once, and loaded from ${sources.map(({name}) => name).join(', ')}`,
-    expectedLoss: expectedLoss(observation, sources, lost), fate, notes: [...refusedInWords({refused: observation.status.run?.stored?.refused ?? []}), revisionNote], // What stands in the sources, and not only how much: other values are another cluster.
-    approves: {rebuild, sources, hashes: (observation.sources ?? []).map(({name, hash}) => ({name, hash}))},
+    strategy: 'RebuildFromConfig', seeding: ['StartEmpty'], loading: ['Load', 'Check'], why: `${left}: an empty cluster is started on ${first === undefined ? 'every claim at once' : first.join(', ')}, and loaded from ${sources.map(({name}) => name).join(', ')}`,
+    expectedLoss: expectedLoss(observation, sources, lost), fate: (view) => fate(view, first), ...(first && {first}), notes: [...(first === undefined ? [] : [firstNote(observation, first)]), ...refusedInWords({refused: observation.status.run?.stored?.refused ?? []}), revisionNote], // What stands in the sources, and not only how much: other values are another cluster.
+    approves: {rebuild, sources, hashes: sourcesOf(observation).map(({name, hash}) => ({name, hash}))},
   });
   if ('refusal' in proposed) return proposed;
   return {proposal: {...proposed.proposal, plan: {...proposed.proposal.plan, rebuild: sources}}};

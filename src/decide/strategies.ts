@@ -31,6 +31,9 @@ export const behaviourIn = (run: Pick<Run, 'plan'> | undefined): Behaviour | und
 /** The run starts a new cluster on all claims at once. */
 export const startsAnew = (run: Pick<Run, 'plan'> | undefined): boolean => behaviourIn(run)?.startsAnew === true;
 
+/** A person has named a strategy that takes nothing of the members' data, each plan of which is approved: a word for a member gives up its disk too, wherever that is. */
+export const givesUpDisks = ({strategy}: Pick<QuorumRecoverySpec, 'strategy'>): boolean => strategy !== 'Auto' && behaviourOf(strategy).startsAnew;
+
 /** A snapshot may be restored where no data is left. */
 export const asksRestore = ({strategy, snapshot, survivor}: QuorumRecoverySpec): boolean =>
   strategy === 'RestoreSnapshot' || (strategy === 'Auto' && snapshot !== undefined && survivor === undefined);

@@ -12,6 +12,10 @@ export interface SourceView {
   from: string;
   /** Keys that it writes; undefined: a CronJob's, which nobody knows beforehand. */
   keys?: string[];
+  /** A dump on a claim: what is in it is read by a pod of the run, and stands in its status. */
+  isDump?: true;
+  /** How many keys it writes, where they are not told one by one. */
+  count?: number;
   /** Of all keys and values, that of a Secret keyed by its UID; undefined: a CronJob's. */
   hash?: string;
   /** It is a check's: nothing is loaded by it. */
@@ -39,6 +43,7 @@ export async function loadSources(client: KubernetesClient, {metadata, spec, sta
   const jobs = checks.flatMap(({name, cronJob}) => (cronJob === undefined ? [] : [cronJobView(client, namespace, `check ${name}`, cronJob).then((view): SourceView => ({...view, isCheck: true}))]));
   return await Promise.all([...sources.map(async (source): Promise<SourceView> => {
     const {name, cronJob} = source;
+    if (source.claim !== undefined) return {name, from: sourceInWords(source), isDump: true};
     if (cronJob !== undefined) return await cronJobView(client, namespace, name, cronJob);
     const found = await readSource(client, namespace, source);
     const view = {name, from: sourceInWords(source)};

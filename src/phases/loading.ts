@@ -1,7 +1,7 @@
 import type {V1Job} from '@kubernetes/client-node';
 import type {RebuildCheck, RebuildSource} from '../api/rebuild.ts';
 import type {Outcome} from '../decide/decision.ts';
-import {recordCheck, recordSource} from '../decide/steps/load.ts';
+import {loadAnew, recordCheck, recordSource} from '../decide/steps/load.ts';
 import type {EtcdMember} from '../etcd/types.ts';
 import {isAlreadyExists, isForbidden, isInvalid} from '../kubernetes/errors.ts';
 import {batches} from '../rebuild/batches.ts';
@@ -71,15 +71,14 @@ async function inSync(acting: Acting, member: EtcdMember, check: RebuildCheck): 
   const {observation} = acting;
   for (const name of check.sources ?? []) {
     const source = observation.spec.rebuild?.sources.find((one) => one.name === name);
-    if (source === undefined || source.cronJob !== undefined) return notYet(check, `spec.rebuild.sources has no ConfigMap or Secret of the name ${name}`);
+    // A pod of the run has compared it (decide/steps/load.ts).
+    if (source?.claim !== undefined) continue;
+    if (source === undefined || source.cronJob !== undefined) return notYet(check, `spec.rebuild.sources has no ConfigMap, Secret or claim of the name ${name}`);
     const content = await readSource(acting.client, namespaceOf(acting), source);
     if ('problem' in content) return notYet(check, `source ${name} (${sourceInWords(source)}): ${content.problem}`);
     const loaded = observation.status.run?.rebuild?.sources.find((one) => one.name === name);
     if (loaded?.hash !== content.hash) {
-      return {kind: 'retry', why: `source ${name} (${sourceInWords(source)}) was changed since it was loaded: it is loaded anew`, ms: 10, record: (draft) => {
-        recordSource(name, {state: 'Loading'}, acting.now())(draft);
-        for (const one of draft.run?.rebuild?.checks ?? []) one.state = 'Running';
-      }};
+      return {kind: 'retry', why: `source ${name} (${sourceInWords(source)}) was changed since it was loaded: it is loaded anew`, ms: 10, record: loadAnew(name, acting.now())};
     }
     const wrong = await outOfSync(member, content);
     if (wrong !== undefined) return notYet(check, `${wrong} in etcd, unlike in source ${name} (${sourceInWords(source)}): a Job or somebody else wrote it since`);

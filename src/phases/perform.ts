@@ -55,7 +55,7 @@ async function begin(acting: Acting, action: Action): Promise<Outcome> {
     case 'ProveWrite': return await proveWrite(acting, action.pod);
     case 'AddLearner': return await addLearner(acting, action.via, action.pod, action.peerURLs);
     case 'RemoveMember': return await removeMember(acting, action.via, action.memberID, action.pod);
-    case 'RemoveVoter': return await removeVoter(acting, action.via, action.memberID, action.pod);
+    case 'RemoveVoter': return await removeVoter(acting, action);
     case 'PromoteLearner': return await promoteLearner(acting, action.via, action.memberID, action.pod);
     case 'VerifyMembers': return await verifyMembers(acting, action);
     case 'LoadKeys': return await loadKeys(acting, action.source);

@@ -6,6 +6,23 @@ const most = {operations: 64, bytes: 256 * 1024};
 /** Bytes of a transaction's message beside keys and values, for each of its operations. */
 const overhead = 32;
 
+/** The same of entries that come one after the other: none is kept for longer than its transaction takes. */
+export async function* inBatches<T extends Entry>(entries: AsyncIterable<T>): AsyncGenerator<T[], void> {
+  let batch: T[] = [];
+  let bytes = 0;
+  for await (const entry of entries) {
+    const size = entry.key.length + entry.value.length + overhead;
+    if (batch.length > 0 && (batch.length >= most.operations || bytes + size > most.bytes)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(entry);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
 /** In order, each batch small enough for one transaction. A value that is larger than that alone stands alone. */
 export function batches<T extends Entry>(entries: readonly T[]): T[][] {
   const found: T[][] = [];

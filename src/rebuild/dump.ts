@@ -12,8 +12,15 @@ function bytes(value: unknown): Buffer | undefined {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** An answer whose keys and values were taken out of it, each with a 0 in its place, and which was not cut off. */
+export function isAnswer(found: unknown): boolean {
+  if (!isObject(found) || 'key' in found || found['more'] === true) return false;
+  if (found['kvs'] === undefined) return 'header' in found;
+  return Array.isArray(found['kvs']) && found['kvs'].every((one) => one === 0);
+}
+
 /** An empty value is left out by etcdctl. */
-function entryOf(found: unknown): Entry | undefined {
+export function entryOf(found: unknown): Entry | undefined {
   if (!isObject(found)) return undefined;
   const [key, value] = [bytes(found['key']), found['value'] === undefined ? Buffer.alloc(0) : bytes(found['value'])];
   return key === undefined || key.length === 0 || value === undefined ? undefined : {key, value};

@@ -32,7 +32,7 @@ async function fieldsOf(client: KubernetesClient, namespace: string, {configMap,
   return object === undefined ? undefined : {uid: object.metadata?.uid ?? '', fields: new Map(decoded(object.data))};
 }
 
-function entriesOf(source: RebuildSource, fields: Map<string, Buffer>): Entry[] | {problem: string} {
+export function entriesOf(source: RebuildSource, fields: Map<string, Buffer>): Entry[] | {problem: string} {
   const {keyPrefix = '', key, field, dump} = source;
   const chosen = field === undefined ? [...fields].sort(([a], [b]) => (a < b ? -1 : 1)) : [...fields].filter(([one]) => one === field);
   if (chosen.length === 0) return {problem: field === undefined ? 'it has no field' : `it has no field ${field}`};
@@ -46,12 +46,44 @@ function entriesOf(source: RebuildSource, fields: Map<string, Buffer>): Entry[] 
   return entries;
 }
 
-function hashOf(entries: readonly Entry[], uid: string): string {
-  const hash = uid === '' ? createHash('sha256') : createHmac('sha256', uid);
-  for (const {key, value} of entries) {
-    for (const bytes of [key, value]) hash.update(`${bytes.length}:`).update(bytes);
+/** Of keys and values in their order. `uid`: what it is keyed by; empty: nothing. */
+export class ContentHash {
+  readonly #hash: {update: (bytes: Buffer | string) => unknown; digest: (encoding: 'hex') => string};
+
+  constructor(uid: string) {
+    this.#hash = uid === '' ? createHash('sha256') : createHmac('sha256', uid);
   }
-  return `sha256-${hash.digest('hex').slice(0, 32)}`;
+
+  add({key, value}: Entry): void {
+    for (const bytes of [key, value]) {
+      this.#hash.update(`${bytes.length}:`);
+      this.#hash.update(bytes);
+    }
+  }
+
+  digest(): string {
+    return `sha256-${this.#hash.digest('hex').slice(0, 32)}`;
+  }
+}
+
+function hashOf(entries: readonly Entry[], uid: string): string {
+  const hash = new ContentHash(uid);
+  for (const entry of entries) hash.add(entry);
+  return hash.digest();
+}
+
+/** Why these keys cannot be written by one source, told of the first that cannot. */
+export class KeysSeen {
+  readonly #seen = new Set<string>();
+
+  /** undefined: it is a new key, and nobody else's. */
+  refuse(key: Buffer): string | undefined {
+    const id = key.toString('latin1');
+    if (this.#seen.has(id)) return `it names key ${keyInWords(key)} twice`;
+    if (key.toString() === marks.probeKey) return `it names key ${marks.probeKey}, which is the operator's own`;
+    this.#seen.add(id);
+    return undefined;
+  }
 }
 
 /** Reads a ConfigMap's, a Secret's or a dump's keys and values. Errors of the API server but a refusal are thrown. */
@@ -61,12 +93,10 @@ export async function readSource(client: KubernetesClient, namespace: string, so
     if (found === undefined) return {problem: `there is no ${sourceInWords(source)}`};
     const entries = entriesOf(source, found.fields);
     if (!Array.isArray(entries)) return entries;
-    const seen = new Set<string>();
+    const seen = new KeysSeen();
     for (const {key} of entries) {
-      const id = key.toString('base64');
-      if (seen.has(id)) return {problem: `it names key ${keyInWords(key)} twice`};
-      if (key.toString() === marks.probeKey) return {problem: `it names key ${marks.probeKey}, which is the operator's own`};
-      seen.add(id);
+      const problem = seen.refuse(key);
+      if (problem !== undefined) return {problem};
     }
     return {entries, hash: hashOf(entries, found.uid)};
   } catch (error) {

@@ -1,7 +1,7 @@
 import type {RebuildSource} from '../api/rebuild.ts';
 
-export const sourceInWords = ({configMap, secret, cronJob}: Pick<RebuildSource, 'configMap' | 'secret' | 'cronJob'>): string =>
-  (configMap !== undefined ? `ConfigMap ${configMap}` : secret !== undefined ? `Secret ${secret}` : `CronJob ${cronJob ?? ''}`);
+export const sourceInWords = ({configMap, secret, claim, path, cronJob}: Pick<RebuildSource, 'configMap' | 'secret' | 'claim' | 'path' | 'cronJob'>): string =>
+  (claim !== undefined ? `file ${path ?? ''} of claim ${claim}` : configMap !== undefined ? `ConfigMap ${configMap}` : secret !== undefined ? `Secret ${secret}` : `CronJob ${cronJob ?? ''}`);
 
 /** A key as it may stand in a message: in base64 where it is no plain text. */
 export function keyInWords(key: Buffer): string {

@@ -111,7 +111,7 @@ describe('9. While members are replaced, no act of the operator takes the quorum
       for (const view of observation.ordinals) if (view.object?.status && view.probe.kind === 'Answered') view.object.status.podIP = '10.0.0.1';
       const outcome = await removeVoter(actingWith(observation, {
         memberList: () => Promise.resolve({clusterID, members: options.list ?? members(3)}), status: () => Promise.resolve(statuses()), removeMember: (id) => { asked.push(id); return Promise.resolve(); },
-      }), 'etcd-0', 'a2', 'etcd-2');
+      }), {type: 'RemoveVoter', via: 'etcd-0', memberID: 'a2', pod: 'etcd-2'});
       return [outcome.kind === 'blocked' ? outcome.reason : outcome.kind, asked.join()];
     };
     assert.deepEqual(await told_({}), ['done', 'a2']);

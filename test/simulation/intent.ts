@@ -26,6 +26,8 @@ function stepsFor({verb, kind, name, object}: Write, {run}: QuorumRecoveryStatus
     case 'Force': return ['Stop', 'Force', 'EndForce', 'StartSurvivor', 'Release', 'LetGo'];
     case 'InspectPlanning': return ['Plan', 'Release', 'LetGo'];
     case 'InspectHeld': return ['Inspect', ...joins, 'Release', 'LetGo'];
+    case 'ReadDumps': return ['Plan', 'Release', 'LetGo'];
+    case 'Dump': return ['Load', 'Check', 'Release'];
     case 'ReadStore': return ['Plan', 'Release', 'LetGo'];
     case 'Restore': return ['Restore', 'StartAll', 'Release', 'LetGo'];
     case 'Decommission': return ['Decommission', 'Release'];

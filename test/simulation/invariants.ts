@@ -57,6 +57,8 @@ export class Invariants {
   #seen = 0;
   /** Clusters that a join has begun in: what follows, also in another run, is theirs. */
   readonly #joined = new Set<string>();
+  /** Members that have started empty under a token of the run, and the volumes that they did so on. */
+  readonly #begun = new Map<string, string>();
   #checkedStatus: QuorumRecoveryStatus | undefined;
   readonly #ended = new Map<string, {finishedAt: string; retention: string}>();
   /** Calls that arrive after their operator's end: a probe write among them may come after the last delete of its key, which harms nobody. */
@@ -212,8 +214,11 @@ export class Invariants {
   }
 
   /** A member of a new cluster starts on an empty directory. */
-  #startsEmpty({podName}: Process): void {
+  #startsEmpty({podName, data, disk}: Process): void {
     const {newCluster} = this.status.run ?? {};
+    const before = this.#begun.get(data.memberID) ?? disk.volume;
+    if (before !== disk.volume) this.#fail(`invariant 7: ${podName} starts empty on ${disk.volume} as member ${data.memberID}, which may have voted on ${before}`);
+    this.#begun.set(data.memberID, before);
     if (newCluster?.begunAt === undefined) this.#fail(`invariant 1: ${podName} starts empty under another token, and the status does not say so`);
     if (newCluster.servedAt === undefined) this.#replacesOld('an empty cluster is started');
   }
@@ -253,7 +258,8 @@ export class Invariants {
   #removes(memberID: string): void {
     const running = [...this.#world.etcd.processes].find((process) => process.data.memberID === memberID && !process.helper);
     const isVoter = running !== undefined && votersOf(running.data).some(({id}) => id === memberID);
-    if (isReplacement(this.status.run) && isVoter) this.#fail(`invariant 3: member ${memberID} is removed while it runs in ${running.podName} on ${running.node}`);
+    const {run} = this.status;
+    if ((isReplacement(run) || run?.newCluster?.servedAt === undefined) && run?.force === undefined && isVoter) this.#fail(`invariant 3: member ${memberID} is removed while it runs in ${running.podName} on ${running.node}`);
   }
 
   /** Called with each change that an operator makes, also a late one. */
@@ -350,6 +356,8 @@ export class Invariants {
   #rebuilt(data: Data): void {
     const found = Object.entries(this.#world.store.get('ConfigMap', 'db', 'site')?.data ?? {}).filter(([field, value]) => data.keys.get(`/site/${field}`) !== value);
     if (found.length > 0) this.#fail(`at the end: ${found.map(([field]) => field).join(', ')} is not as its source says`);
+    const undumped = [...this.#world.dump ?? []].filter(([key, value]) => data.keys.get(key) !== value);
+    if (undumped.length > 0) this.#fail(`at the end: ${undumped.map(([key]) => key).join(', ')} is not as the dump says`);
     const old = [...data.keys.keys()].filter((key) => this.acknowledged.has(key));
     if (old.length > 0) this.#fail(`at the end: ${old.join(', ')} of the old cluster is in the new one`);
     const {newCluster} = this.status.run ?? {};

@@ -5,6 +5,7 @@ import {marks} from '../../src/api/types.ts';
 import {runAgent} from './agent.ts';
 import {isSaver, saveSnapshot} from './backups.ts';
 import {isDependents} from './dependents.ts';
+import {runDumpAgent, usesDump} from './dumps.ts';
 import {Ended} from './agent-force.ts';
 import {StartFailed} from './etcd.ts';
 import {fetchReport, restored} from './snapshots.ts';
@@ -112,7 +113,7 @@ export class Kubelet {
   /** Its volumes are there. */
   #starts(pod: V1Pod): boolean {
     const uses = pod.spec?.volumes?.some(({name, persistentVolumeClaim}) => persistentVolumeClaim !== undefined && name !== storeVolume) === true;
-    return isSaver(pod) || !uses || this.#diskOf(pod) !== undefined;
+    return isSaver(pod) || usesDump(pod) || !uses || this.#diskOf(pod) !== undefined;
   }
 
   #diskOf(pod: V1Pod): Disk | undefined {
@@ -127,7 +128,8 @@ export class Kubelet {
     const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
     const container = containers[sandbox.next];
     if (container === undefined || this.#world.now < sandbox.retryAt || sandbox.process !== undefined) return;
-    if (container.args?.[0] === 'store-fetch') this.#fetch(sandbox, container);
+    if (container.args?.[0]?.startsWith('dump-') === true) this.#dump(sandbox, container);
+    else if (container.args?.[0] === 'store-fetch') this.#fetch(sandbox, container);
     else if (container.name === agentName || container.name === 'prepare') this.#agent(sandbox, container);
     else if (container.name === etcdutlContainer && container.command?.includes('restore') === true) this.#restore(sandbox, container);
     else if (container.name === etcdutlContainer) this.#etcdutl(sandbox);
@@ -174,6 +176,14 @@ export class Kubelet {
     } else {
       this.#backOff(sandbox);
     }
+  }
+
+  /** The agent on a dump, which may be ended in the middle of its load. */
+  #dump(sandbox: Sandbox, container: V1Container): void {
+    const report = runDumpAgent(this.#world, container.args ?? [], () => (this.#world.agentsThatEnd -= 1) >= 0);
+    if (report === 'ended') this.#exited(sandbox, 'OOMKilled', 137);
+    else this.#ended(sandbox, report.ok ? 'Completed' : 'Error', report.ok ? 0 : 1, JSON.stringify(report));
+    sandbox.over = true;
   }
 
   /** The agent at the store: it finds the snapshot, or none. */

@@ -30,6 +30,21 @@ describe('A cluster of which no data is left is restored from a snapshot', funct
     assert.equal(ending.outcome, 'Degraded', ending.message);
   });
 
+  it('though a member is lost for good before the new cluster serves: it is replaced through the quorum of the others', async () => {
+    for (const once of ['seeded', 'started'] as const) {
+      for (let seed = 1; seed <= 5; seed += 1) {
+        const ending = await run(new Map(), {...nothingLeft, seed, spareNodes: 4, losesFirst: {count: 1, once}});
+        assert.equal(ending.outcome, 'Recovered', `seed ${seed}, once ${once}: ${ending.blocked ?? ''} ${ending.message}`);
+      }
+    }
+  });
+
+  it('and where no quorum of the new cluster is left before it serves, it is said what to do', async () => {
+    const ending = await run(new Map(), {...nothingLeft, spareNodes: 5, losesFirst: {count: 2, once: 'seeded'}});
+    assert.equal(ending.blocked, 'NewClusterNotServing', ending.message);
+    assert.match(ending.message, /etcd-1 \(.*\), etcd-2 \(.*\) of the new cluster went before it served, and of its 3 members 2 have to be there: etcd-0 cannot serve alone\. .*--cascade=orphan/);
+  });
+
   it('also a single member, and two', async () => {
     for (const fates of [['Deleted'], ['Deleted', 'Deleted']] as const) {
       const ending = await run(new Map(), {...nothingLeft, fates: [...fates]});
@@ -41,6 +56,24 @@ describe('A cluster of which no data is left is restored from a snapshot', funct
     const forced = await run(new Map(), {...nothingLeft, fates: ['Alive', 'Deleted', 'Deleted']});
     assert.equal(forced.outcome, 'Recovered', forced.message);
     assert.match(forced.message, /^recovered from etcd-0/);
+  });
+
+  it('and whatever call of the operator fails while such a member is replaced', async function exhaustive() {
+    this.timeout(600_000);
+    const scenario: Scenario = {...nothingLeft, spareNodes: 4, losesFirst: {count: 1, once: 'started'}};
+    const {verbs} = await run(new Map(), scenario);
+    const failures: string[] = [];
+    const whens = ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const;
+    for (let at = 1; at < verbs.length; at += 1) {
+      const when = whens[at % whens.length] ?? 'late';
+      try {
+        const ending = await run(new Map([[at, when]]), scenario);
+        if (ending.outcome !== 'Recovered') failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`);
+      } catch (error) {
+        failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
+      }
+    }
+    assert.deepEqual(failures, []);
   });
 
   endsWhateverFails(run);

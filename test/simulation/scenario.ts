@@ -2,6 +2,7 @@ import type {V1StatefulSet} from '@kubernetes/client-node';
 import {apiVersion} from '../../src/api/types.ts';
 import type {QuorumRecovery} from '../../src/api/types.ts';
 import {dependents} from './dependents.ts';
+import {dumpClaim} from './dumps.ts';
 import {newDisk} from './etcd-data.ts';
 import {snapshotOf} from './snapshots.ts';
 import {World} from './world.ts';
@@ -71,6 +72,10 @@ export interface Scenario {
   version?: string;
   /** What the cluster holds stands outside it too, and no data is left. */
   rebuilds?: boolean;
+  /** Beside that there is a dump on a claim. */
+  dumps?: boolean;
+  /** So many members of a new cluster go with their nodes before it serves: once its data is in place, or once their etcd has started. */
+  losesFirst?: {count: number; once: 'seeded' | 'started'};
   /** By this strategy. A pod is Ready only in a quorum: where pods are made in order, those that are deleted do not come back by themselves. */
   restarts?: 'Auto' | 'Restart';
 }
@@ -171,15 +176,18 @@ const whole = (world: World, count: number) => {
 };
 
 /** What a cluster is rebuilt from. */
-const rebuild = {sources: [{name: 'site', configMap: 'site', keyPrefix: '/site/'}], checks: [{name: 'in-sync', sources: ['site']}]};
+const rebuildFrom = (dumps: boolean) => ({
+  sources: [{name: 'site', configMap: 'site', keyPrefix: '/site/'}, ...(dumps ? [{name: 'queue', claim: dumpClaim, path: 'all.json', dump: true}] : [])],
+  checks: [{name: 'in-sync', sources: ['site', ...(dumps ? ['queue'] : [])]}],
+});
 
-export function newResource({approvalMs, retentionMs, preferredLeader, replaces, restarts, restores, rebuilds, dependents: around}: Scenario, spec: Partial<QuorumRecovery['spec']> = {}): QuorumRecovery {
+export function newResource({approvalMs, retentionMs, preferredLeader, replaces, restarts, restores, rebuilds, dumps, dependents: around}: Scenario, spec: Partial<QuorumRecovery['spec']> = {}): QuorumRecovery {
   return {
     apiVersion, kind: 'QuorumRecovery', metadata: {name: 'etcd', namespace: 'db'},
     spec: {
       target: {statefulSet: 'etcd'}, trigger: {type: 'Manual'}, ...(replaces === true && {strategy: 'ReplaceMembers'}), ...(restarts !== undefined && {strategy: restarts}),
       ...(approvalMs !== undefined && {approval: 'Required'}), ...(around !== undefined && {dependents}), ...(retentionMs !== undefined && {preserve: {mode: 'Copy', retention: `${retentionMs}ms`}}),
-      ...(preferredLeader !== undefined && {preferredLeader}), ...(restores === true && {snapshot: {claim: {name: 'backups'}}}), ...(rebuilds === true && {rebuild}), ...spec,
+      ...(preferredLeader !== undefined && {preferredLeader}), ...(restores === true && {snapshot: {claim: {name: 'backups'}}}), ...(rebuilds === true && {rebuild: rebuildFrom(dumps === true)}), ...spec,
     } as QuorumRecovery['spec'],
   };
 }

@@ -3,6 +3,7 @@ import type {QuorumRecovery} from '../../src/api/types.ts';
 import {isEtcdError} from '../../src/etcd/errors.ts';
 import {ApiError, isConflict} from '../../src/kubernetes/errors.ts';
 import {ConflictError} from '../../src/operator/status.ts';
+import {addDump} from './dumps.ts';
 import {isReplacement} from '../../src/decide/replace.ts';
 import {Dependents} from './dependents.ts';
 import {isRestart} from '../../src/decide/restart.ts';
@@ -105,6 +106,7 @@ export class Simulation {
       if (n === 2 && scenario.restores === true) takeSnapshot(world);
     }
     if (scenario.rebuilds === true) world.store.create('ConfigMap', {metadata: {name: 'site', namespace: 'db'}, data: {shared_config: 'home_domain=example.com', 'enum.json': '{}'}});
+    if (scenario.dumps === true) addDump(world, {'/queue/1': 'a', '/queue/2': 'b', '/queue/3': 'c'});
     if (scenario.watched) {
       world.store.create('QuorumRecovery', this.#resource(false));
       await this.#watchHealthy();
@@ -254,6 +256,27 @@ export class Simulation {
       this.#soon();
     }
     if (approvalMs !== undefined) this.#approve(approvalMs);
+    this.#loseFirst();
+  }
+
+  #lostFirst = false;
+
+  /** Nodes of members of the new cluster go before anybody is told of it. */
+  #loseFirst(): void {
+    const {count = 0, once} = this.#options.scenario.losesFirst ?? {};
+    const {newCluster} = this.invariants.status.run ?? {};
+    if (this.#lostFirst || count === 0 || newCluster === undefined || newCluster.servedAt !== undefined || newCluster.seeded.length < newCluster.members.length) return;
+    const {store, etcd, disks} = this.world;
+    const pods = newCluster.members.slice(-count);
+    if (once === 'started' && !pods.every((pod) => [...etcd.processes].some(({ordinal}) => ordinal === pod))) return;
+    this.#lostFirst = true;
+    for (const pod of pods) {
+      const node = disks.get(store.get('PersistentVolumeClaim', 'db', `data-${pod}`)?.spec?.volumeName ?? '')?.node;
+      if (node === undefined) continue;
+      this.#trace(`  lose ${node} with ${pod}`);
+      this.world.destroyMachine(node);
+      this.world.deleteNode(node);
+    }
   }
 
   /** A person reads the plan for a while, and approves what was read; another one is another question. */

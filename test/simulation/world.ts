@@ -54,6 +54,8 @@ export class World {
   readonly parts: (() => void)[] = [];
   /** What is in the store of snapshots. */
   snapshot: StoredSnapshot | undefined;
+  /** What is in the file of the claim with a dump. */
+  dump: Map<string, string> | undefined;
   onAgent: (args: Arguments, disk: Disk, pod: V1Pod) => void = () => undefined;
   readonly #policyLagMs: number;
   /** What the policy's informer has of each resource, and since when the newest waits. */

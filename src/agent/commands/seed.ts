@@ -41,6 +41,6 @@ export function seed(args: Arguments, onStep?: OnStep): SeedReport {
     requireDatabase(place, args);
     return adoptBuilt(place, parts, args);
   };
-  const facts = restoreCopy(place, args.attempt ?? 1, {overGuard: true, stage});
+  const facts = restoreCopy(place, args.attempt ?? 1, {overGuard: true, builtFor: {memberID: args.expectMember, clusterID: args.expectCluster}, stage});
   return {ok: true, command: 'seed', run: args.run, ...facts};
 }

@@ -37,7 +37,10 @@ export function sourceOf(observation: Observation, view: OrdinalView): PodSource
 /** Member ID that the run's membership gives to a pod. */
 export function memberIDOf(observation: Observation, pod: string): string | undefined {
   const pods = observation.ordinals.map((view) => view.pod);
-  const {identity, plan} = runIn(observation);
+  const {identity, plan, newCluster} = runIn(observation);
+  // Lost after it had begun the new cluster: it is that member whose end and whose disk are asked for.
+  const first = newCluster?.lost?.find((lost) => lost.pod === pod)?.memberID;
+  if (first !== undefined) return first;
   const listed = identity?.members.find((member) => podOfMember(member, pods) === pod)?.id;
   // One that had been taken out of the list before: its process has to end like any other.
   return listed ?? (plan?.strategy === 'ReplaceMembers' ? plan.lost.find((lost) => lost.pod === pod)?.memberID : undefined);

@@ -232,6 +232,10 @@ function bringNext(observation: Observation): Decision | undefined {
   return wait(`${nameOfDependent(record)} is coming up: ${ready} of ${wanted} pods Ready`, 1_000);
 }
 
+/** The cluster holds what it is to hold, and serves: of one that was made anew, what is loaded is loaded and checked. */
+const isThere = ({steps, newCluster}: Run): boolean => steps.some(({name, state}) => name === 'StartSurvivor' && state === 'Done')
+  || (newCluster?.servedAt !== undefined && steps.every(({name, state}) => !['StartAll', 'StartEmpty', 'Load', 'Check'].includes(name) || state === 'Done'));
+
 /**
  * The survivor serves, so dependents come back while members join: each takes a moment, and a join may take an hour, or wait for a person. One
  * that the API server refused to change is tried again only where there is nothing else to do.
@@ -239,7 +243,7 @@ function bringNext(observation: Observation): Decision | undefined {
  */
 export function returnMeanwhile(observation: Observation, instead: Decision): Decision | undefined {
   const run = runIn(observation);
-  if (!run.steps.some(({name, state}) => name === 'StartSurvivor' && state === 'Done')) return undefined;
+  if (!isThere(run)) return undefined;
   if (instead.kind !== 'wait' && (!isRoom(instead) || nextOnes(run).every(isRefused))) return undefined;
   const decision = bringNext(observation);
   return decision?.kind === 'wait' ? undefined : decision;

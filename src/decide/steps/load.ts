@@ -7,6 +7,7 @@ import {sourceInWords} from '../../rebuild/words.ts';
 import type {BlockedReason} from '../../api/reasons.ts';
 import type {Decision, Transaction} from '../decision.ts';
 import {blocked, done, wait} from '../decision.ts';
+import {byDump} from './byDump.ts';
 import {runIn} from './common.ts';
 
 type Rebuild = NonNullable<Run['rebuild']>;
@@ -68,6 +69,12 @@ function loadOne(observation: Observation, source: RebuildSource): Decision {
   const {now} = observation;
   const {name, cronJob} = source;
   const begun = recordSource(name, {state: 'Loading', from: sourceInWords(source)}, now);
+  if (source.claim !== undefined) {
+    return byDump(observation, {
+      command: 'dump-load', source, what: `source ${name} (${sourceInWords(source)})`, of: runIn(observation).rebuild?.sources.find((one) => one.name === name)?.finishedAt, begun, reason: 'LoadFailed',
+      ended: ({keys, hash}) => ({kind: 'record', why: `${name} is loaded: ${keys} keys`, record: recordSource(name, {state: 'Loaded', from: sourceInWords(source), keys, hash, finishedAt: iso(now)}, now)}),
+    });
+  }
   if (cronJob === undefined) return {kind: 'act', why: `loading ${name} (${sourceInWords(source)})`, record: begun, actions: [{type: 'LoadKeys', source}]};
   return byJob(observation, {
     part: {step: 'Load', name}, cronJob, begun, reason: 'LoadFailed',
@@ -82,10 +89,37 @@ export function loadNext(observation: Observation): Decision | undefined {
   return open === undefined ? undefined : loadOne(observation, open);
 }
 
+/** A source that was changed since it was loaded: it is loaded anew, and every check asked again. */
+export const loadAnew = (name: string, now: number): Transaction => (draft) => {
+  recordSource(name, {state: 'Loading'}, now)(draft);
+  for (const one of draft.run?.rebuild?.checks ?? []) one.state = 'Running';
+};
+
+/** The next dump on a claim that this check compares, as it was loaded; undefined: there is none, or all were. */
+function compareDump(observation: Observation, {name, sources = []}: RebuildCheck, begun: Transaction): Decision | undefined {
+  const {now} = observation;
+  const {rebuild} = runIn(observation);
+  const compared = rebuild?.checks.find((one) => one.name === name)?.compared ?? [];
+  const stateOf = (source: string): string => `${source} ${rebuild?.sources.find((one) => one.name === source)?.finishedAt ?? ''}`;
+  const source = observation.spec.rebuild?.sources.find((one) => one.claim !== undefined && sources.includes(one.name) && !compared.includes(stateOf(one.name)));
+  if (source === undefined) return undefined;
+  const state = stateOf(source.name);
+  return byDump(observation, {
+    command: 'dump-compare', source, what: `check ${name}, source ${source.name} (${sourceInWords(source)})`, of: {name, state}, begun, reason: 'CheckFailed',
+    ended: (report) => {
+      if (report.hash !== rebuild?.sources.find((one) => one.name === source.name)?.hash) return {kind: 'record', why: `source ${source.name} was changed since it was loaded: it is loaded anew`, record: loadAnew(source.name, now)};
+      if ('wrong' in report) return {problem: `${report.wrong} in etcd, unlike in the dump: a Job or somebody else wrote it since`};
+      return {kind: 'record', why: `${source.name} is in etcd as it is in the dump`, record: recordCheck(name, {state: 'Running', compared: [...compared, state]}, now)};
+    },
+  });
+}
+
 function checkOne(observation: Observation, check: RebuildCheck): Decision {
   const {now} = observation;
   const {name, cronJob} = check;
   const begun = recordCheck(name, {state: 'Running'}, now);
+  const compare = compareDump(observation, check, begun);
+  if (compare) return compare;
   if (cronJob === undefined) return {kind: 'act', why: `checking ${name}`, record: begun, actions: [{type: 'CheckKeys', check}]};
   return byJob(observation, {
     part: {step: 'Check', name}, cronJob, begun, reason: 'CheckFailed',

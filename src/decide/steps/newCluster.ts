@@ -1,12 +1,14 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {databaseOwner} from '../../api/strategies.ts';
+import type {Run, StepRecord} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {isLaunch} from '../../observe/observation.ts';
 import type {Decision, Transaction} from '../decision.ts';
 import {blocked} from '../decision.ts';
+import {firstCount, inOrder} from '../firstMembers.ts';
 import type {NewCluster} from '../newCluster.ts';
 import {newClusterID, viewsOf} from '../newCluster.ts';
-import {joinStep} from '../plan.ts';
+import {joinStep, podOfJoinStep, tiedFirst} from '../plan.ts';
 import {nodesSeen, waitsForProof} from './defer.ts';
 import {recordJoin, runIn} from './common.ts';
 import {guardStart} from './guard.ts';
@@ -30,48 +32,78 @@ function notYet(observation: Observation, view: OrdinalView): {reason: string; m
   return silent === undefined ? undefined : {reason: 'NodeNotReady', message: `${view.pod} stays held: claim ${silent.name} is on a node that is not Ready`};
 }
 
-/** These members begin the new cluster; the others join it later as learners, by a step of their own. */
-function recordMembers(observation: Observation, attempt: number, members: readonly OrdinalView[], without: readonly {pod: string; reason: string; message: string}[]): Transaction {
+interface LeftOut {
+  pod: string;
+  reason: string;
+  message: string;
+}
+
+/** These members begin the new cluster; the others join it later as learners, by a step of their own: at once those that could have begun too. */
+function recordMembers(observation: Observation, attempt: number, members: readonly OrdinalView[], without: readonly LeftOut[]): Transaction {
   const clusterID = newClusterID(runIn(observation), members);
+  const begin = members.map(({pod}) => pod);
+  const later = observation.ordinals.filter(({pod}) => !begin.includes(pod) && !without.some((one) => one.pod === pod)).sort(tiedFirst);
   return (draft) => {
     const {run} = draft;
     if (run === undefined) return;
-    run.newCluster = {...run.newCluster, attempt, members: members.map(({pod}) => pod), clusterID, seeded: []};
+    run.newCluster = {...run.newCluster, attempt, members: begin, clusterID, seeded: []};
+    run.steps = run.steps.filter(({name}) => !begin.includes(podOfJoinStep(name) ?? ''));
+    for (const {pod} of later) addJoinStep(run, {name: joinStep(pod), state: 'Pending'});
     for (const {pod, reason, message} of without) {
       recordJoin(pod, {deferred: {reason, message, nodes: nodesSeen(observation)}})(draft);
-      if (run.steps.some(({name}) => name === joinStep(pod))) continue;
-      const at = run.steps.findIndex(({name}) => name === 'ReturnDependents' || name === 'RestartProof' || name === 'Verify');
-      run.steps.splice(at < 0 ? run.steps.length : at, 0, {name: joinStep(pod), state: 'Deferred', message});
-      if (run.plan) run.plan.steps = run.steps.map(({name}) => name);
+      run.steps = run.steps.filter(({name, state}) => name !== joinStep(pod) || state !== 'Pending');
+      addJoinStep(run, {name: joinStep(pod), state: 'Deferred', message});
     }
+    if (run.plan) run.plan.steps = run.steps.map(({name}) => name);
   };
+}
+
+/** A member that does not begin with the others joins them, before the dependents come back. */
+export function addJoinStep(run: Run, step: StepRecord): void {
+  if (run.steps.some(({name}) => name === step.name)) return;
+  const at = run.steps.findIndex(({name}) => name === 'ReturnDependents' || name === 'RestartProof' || name === 'Verify');
+  run.steps.splice(at < 0 ? run.steps.length : at, 0, step);
+  if (run.plan) run.plan.steps = run.steps.map(({name}) => name);
+}
+
+const notAble = (observation: Observation): LeftOut[] => observation.ordinals.flatMap((view) => {
+  const why = notYet(observation, view);
+  return why === undefined ? [] : [{pod: view.pod, ...why}];
+});
+
+/** Who begins: all that can, or as many as a plan that names some wants, those first. */
+function beginners(observation: Observation, without: readonly LeftOut[]): OrdinalView[] {
+  const {first} = runIn(observation).plan ?? {};
+  const able = observation.ordinals.filter(({pod}) => !without.some((one) => one.pod === pod));
+  if (first === undefined) return able;
+  const chosen = inOrder(able, first).slice(0, firstCount).map(({pod}) => pod);
+  return able.filter(({pod}) => chosen.includes(pod));
 }
 
 /** Settles who begins the new cluster, before anything is made for it; undefined: that is settled. */
 export function settleMembers(observation: Observation): Decision | undefined {
   if (runIn(observation).newCluster !== undefined) return undefined;
   const owner = databaseOwner(runIn(observation).plan);
-  const asked = observation.ordinals.filter(({pod}) => owner === undefined || pod === owner);
-  const without = asked.flatMap((view) => {
-    const why = notYet(observation, view);
-    return why === undefined ? [] : [{pod: view.pod, ...why}];
-  });
-  const members = asked.filter(({pod}) => !without.some((one) => one.pod === pod));
+  const without = notAble(observation).filter(({pod}) => owner === undefined || pod === owner);
+  const members = beginners(observation, without).filter(({pod}) => owner === undefined || pod === owner);
   if (members.length === 0) return blocked('RestoreFailed', `no member can begin the new cluster: ${without.map(({message}) => message).join('; ')}. Nothing was set aside and every name is held; the run goes on once one can`);
   return {kind: 'record', why: `the new cluster begins with ${members.map(({pod}) => pod).join(', ')}`, record: recordMembers(observation, 1, members, without)};
 }
 
 /**
  * A member that has no place, or no room, is left out: the others begin without it, as another cluster, because the list is part of what
- * they are made of. Only before any data is in place.
+ * they are made of. Only before any data is in place. Where not all begin, another one takes its turn.
  */
-export function leaveOut(observation: Observation, out: {pod: string; reason: string; message: string}): Decision {
-  const {newCluster} = runIn(observation);
-  const left = viewsOf(observation, newCluster?.members ?? []).filter(({pod}) => pod !== out.pod);
+export function leaveOut(observation: Observation, out: LeftOut): Decision {
+  const run = runIn(observation);
+  const {newCluster} = run;
+  const others = (run.joins ?? []).flatMap(({pod, deferred}) => (deferred === undefined ? [] : [{pod, ...deferred}]));
+  const left = run.plan?.first === undefined ? viewsOf(observation, newCluster?.members ?? []).filter(({pod}) => pod !== out.pod)
+    : beginners(observation, [...others, out, ...notAble(observation)]);
   if (newCluster === undefined || left.length === 0 || newCluster.seeded.length > 0) {
     return blocked('RestoreFailed', `${out.message}. Every name is held and all old data is kept; the run goes on once ${out.pod} has a place`);
   }
-  return {kind: 'record', why: `the new cluster begins without ${out.pod}: ${out.message}`, record: recordMembers(observation, newCluster.attempt + 1, left, [out])};
+  return {kind: 'record', why: `the new cluster begins without ${out.pod}: ${out.message}`, record: recordMembers(observation, newCluster.attempt + 1, left, [...others, out])};
 }
 
 /** The scheduler finds no node for this pod, and has not for a while. */

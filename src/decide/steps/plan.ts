@@ -23,6 +23,7 @@ import {behaviourOf} from '../strategies.ts';
 import {without} from './agents.ts';
 import {runIn, viewOf} from './common.ts';
 import {inspectDisks} from './inspect.ts';
+import {readDumps} from './readDumps.ts';
 import {readStore} from './readStore.ts';
 import {plannedSnapshots} from './snapshot.ts';
 
@@ -103,7 +104,7 @@ function planAnew(observation: Observation, lost: Lost): Decision {
 function planLost(observation: Observation, lost: Lost): Decision {
   if (fallBack(observation, lost)) return planAnew(observation, lost);
   if (restores(observation, lost)) return readStore(observation) ?? planAnew(observation, lost);
-  return rebuilds(observation, lost) ? planAnew(observation, lost) : planFor(observation, lost);
+  return rebuilds(observation, lost) ? readDumps(observation) ?? planAnew(observation, lost) : planFor(observation, lost);
 }
 
 function planFor(observation: Observation, lost: Lost): Decision {

@@ -2,7 +2,7 @@ import {marks} from '../../api/types.ts';
 import {firstMemberPod} from '../../kubernetes/helperPods.ts';
 import {isGated, isTerminating, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import {restoreStep} from '../../kubernetes/restorePod.ts';
-import {isLaunch} from '../../observe/observation.ts';
+import {isOnReadyNode} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision} from '../decision.ts';
@@ -12,24 +12,33 @@ import {isOverdue} from '../trouble.ts';
 import {takeAway} from './agents.ts';
 import {helperOf, runIn, sourceOf} from './common.ts';
 import {replaceClaims} from './joinClaims.ts';
+import {begunWith, holdLostOnes, isUp, namesIn, partLost, removeLostOnes} from './lostFirst.ts';
+import type {Parted} from './lostFirst.ts';
 import {beginNewCluster, guardNewCluster, leaveOut, newClusterOf, settleMembers, unschedulable} from './newCluster.ts';
 import {replaceEnded} from './stop.ts';
 
-const causesIn = (views: readonly OrdinalView[]): string => views.map((view) => `${view.pod}${podCause(view.object) === undefined ? '' : ` (${podCause(view.object) ?? ''})`}`).join(', ');
-
-const runs = ({object, launch}: OrdinalView): boolean => object?.status?.podIP !== undefined && !isTerminating(object)
-  && object.status.containerStatuses?.some(({name, state}) => isLaunch(launch) && name === launch.container && state?.running !== undefined) === true;
-
-/** What is waited for too long is said, with what is there: nothing is let go any more. */
-function unlessOverdue(observation: Observation, step: string, decision: Decision): Decision {
-  if (decision.kind !== 'wait' || !isOverdue(observation, step)) return decision;
-  return blocked('NewClusterNotServing', `after ${observation.spec.verification.timeout}: ${decision.why}. The old data is kept on its volumes (.quorumrecovery/${runIn(observation).id}); look at these pods. The run goes on by itself once they run`);
+function causeOf(observation: Observation, {object}: OrdinalView): string {
+  const node = object?.spec?.nodeName;
+  const cause = podCause(object) ?? (node === undefined || isOnReadyNode(observation, object) ? undefined : `node ${node} is not Ready`);
+  return cause === undefined ? '' : ` (${cause})`;
 }
 
-/** Every member has to be there, and a quorum to accept a write, before anybody else is told of the new cluster. */
-function serves(observation: Observation, step: string, views: readonly OrdinalView[], canaries: boolean): Decision {
-  const down = views.filter((view) => !runs(view));
-  if (down.length > 0) return unlessOverdue(observation, step, wait(`${causesIn(down)} of the new cluster is coming up`));
+const causesIn = (observation: Observation, views: readonly OrdinalView[]): string => views.map((view) => `${view.pod}${causeOf(observation, view)}`).join(', ');
+
+/** What is waited for too long is said, with what is there: nothing is let go any more. */
+function unlessOverdue(observation: Observation, step: string, decision: Decision, down: readonly OrdinalView[] = []): Decision {
+  if (decision.kind !== 'wait' || !isOverdue(observation, step)) return decision;
+  const forGood = down.length === 0 ? '' : `. One that is gone for good is replaced through a quorum of the others: delete its Node object once the machine is off for good, or taint it node.kubernetes.io/out-of-service, or name it in spec.lostMembers (${namesIn(observation, down)})`;
+  return blocked('NewClusterNotServing', `after ${observation.spec.verification.timeout}: ${decision.why}. The old data is kept on its volumes (.quorumrecovery/${runIn(observation).id}); look at these pods. The run goes on by itself once they run${forGood}`);
+}
+
+/** Every member that is not lost has to be there, and a quorum to accept a write, before anybody else is told of the new cluster. */
+function serves(observation: Observation, step: string, parted: Parted, canaries: boolean): Decision {
+  const views = parted.others;
+  const down = views.filter((view) => !isUp(observation, view));
+  if (down.length > 0) return unlessOverdue(observation, step, wait(`${causesIn(observation, down)} of the new cluster is coming up`), down);
+  const removed = removeLostOnes(observation, parted);
+  if (removed) return removed;
   return {
     kind: 'act', completes: true, why: `the new cluster of ${views.map(({pod}) => pod).join(', ')} has to accept a write`,
     actions: [{type: 'ProveNewCluster', pods: views.map(({pod}) => pod), canaries, step}],
@@ -38,9 +47,10 @@ function serves(observation: Observation, step: string, views: readonly OrdinalV
 
 /** Starts all members of the new cluster at once from the unchanged template, on data that is there: etcd ignores the initial flags then. */
 export function startAll(observation: Observation): Decision {
-  const {members} = newClusterOf(observation);
-  const views = viewsOf(observation, members);
-  const held = observation.status.heldPods ?? [];
+  const parted = partLost(observation);
+  const holding = holdLostOnes(observation, parted);
+  if (holding !== undefined && holding.kind !== 'wait') return holding;
+  const views = parted.others;
   const todo: {actions: Action[]; waits: string[]} = {actions: [], waits: []};
   for (const {pod} of views) {
     const helper = helperOf(observation, restoreStep, pod);
@@ -50,20 +60,19 @@ export function startAll(observation: Observation): Decision {
   if (todo.waits.length > 0) return unlessOverdue(observation, 'StartAll', wait(todo.waits.join('; '), 100));
   const run = runIn(observation);
   for (const view of views) {
-    const old = held.includes(view.pod) ? replaceEnded(observation, view) : undefined;
+    const old = view.object === undefined ? undefined : replaceEnded(observation, view);
     if (old) return unlessOverdue(observation, 'StartAll', old);
   }
   const gated = views.flatMap(({object}) => (object !== undefined && isGated(object) && runOf(object) === run.id ? [object] : []));
   const gone = views.filter(({object}) => object === undefined);
   if (gated.length + gone.length > 0) {
     return {
+      // Their names stay held until the new cluster serves: on a claim that is lost meanwhile the template would start empty.
       kind: 'act', why: `starting ${[...gated.map(({metadata}) => metadata?.name ?? ''), ...gone.map(({pod}) => pod)].join(', ')} from the unchanged template`,
-      // Their data is there: the template may start on it, whoever makes the pod.
-      record: (draft) => { draft.heldPods = (draft.heldPods ?? []).filter((name) => !members.includes(name)); },
       actions: [...gated.map((pod): Action => ({type: 'UngatePod', pod})), ...gone.map((view): Action => ({type: 'CreatePod', pod: ownPod(sourceOf(observation, view), run.id, false)}))],
     };
   }
-  return serves(observation, 'StartAll', views, true);
+  return holding ?? serves(observation, 'StartAll', parted, true);
 }
 
 const isFirstMember = (observation: Observation, {object}: OrdinalView, cluster: string): boolean =>
@@ -77,11 +86,14 @@ export function startEmpty(observation: Observation): Decision {
   const settled = settleMembers(observation);
   if (settled) return settled;
   const {members, begunAt, seeded} = newClusterOf(observation);
-  const views = viewsOf(observation, members);
   const loose = seeded.length > 0 ? undefined : guardNewCluster(observation);
   if (loose) return loose;
   if (begunAt === undefined) return {kind: 'record', why: 'from here on the run is finished, whatever comes: old data is set aside, and a new cluster begins', record: beginNewCluster(observation)};
-  const placed = place(observation, views);
+  const parted = seeded.length > 0 ? partLost(observation) : {lost: [], others: viewsOf(observation, members)};
+  const holding = seeded.length > 0 ? holdLostOnes(observation, parted) : undefined;
+  if (holding !== undefined && holding.kind !== 'wait') return holding;
+  const views = parted.others;
+  const placed = (seeded.length > 0 ? undefined : holdLeftOut(observation)) ?? place(observation, views);
   if (placed) return unlessOverdue(observation, 'StartEmpty', placed);
   const run = runIn(observation);
   const waiting = views.filter((view) => view.object?.metadata?.annotations?.[marks.turn] === undefined);
@@ -92,20 +104,34 @@ export function startEmpty(observation: Observation): Decision {
       actions: waiting.map((view): Action => ({type: 'GiveTurn', pod: view.object ?? {}, turn: newMemberID(run, view)})),
     };
   }
-  return serves(observation, 'StartEmpty', views, false);
+  return holding ?? serves(observation, 'StartEmpty', parted, false);
+}
+
+/** The pods of members that were left out: each would take a node, and choose one for its claim, that a member which begins may need. */
+function holdLeftOut(observation: Observation): Decision | undefined {
+  const run = runIn(observation);
+  const begun = begunWith(observation).map(({pod}) => pod);
+  const strays = observation.ordinals.filter(({pod, object}) => !begun.includes(pod) && object !== undefined && !isTerminating(object)
+    && runOf(object) === run.id && object.metadata?.annotations?.[marks.cluster] !== undefined);
+  if (strays.length === 0) return undefined;
+  return act(`holding ${strays.map(({pod}) => pod).join(', ')}, which ${strays.length === 1 ? 'joins' : 'join'} later`, ...strays.map((view): Action => {
+    const pod = view.object ?? {};
+    return pod.spec?.nodeName === undefined ? {type: 'ReplacePod', pod, by: ownPod(sourceOf(observation, view), run.id, true)} : {type: 'DeletePod', pod};
+  }));
 }
 
 /** Puts the own pods of the first members in the place of the gated ones; undefined: all are there, each with a node and an address. */
 function place(observation: Observation, views: readonly OrdinalView[]): Decision | undefined {
   const run = runIn(observation);
-  const cluster = initialCluster(views);
+  const cluster = initialCluster(begunWith(observation));
+  const {seeded} = newClusterOf(observation);
   const actions: Action[] = [];
   const waits: string[] = [];
   for (const view of views) {
     const {object, pod} = view;
     if (isFirstMember(observation, view, cluster)) {
       if (object !== undefined && unschedulable(observation, object)) return leaveOut(observation, {pod, reason: 'Unschedulable', message: `no node takes ${pod}: ${podCause(object) ?? ''}`});
-      if (object?.status?.podIP === undefined) waits.push(`the pod of ${causesIn([view])} is coming up`);
+      if (object?.status?.podIP === undefined) waits.push(`the pod of ${causesIn(observation, [view])} is coming up`);
       continue;
     }
     const old = object === undefined ? undefined : replaceEnded(observation, view);
@@ -114,7 +140,8 @@ function place(observation: Observation, views: readonly OrdinalView[]): Decisio
       waits.push(`the earlier pod ${pod} is going`);
       continue;
     }
-    const claims = replaceClaims(observation, view);
+    // Once it may have started it has that disk alone.
+    const claims = seeded.includes(pod) ? undefined : replaceClaims(observation, view);
     if (claims) return claims;
     const made = firstMemberPod({observation, view, source: sourceOf(observation, view), run: run.id, cluster, token: tokenOf(run)});
     if ('problem' in made) return blocked('PodRefused', made.problem);

@@ -45,7 +45,7 @@ describe('agent seed', function () {
         assert.equal(etcdWould(volume), 'start on its data');
         assert.deepEqual(snapshotOf(join(home(volume), 'set-aside', 'member')), old);
         const after = snapshots(volume);
-        assert.equal(seed(volume).already, true);
+        assert.equal(seed(volume, 1, '--expect-member', memberID, '--expect-cluster', clusterID).already, true);
         assert.deepEqual(snapshots(volume), after);
       });
 
@@ -87,6 +87,36 @@ describe('agent seed', function () {
     assert.equal(refuse(...flags(volume, 1, '--expect-member', 'abc')).reason, 'MemberMismatch');
     assert.equal(refuse(...flags(volume, 1, '--expect-cluster', 'abc')).reason, 'ClusterMismatch');
     assert.deepEqual(snapshotOf(join(volume.data, 'member')), before);
+  });
+
+  for (const layout of layouts) {
+    it(`never finishes what was built with another list of members, wherever that attempt was killed (${layout.name})`, () => {
+      for (let step = 0; ; step++) {
+        const volume = layout.make();
+        fill(volume);
+        const old = snapshotOf(join(volume.data, 'member'));
+        build(volume, 'of the first list');
+        if (killAt(step, ...flags(volume, 1)) !== undefined) break;
+        build(volume, 'of the second list');
+        const report = seed(volume, 2, '--expect-member', memberID, '--expect-cluster', clusterID);
+        assert.equal(report.already, false, `killed before step ${step}`);
+        assert.equal(markOf(volume), marked('of the second list'), `killed before step ${step}`);
+        assert.equal(etcdWould(volume), 'start on its data', `killed before step ${step}`);
+        const asides = readdirSync(home(volume)).filter((name) => name.startsWith('set-aside')).map((name) => join(home(volume), name, 'member')).filter((path) => existsSync(path));
+        assert.ok(asides.some((path) => JSON.stringify(snapshotOf(path)) === JSON.stringify(old)), `killed before step ${step}: what was there is gone`);
+      }
+    });
+  }
+
+  it('does not say of another list\'s data that it is in place', () => {
+    const volume = layouts[0]?.make() ?? assert.fail();
+    fill(volume);
+    build(volume);
+    seed(volume, 1, '--expect-member', memberID, '--expect-cluster', clusterID);
+    const before = snapshots(volume);
+    assert.equal(refuse(...flags(volume, 1, '--expect-member', memberID, '--expect-cluster', 'abc')).reason, 'ClusterMismatch');
+    assert.deepEqual(snapshots(volume), before);
+    assert.equal(seed(volume, 1, '--expect-member', memberID, '--expect-cluster', clusterID).already, true);
   });
 
   it('that comes too late throws nothing away: a later attempt has begun, or etcd has written since', () => {

@@ -99,5 +99,10 @@ describe('whether the data of a voter is still there', () => {
     assert.equal(only({place: {at: 'NotReadyNode', nodes: ['node-1']}}, {spec: {lostMembers: [{pod: 'etcd-1', memberID: 'b1'}]}}), 'MayReturn');
   });
   it('is readable where a person names it and its volume can be attached anywhere', () => { assert.equal(only({place: {at: 'Anywhere'}}, named), 'Readable'); });
+  it('is gone there too where the person has also named a strategy that takes nobody\'s data', () => {
+    for (const [strategy, state] of [['RestoreSnapshot', 'Gone'], ['RebuildFromConfig', 'Gone'], ['ForceNewCluster', 'Readable'], ['ReplaceMembers', 'Readable']] as const) {
+      assert.equal(only({place: {at: 'Anywhere'}}, {...named, spec: {...named.spec, strategy}}), state, strategy);
+    }
+  });
   it('runs where a person names it and its etcd answers', () => { assert.equal(only({probe: {...answers(1, 3)}}, named), 'Running'); });
 });

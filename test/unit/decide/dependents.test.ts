@@ -197,6 +197,16 @@ describe('what is stopped around the surgery', () => {
     assert.equal(asked(looking([api(0), stoppedAgent], [ofApi(), ofAgent()], serving), (observation) => returnMeanwhile(observation, {kind: 'blocked', reason: 'SurvivorNotServing', message: ''})).does, 'nothing');
   });
 
+  it('comes back while members join a cluster that was made anew, once what is loaded is loaded and checked, and not before', () => {
+    const joining = (...names: string[]) => {
+      const observation = looking([api(0), stoppedAgent], [ofApi(), ofAgent()], [...done(...names), ...(['Check', 'Join etcd-3'].filter((name) => !names.includes(name)).map((name) => ({name, state: 'Pending' as const})))]);
+      if (observation.status.run) observation.status.run.newCluster = {attempt: 1, members: ['etcd-0'], clusterID: 'c2', seeded: ['etcd-0'], servedAt: at};
+      return asked(observation, (one) => returnMeanwhile(one, wait('etcd-3 is coming up'))).does;
+    };
+    assert.equal(joining('StartEmpty', 'Load', 'Check'), 'ReturnDependent api 3');
+    assert.equal(joining('StartEmpty', 'Load'), 'nothing');
+  });
+
   it('comes back at once and together where a run is interrupted, by what this run has taken and nothing else', () => {
     const back = asked(looking([api(0), stoppedAgent], [ofApi(), ofAgent()]), giveBackAll);
     assert.equal(back.does, 'ReturnDependent api 3, ReturnDependent agent its nodes');

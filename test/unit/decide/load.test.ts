@@ -152,7 +152,7 @@ describe('sources of a rebuild', () => {
   };
   it('are usable where each is there and no two write one key', () => {
     assert.equal(refusal(views), 'none');
-    assert.deepEqual(plannedSources({sources: views}), [{name: 'a', from: 'ConfigMap a', keys: 2}, {name: 'b', from: 'Secret b', keys: 1}, {name: 'c', from: 'CronJob c'}]);
+    assert.deepEqual(plannedSources({...observationOf({spec: {rebuild}}), sources: views}), [{name: 'a', from: 'ConfigMap a', keys: 2}, {name: 'b', from: 'Secret b', keys: 1}, {name: 'c', from: 'CronJob c'}]);
   });
   it('are refused by name and key, with nothing touched, where one is not there or two write one key', () => {
     assert.equal(refusal([...views, {name: 'e', from: 'ConfigMap e', keys: ['/z']}]), 'b and e both write key /z. Correct it (spec.rebuild), and the run goes on by itself. Nothing was touched');

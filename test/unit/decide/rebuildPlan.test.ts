@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type {Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
+import {chooseFirst} from '../../../src/decide/firstMembers.ts';
 import {rebuilds} from '../../../src/decide/rebuildPlan.ts';
 import {askedFor} from '../../../src/decide/stored.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
@@ -30,6 +31,46 @@ describe('a plan to rebuild', () => {
     assert.deepEqual(plan.steps, ['Plan', 'Approve', 'Hold', 'Stop', 'StartEmpty', 'Load', 'Check', 'RestartProof', 'Verify', 'Release']);
     assert.match(plan.expectedLoss, /^everything that is not in the sources site \(ConfigMap site, 2 keys\): keys that others wrote \(revision 40 was seen\), leases, users and roles\. All data is set aside/);
     assert.deepEqual(plan.rebuild, [{name: 'site', from: 'ConfigMap site', keys: 2}]);
+  });
+
+  const ofFive = (places: OrdinalOptions[], nodes = [node('node-9')], more: object = {}) => next(observationOf({
+    ordinals: places, nodes, spec: {rebuild, ...more}, more: {sources},
+    status: {members: [0, 1, 2, 3, 4].map((index) => recordOf(index)), lastHealthy: {...lastHealthy, members: [0, 1, 2, 3, 4].map((index) => ({pod: `etcd-${index}`, memberID: idOf(index)}))}, run: runOf()},
+  })).status.run?.plan;
+
+  it('begins on three of more than three, says which, and lets the others join once all is loaded and checked', () => {
+    const plan = ofFive([0, 1, 2, 3, 4].map(gone));
+    assert.deepEqual(plan?.first, ['etcd-0', 'etcd-1', 'etcd-2']);
+    assert.deepEqual(plan.steps, ['Plan', 'Approve', 'Hold', 'Stop', 'StartEmpty', 'Load', 'Check', 'Join etcd-3', 'Join etcd-4', 'RestartProof', 'Verify', 'Release']);
+    assert.match(plan.notes[0] ?? '', /^etcd-0, etcd-1, etcd-2 begin the new cluster, and etcd-3, etcd-4 join it as learners, one after the other, once it is loaded and checked/);
+    assert.match(plan.why, /an empty cluster is started on etcd-0, etcd-1, etcd-2, and loaded from site$/);
+    assert.match(plan.claims.find(({pod}) => pod === 'etcd-4')?.fate ?? '', /joins with it once the new cluster is loaded/);
+    assert.equal(ofFive([0, 1, 2].map(gone))?.first, undefined, 'three begin all at once');
+  });
+
+  it('begins on those whose volume and node are ready, then on those with a new volume; never on one that may still run, or is away', () => {
+    const there = (index: number): OrdinalOptions => ({place: {at: 'Node', nodes: [`node-${index}`]}});
+    const silent = (index: number): OrdinalOptions => ({place: {at: 'NotReadyNode', nodes: [`node-${index}`]}});
+    const chosen = (ordinals: OrdinalOptions[], unproven: string[] = [], cordoned: string[] = []) => chooseFirst(
+      observationOf({ordinals, nodes: [0, 1, 2, 3, 4].map((index) => node(`node-${index}`, {unschedulable: cordoned.includes(`node-${index}`)}))}),
+      {holds: true, message: '', processes: unproven.map((pod) => ({pod, memberID: '', proven: undefined, stoppable: false, waitsFor: 'its end'}))},
+    );
+    assert.deepEqual(chosen([gone(0), gone(1), gone(2), there(3), there(4)]), ['etcd-0', 'etcd-3', 'etcd-4']);
+    assert.deepEqual(chosen([silent(0), gone(1), gone(2), there(3), there(4)]), ['etcd-1', 'etcd-3', 'etcd-4']);
+    assert.deepEqual(chosen([there(0), there(1), there(2), there(3)], ['etcd-0'], ['node-1']), ['etcd-2', 'etcd-3'], 'two that can are fewer than three, and all of them');
+    assert.deepEqual(chosen([silent(0), silent(1), silent(2), silent(3)]), ['etcd-0', 'etcd-1', 'etcd-2']);
+    assert.equal(chosen([there(0), there(1), there(2)]), undefined);
+  });
+
+  it('asks again where others are to begin', () => {
+    const hash = (...first: OrdinalOptions[]) => ofFive([...first, gone(2), gone(3), gone(4)]);
+    const one = hash(gone(0), gone(1));
+    const other = hash(gone(0), {object: undefined, place: {at: 'NotReadyNode', nodes: ['node-1']}});
+    assert.deepEqual([one?.first?.[1], other?.first], ['etcd-1', undefined], 'with data that may come back nothing is planned by itself');
+    const notReady = [node('node-9'), node('node-1', {ready: false})];
+    const named = ofFive([gone(0), {object: undefined, place: {at: 'NotReadyNode', nodes: ['node-1']}}, gone(2), gone(3), gone(4)], notReady, {strategy: 'RebuildFromConfig'});
+    assert.deepEqual(named?.first, ['etcd-0', 'etcd-2', 'etcd-3']);
+    assert.notEqual(named.hash, one?.hash);
   });
 
   it('has another hash with other sources, and with other keys in them', () => {
@@ -82,6 +123,21 @@ describe('a plan to rebuild', () => {
       status: {members, lastHealthy, run: runOf({offline: [{pod: 'etcd-0', stage: 'Planning', data: 'Present', memberID: idOf(0), clusterID: 'c1', unfit: 'its backend is damaged'}]})}, more: {sources},
     });
     assert.match(next(unfit).status.run?.plan?.expectedLoss ?? JSON.stringify(next(unfit).decision), /no cluster can start from: etcd-0 is no survivor: its backend is damaged/);
+  });
+
+  it('is made over disks that nobody can read, nor tell whose they are, only where a person names their members and the strategy', () => {
+    const unread = (spec: object) => next(observationOf({
+      ordinals: [{}, {}, gone(2)], nodes: [node('node-0'), node('node-1')], spec: {rebuild, ...spec}, more: {sources},
+      status: {run: runOf({offline: [{pod: 'etcd-0', stage: 'Planning', data: 'Unreadable'}, {pod: 'etcd-1', stage: 'Planning', data: 'Unreadable', memberID: idOf(1)}]})},
+    }));
+    const lostMembers = [{pod: 'etcd-0', memberID: '0'}, {pod: 'etcd-1', memberID: idOf(1)}];
+    const asked = unread({});
+    assert.equal(reasonOf(asked), 'QuorumOfDataIntact');
+    assert.match('message' in asked.decision ? asked.decision.message : '', /RestoreSnapshot or RebuildFromConfig and name these members in spec\.lostMembers \(\{pod: etcd-0, memberID: 0\}, \{pod: etcd-1, memberID: a1\}.*Do not delete the claims/);
+    assert.equal(reasonOf(unread({lostMembers})), 'QuorumOfDataIntact', 'the strategy is not named');
+    assert.equal(reasonOf(unread({strategy: 'RebuildFromConfig', lostMembers: [{pod: 'etcd-0', memberID: '0'}, {pod: 'etcd-1', memberID: 'b7'}]})), 'act', 'one that is left is no quorum of data');
+    assert.equal(reasonOf(unread({strategy: 'RebuildFromConfig', lostMembers: [{pod: 'etcd-1', memberID: 'b7'}]})), 'QuorumOfDataIntact', 'the word is of another member');
+    assert.equal(unread({strategy: 'RebuildFromConfig', lostMembers}).status.run?.plan?.strategy, 'RebuildFromConfig');
   });
 
   it('is never made while a quorum of data is intact', () => {
