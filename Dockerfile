@@ -34,4 +34,4 @@ COPY --from=build /app/dist dist
 USER 65532:65532
 # What watching many clusters leaves behind is collected early, instead of growing the heap by it; one arena of malloc fragments less than one for each
 # thread, and gives back what is free at its end (mallopt(3), M_TRIM_THRESHOLD).
-ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=1", "--heap-growing-percent=25", "/app/dist/main.js"]
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=1", "--heap-growing-percent=12", "/app/dist/main.js"]

@@ -34,7 +34,7 @@ async function corruptAll(scenario: Scenario, replicas = 3): Promise<NonNullable
   await scenario.startEtcd({replicas});
   await applyRecovery(scenario);
   await untilComplete(scenario, 'NotNeeded');
-  await untilWitness(scenario);
+  await untilWitness(scenario, replicas);
   const {status} = await recovery(scenario);
   await Promise.all(podNames(replicas).map(async (pod) => { await corrupt(scenario, pod); }));
   return (status?.members ?? []).map(({pod, memberID = ''}) => ({pod, memberID}));
