@@ -38,7 +38,7 @@ export function backupPod(observation: Observation, view: OrdinalView, source: P
   const store = storeInPod(snapshot, 'Write');
   const client = memberClient(observation, view);
   // A snapshot is as large as the database's file.
-  const scratch = scratchOf(view.probe.kind === 'Answered' ? view.probe.status.dbSizeBytes : undefined, {bounded: true});
+  const scratch = scratchOf(view.probe.kind === 'Answered' ? view.probe.status.dbSizeBytes : undefined, {bounded: true, nodes: observation.nodes});
   const base = helperSpec(own, [], []);
   const platform = Object.entries(base.nodeSelector ?? {}).filter(([label]) => isOfPlatform(label));
   for (const key of ['affinity', 'nodeSelector', 'priorityClassName'] as const) Reflect.deleteProperty(base, key);

@@ -20,7 +20,7 @@ export function readStorePod({choosing, asked, bytes, ...options}: HelperOptions
   const agent = pod.spec?.containers[0];
   if (pod.spec === undefined || agent === undefined) throw new Error('the pod of the agent has no container');
   const {env, volumes, volumeMounts} = storeInPod(snapshot, 'Read');
-  const {volume, mount, resources} = scratchOf(bytes, {bounded: false});
+  const {volume, mount, resources} = scratchOf(bytes, {bounded: false, nodes: options.observation.nodes});
   const args = ['store-fetch', '--run', options.run, '--root', scratchDirectory, '--to', `${scratchDirectory}/snapshot.db`, '--discard', ...choosing];
   return {
     ...pod,

@@ -1,4 +1,5 @@
 import type {V1Pod, V1ResourceRequirements, V1Volume, V1VolumeMount} from '@kubernetes/client-node';
+import type {NodeView} from '../observe/observation.ts';
 
 const volumeName = 'quorumrecovery-scratch';
 /** Where a pod of the store stages a snapshot. */
@@ -18,10 +19,11 @@ export interface Scratch {
 /**
  * A directory on the node's disk for one snapshot of about that size. The scheduler looks for a node that has the room, and no other pod of the node has to go
  * for it. `bounded`: nothing larger may come, so that the kubelet ends the pod that takes twice as much before the node runs short of space.
+ * Where no node accounts for the room on its disk (KubeletConfiguration localStorageCapacityIsolation: false), a pod that requests some is never placed.
  */
-export function scratchOf(bytes: number | undefined, {bounded}: {bounded: boolean}): Scratch {
+export function scratchOf(bytes: number | undefined, {bounded, nodes}: {bounded: boolean; nodes: readonly NodeView[]}): Scratch {
   const mount = {name: volumeName, mountPath: scratchDirectory};
-  if (bytes === undefined) return {volume: {name: volumeName, emptyDir: {}}, mount};
+  if (bytes === undefined || !nodes.some(({ephemeralStorage}) => ephemeralStorage)) return {volume: {name: volumeName, emptyDir: {}}, mount};
   const needed = Math.ceil((bytes + besideBytes) / mebibyte);
   const limit = `${2 * needed}Mi`;
   return {

@@ -22,6 +22,8 @@ export interface NodeView {
   systemUUID: string;
   providerID: string;
   labels: Record<string, string>;
+  /** Its kubelet accounts for the room on its disk (allocatable ephemeral-storage). One without isolation of local storage does not, and no pod that requests some is placed there. */
+  ephemeralStorage?: true;
 }
 
 /** Where a claim's data can be reached now. */

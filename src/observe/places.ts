@@ -12,6 +12,7 @@ export function nodeView(node: V1Node): NodeView {
     systemUUID: node.status?.nodeInfo?.systemUUID ?? '',
     providerID: node.spec?.providerID ?? '',
     labels: node.metadata?.labels ?? {},
+    ...(node.status?.allocatable?.['ephemeral-storage'] !== undefined && {ephemeralStorage: true}),
   };
 }
 

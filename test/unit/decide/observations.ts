@@ -44,7 +44,7 @@ export function newSet(replicas: number, more: Partial<NonNullable<V1StatefulSet
 
 export const node = (name: string, more: Partial<NodeView> = {}): NodeView => ({
   name, uid: `uid-of-${name}`, ready: true, outOfService: false, unschedulable: false, machineID: `machine-${name}`, systemUUID: `system-${name}`,
-  providerID: '', labels: {'kubernetes.io/hostname': name}, ...more,
+  providerID: '', labels: {'kubernetes.io/hostname': name}, ephemeralStorage: true, ...more,
 });
 
 export const running: V1ContainerStatus = {name: 'etcd', image: '', imageID: '', ready: true, restartCount: 0, containerID: 'containerd://1', state: {running: {}}};

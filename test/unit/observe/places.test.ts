@@ -43,4 +43,8 @@ describe('a Node as fencing sees it', () => {
     const {machineID, systemUUID, providerID, ready} = nodeView({metadata: {name: 'n'}});
     assert.deepEqual([machineID, systemUUID, providerID, ready], ['', '', '', false]);
   });
+  it('accounts for the room on its disk where its kubelet reports how much there is', () => {
+    assert.equal(nodeView({metadata: {name: 'n'}, status: {allocatable: {'ephemeral-storage': '90Gi'}}}).ephemeralStorage, true);
+    assert.equal(nodeView({metadata: {name: 'n'}, status: {allocatable: {cpu: '2'}}}).ephemeralStorage, undefined);
+  });
 });
