@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {scratchOf} from '../../../src/kubernetes/scratch.ts';
+import {nodeView} from '../../../src/observe/places.ts';
 import {node} from '../decide/observations.ts';
 
 const mebibyte = 1 << 20;
@@ -12,8 +13,7 @@ describe('The room for a snapshot on the disk of a node', () => {
   });
 
   it('is not asked of it where none does, or the pod would never be placed', () => {
-    const {ephemeralStorage: _, ...silent} = node('a');
-    const {resources, volume} = scratchOf(100 * mebibyte, {bounded: true, nodes: [silent]});
+    const {resources, volume} = scratchOf(100 * mebibyte, {bounded: true, nodes: [nodeView({metadata: {name: 'a'}})]});
     assert.deepEqual([resources, volume.emptyDir], [undefined, {}]);
   });
 
