@@ -4,6 +4,7 @@ import {runOf} from '../../kubernetes/ownPods.ts';
 import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {podCause} from '../causes.ts';
+import {isReady} from '../suspicion.ts';
 import {isOverdue} from '../trouble.ts';
 import {podOfJoinStep} from '../plan.ts';
 import {joinOf, runIn, survivorOf} from './common.ts';
@@ -86,7 +87,13 @@ function prove(observation: Observation): Decision {
   if (pod.metadata?.uid === run.restart.podUID) {
     return pod.metadata.deletionTimestamp === undefined ? act(`restarting ${view.pod}`, {type: 'DeletePod', pod}) : wait(`${view.pod} is stopping`);
   }
-  if (runOf(pod) !== undefined) return wait(`${view.pod} is not the controller's pod yet`);
+  if (runOf(pod) !== undefined) {
+    // A creation that was on its way when its operator was deposed took the name before the controller could.
+    if (pod.metadata?.deletionTimestamp !== undefined) return wait(`${view.pod} is stopping: it is not the controller's pod`);
+    const unready = views.find((other) => other !== view && !isReady(observation, other));
+    if (unready) return wait(`${view.pod} is not the controller's pod, and ${unready.pod} is not Ready: no member is restarted before the others are`);
+    return act(`restarting ${view.pod}, which is not the controller's pod: an operator that leads no more has made it`, {type: 'DeletePod', pod});
+  }
   if (view.probe.kind !== 'Answered' || view.probe.status.leader === '' || view.probe.status.isLearner) {
     return wait(`${view.pod} starts from the template`);
   }
