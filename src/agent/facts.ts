@@ -45,7 +45,9 @@ function walAndBackend(place: DataPlace, volume: VolumeFacts, wal: WalSummary, c
   const backend = startingBackend(place, current, wal.snapshot.index);
   const corrupt = wal.end.kind === 'corrupt' ? wal.end.message : contradiction(wal, backend);
   if (corrupt !== undefined || wal.metadata === undefined) {
-    return {data: 'Unreadable', corrupt: corrupt ?? 'the WAL holds no metadata', ...volume, ...walFacts(wal, backend), backend};
+    const facts = {data: 'Unreadable' as const, corrupt: corrupt ?? 'the WAL holds no metadata', ...volume, ...walFacts(wal, backend)};
+    // One entry of two terms: log and database are not of one history, and which of them is this member's nobody knows.
+    return corrupt !== undefined && wal.end.kind !== 'corrupt' && isOfAnotherTerm(wal, backend) ? facts : {...facts, backend};
   }
   return {
     data: 'Present',
@@ -90,14 +92,19 @@ function contradiction(wal: WalSummary, backend: BackendFacts | BackendError): s
   if ('error' in backend || backend.consistentIndex === 0) {
     return undefined;
   }
-  const {consistentIndex, term} = backend;
+  const {consistentIndex} = backend;
   if (consistentIndex > wal.index) {
     return `the backend has applied entry ${consistentIndex}, but the WAL ends with entry ${wal.index}`;
   }
-  const logged = wal.termAt(consistentIndex);
-  return term !== 0 && logged !== undefined && logged !== term
-    ? `the backend has applied entry ${consistentIndex} of term ${term}, but the WAL has it from term ${logged}`
+  return isOfAnotherTerm(wal, backend)
+    ? `the backend has applied entry ${consistentIndex} of term ${backend.term}, but the WAL has it from term ${wal.termAt(consistentIndex) ?? '?'}`
     : undefined;
+}
+
+function isOfAnotherTerm(wal: WalSummary, backend: BackendFacts | BackendError): boolean {
+  if ('error' in backend || backend.term === 0) return false;
+  const logged = wal.termAt(backend.consistentIndex);
+  return logged !== undefined && logged !== backend.term;
 }
 
 /** The backend that an etcd would start with. */

@@ -1,5 +1,6 @@
 import type {OfflineFacts, PlanSnapshot} from '../api/types.ts';
-import {canRestore, forceSupport} from '../etcd/versions.ts';
+import {canFallBack, forceSupport} from '../etcd/versions.ts';
+import {endsBefore} from '../etcd/wal/log-end.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {DataVerdict} from './intact.ts';
 import type {Lost} from './newClusterPlan.ts';
@@ -53,10 +54,10 @@ export const rankDatabases = (observation: Observation, data: readonly DataVerdi
   .filter((candidate) => candidate !== undefined)
   .sort(better);
 
-/** Why this version is not forced, although its etcdutl can restore; undefined: it is forced, or not even that can be done. */
+/** Why this version is not forced, although its database can be started from; undefined: it is forced, or not even that can be done. */
 function unforceable(observation: Observation, pod: string): string | undefined {
   const version = versionOf(viewOf(observation, pod));
-  if (version === '' || !canRestore(version)) return undefined;
+  if (version === '' || !canFallBack(version)) return undefined;
   const {supported, why} = forceSupport(version);
   return supported ? undefined : why;
 }
@@ -64,12 +65,16 @@ function unforceable(observation: Observation, pod: string): string | undefined 
 /** Why the best data there is cannot be forced. */
 function whyNot(observation: Observation, {candidates, data}: Lost): string | undefined {
   const named = observation.spec.survivor?.pod;
-  if (candidates.length > 0) {
-    const survivor = named === undefined ? candidates[0] : candidates.find(({pod}) => pod === named);
-    return survivor && unforceable(observation, survivor.pod);
-  }
+  const survivor = candidates.find(({pod}) => named === undefined || pod === named);
+  const refused = survivor && unforceable(observation, survivor.pod);
+  if (refused !== undefined) return refused;
+  // A log that cannot be forced, and none that can; or none that goes as far as its database does.
   const [first] = rankDatabases(observation, data).filter(({pod}) => named === undefined || pod === named);
-  return first && factsOf(observation, first.pod)?.unfit;
+  if (first === undefined || candidates.some(({pod}) => pod === first.pod) || !canFallBack(versionOf(viewOf(observation, first.pod)))) return undefined;
+  const unfit = factsOf(observation, first.pod)?.unfit;
+  if (survivor === undefined || unfit === undefined) return unfit;
+  if (survivor.from === 'unread' || !endsBefore(survivor, first)) return undefined;
+  return `the log of ${survivor.pod} ends at entry ${survivor.index}, and the database of ${first.pod} has the log up to entry ${first.index}, which cannot be forced: ${unfit}`;
 }
 
 /** What is done in the place of a force; undefined: it can be forced, or nothing can be done. */

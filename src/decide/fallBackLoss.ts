@@ -1,8 +1,15 @@
-import type {Condition, DataLoss, PlanSnapshot} from '../api/types.ts';
+import type {Condition, DataLoss, PlanSnapshot, QuorumRecoveryStatus} from '../api/types.ts';
 
 /** Entries of its own log that are not in a database; undefined: that is not known. */
 export const leftInLog = ({index, logIndex}: Pick<PlanSnapshot, 'index' | 'logIndex'>): number | undefined =>
   (index === undefined || logIndex === undefined ? undefined : logIndex - index);
+
+/** How far the log of any disk that was read goes beyond a database: each entry may have made a revision that clients have seen. */
+export function entriesBeyond({status: {run}}: {status: QuorumRecoveryStatus}, snapshot: PlanSnapshot | undefined): number {
+  if (snapshot?.index === undefined) return 0;
+  const {index, logIndex = 0} = snapshot;
+  return Math.max(logIndex, ...(run?.offline ?? []).flatMap((facts) => [facts.index ?? 0, facts.database?.index ?? 0]), index) - index;
+}
 
 const entries = (count: number, from: number, to: number): string => (count === 1 ? `entry ${from}` : `the ${count} entries ${from} to ${to}`);
 

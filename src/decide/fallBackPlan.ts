@@ -33,6 +33,10 @@ export function lossOfDatabase(status: QuorumRecoveryStatus, {pod = '', index, l
   return {survivorRevision: revision, ...(index !== undefined && {database: {pod, index, ...(logIndex !== undefined && {logIndex})}}), ...(longer.length > 0 && {longerLogs: longer})};
 }
 
+/** A member whose log is damaged may have stopped long before the others were lost. */
+const storeNote = ({spec}: Observation, {candidates}: Lost): string[] => (spec.snapshot === undefined || candidates.length > 0 ? []
+  : [`the store of spec.snapshot was not read for this plan: where a snapshot there may be newer than this database, set spec.strategy to RestoreSnapshot, whose plan says which it would take`]);
+
 const hopes = 'no log can be read that a cluster can be forced from, and data of';
 
 /** A plan to restore the survivor's own database in the place of a force, or why there is none. */
@@ -52,7 +56,7 @@ export function proposeFallBack(observation: Observation, lost: Lost, {why, surv
     strategy: 'RestoreSnapshot', begins: view, candidates, lowest: lowestOf(survivor), seeding: ['Inspect', 'Restore', 'StartAll', 'Decommission', ...others.map((one) => joinStep(one.pod))], loading: [],
     why: `nothing can be forced: ${why}. A snapshot is made of ${pod}'s own database instead and restored in its place, as a new cluster of one member that the others join`,
     expectedLoss: expectedLossOf(observation.status, snapshot, survivor), fate, snapshot,
-    notes: [...unfitMembers(observation, lost.data), ...besideNotes(observation.ordinals, pods), ...(pods.length > 1 ? [`once they are stopped the databases of ${pods.join(', ')} are read again, and the one with most in it is taken`] : []), revisionNote(observation, snapshot)],
+    notes: [...unfitMembers(observation, lost.data), ...besideNotes(observation.ordinals, pods), ...(pods.length > 1 ? [`once they are stopped the databases of ${pods.join(', ')} are read again, and the one with most in it is taken`] : []), revisionNote(observation, snapshot), ...storeNote(observation, lost)],
     approves: {why, pods: [...pods].sort(), lowest: lowestOf(survivor), snapshot},
   });
 }

@@ -18,8 +18,11 @@ export function knownLoss(status: QuorumRecoveryStatus, survivorRevision: number
 
 /** Logs of other disks that go further than the survivor's: what they hold beyond it is not in the new cluster. */
 export function longerLogs({run}: QuorumRecoveryStatus, survivor: string, end: {term: number; index: number}): string[] {
-  return (run?.offline ?? []).flatMap(({pod, term, index, unfit}) => {
-    if (pod === survivor || term === undefined || index === undefined || !endsBefore(end, {term, index})) return [];
+  return (run?.offline ?? []).flatMap(({pod, term, index, unfit, database}) => {
+    if (pod === survivor) return [];
+    // Of a log that is damaged early on, what was applied says more.
+    if (database !== undefined && database.index > (index ?? 0) && endsBefore(end, database)) return [`the database of ${pod} has the log up to term ${database.term}, index ${database.index}${unfit === undefined ? '' : `, and no cluster can be forced from it: ${unfit}`}`];
+    if (term === undefined || index === undefined || !endsBefore(end, {term, index})) return [];
     return [`the log of ${pod} ends at term ${term}, index ${index}${unfit === undefined ? '' : `, and no cluster can start from it: ${unfit}`}`];
   });
 }

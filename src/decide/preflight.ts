@@ -1,7 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import type {BlockedReason} from '../api/reasons.ts';
 import {membershipHooks} from '../etcd/launch/launch.ts';
-import {canReplace, canRestore, forceSupport, versionOfImage} from '../etcd/versions.ts';
+import {canFallBack, canReplace, canRestore, forceSupport, versionOfImage} from '../etcd/versions.ts';
 import {isLaunch} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {statefulSetPod} from '../kubernetes/ownPods.ts';
@@ -30,7 +30,7 @@ function versionRefusal(survivor: OrdinalView): Refusal | undefined {
   }
   const support = forceSupport(version);
   if (support.supported) return undefined;
-  return {reason: 'VersionNotForceable', message: `${survivor.pod} runs etcd ${version}: ${support.why}. Nothing is forced, and ${canRestore(version) ? 'no database within reach can be restored in the place of a force' : 'its etcdutl cannot restore its database in the place of a force, which that of 3.5.10 and later can: name an image of a later patch in the StatefulSet, with its version as the tag'}. Nothing was touched`};
+  return {reason: 'VersionNotForceable', message: `${survivor.pod} runs etcd ${version}: ${support.why}. Nothing is forced, and ${canFallBack(version) ? 'no database within reach can be restored in the place of a force' : 'its database cannot be restored in the place of a force either, which is done from 3.5.20 on: name an image of a later patch in the StatefulSet, with its version as the tag'}. Nothing was touched`};
 }
 
 function templateRefusal({templates, set, ordinals}: Observation): Refusal | undefined {

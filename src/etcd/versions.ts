@@ -41,6 +41,15 @@ export function canRestore(version: string): boolean {
   return parsed !== undefined && isKnownVersion(parsed) && (parsed.minor > 5 || (parsed.minor === 5 && parsed.patch >= 10));
 }
 
+/**
+ * Versions whose own database can be started from, and joined: before 3.5.20 a member that was promoted stays a learner in its database (etcd issue
+ * 19557), so that nobody could tell a voter's, and those that join would be learners there for good.
+ */
+export function canFallBack(version: string): boolean {
+  const parsed = parseVersion(version);
+  return parsed !== undefined && canRestore(version) && (parsed.minor > 5 || parsed.patch >= 20);
+}
+
 export interface ForceSupport {
   /** Whether `--force-new-cluster` can be trusted; where not, the survivor's backend is restored instead. */
   supported: boolean;

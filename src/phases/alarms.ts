@@ -22,6 +22,24 @@ export async function settleAlarms(survivor: string, member: EtcdMember, {member
   return undefined;
 }
 
+/**
+ * Alarms stand in a restored snapshot too, under the IDs of members that are no more. NOSPACE is settled on every member before the first write; CORRUPT
+ * stays: whose data it was about cannot be told from the snapshot.
+ * @returns why the run cannot go on; undefined: no alarm is raised any more
+ */
+export async function settleRestoredAlarms(members: readonly {member: EtcdMember}[], leader: EtcdMember, revision: number): Promise<Outcome | undefined> {
+  const alarms = await leader.alarms();
+  const corrupt = alarms.find(({alarm}) => alarm === 'CORRUPT');
+  if (corrupt !== undefined) {
+    return refused('AlarmRaised', `alarm CORRUPT of the former member ${corrupt.memberID} stands in the restored data, and etcd serves nobody from it. Nothing was written. If that was another member's data, disarm it (etcdctl alarm disarm): the run goes on by itself. If not, delete the QuorumRecovery and restore another snapshot; the old data is kept; docs/runbooks/AlarmRaised.md`);
+  }
+  if (alarms.length === 0) return undefined;
+  await compactBefore(leader, revision);
+  for (const {member} of members) await member.defragment();
+  for (const alarm of alarms) await leader.disarm(alarm);
+  return undefined;
+}
+
 /** A repeat finds the revision compacted. */
 export async function compactBefore(member: EtcdMember, revision: number, options: {inBackground?: boolean} = {}): Promise<void> {
   try {

@@ -3,6 +3,7 @@ import type {Outcome} from '../decide/decision.ts';
 import {isOverdue} from '../decide/trouble.ts';
 import type {EtcdMember, MemberStatus} from '../etcd/types.ts';
 import {isLaunch} from '../observe/observation.ts';
+import {settleRestoredAlarms} from './alarms.ts';
 import type {Acting} from './context.ts';
 import {again, finished, memberOf, refused, untilReady} from './context.ts';
 
@@ -56,6 +57,8 @@ export async function proveNewCluster(acting: Acting, pods: readonly string[], {
       return refused('CanaryMissing', `canary key ${canary} (spec.verification.canaryKeys) is not in the restored snapshot. Dependents are still stopped. If this data is what you want all the same, take the key out of spec.verification.canaryKeys: the run goes on`);
     }
     const before = leader.status.revision;
+    const full = await settleRestoredAlarms(asked, leader.member, before);
+    if (full !== undefined) return full;
     await leader.member.put(marks.probeKey, `run ${run?.id ?? ''} in a new cluster`);
     return finished(`${pods.join(', ')} serve as the new cluster ${clusterID}, from revision ${before}`, (draft) => {
       if (draft.run === undefined) return;

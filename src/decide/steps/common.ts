@@ -1,4 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import {databaseOwner} from '../../api/strategies.ts';
 import type {JoinRecord, Run} from '../../api/types.ts';
 import {marks} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
@@ -84,7 +85,12 @@ export function quorumCameBack(observation: Observation): Decision | undefined {
  */
 export function behindPlan({status}: Observation, pod: string, found: {term: number; index: number}): Decision {
   const {index} = status.run?.plan?.lowest ?? {index: 0};
-  const what = `the log of ${pod} ends at term ${found.term}, index ${found.index}, before what the plan was made with (index ${index})`;
+  const what = `${databaseOwner(status.run?.plan) === undefined ? 'the log' : 'the database'} of ${pod} ends at term ${found.term}, index ${found.index}, before what the plan was made with (index ${index})`;
+  return planChanged({status}, what);
+}
+
+/** What a plan was made with is no more: everything is put back, for another plan; once. */
+export function planChanged({status}: Pick<Observation, 'status'>, what: string): Decision {
   if (status.history?.[0]?.reason === 'PlanChanged') {
     return blocked('PlanChanged', `${what}, for the second time: is another volume mounted, or an older state of it? Every name is held. Choose another member (spec.survivor), which lets everything go and plans anew, or delete the QuorumRecovery`);
   }

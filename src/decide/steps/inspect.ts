@@ -1,7 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import type {AgentReport, InspectFacts} from '../../agent/report.ts';
 import {databaseOwner} from '../../api/strategies.ts';
-import type {NamedMember, OfflineFacts} from '../../api/types.ts';
+import type {NamedMember, OfflineFacts, Plan, PlanSnapshot} from '../../api/types.ts';
 import {endsBefore} from '../../etcd/wal/log-end.ts';
 import {withEtcdutl} from '../../kubernetes/etcdutlPod.ts';
 import {agentPod} from '../../kubernetes/helperPods.ts';
@@ -11,11 +11,11 @@ import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {isForOnePod} from '../beside.ts';
 import {rankDatabases, snapshotOf} from '../fallBack.ts';
-import {leftInWords} from '../fallBackLoss.ts';
+import {leftInLog, leftInWords} from '../fallBackLoss.ts';
 import {expectedLossOf, lossOfDatabase} from '../fallBackPlan.ts';
 import {replaceEnded} from './stop.ts';
 import {isSilent, makesRoom, saidBy, takeAway} from './agents.ts';
-import {behindPlan, helperOf, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
+import {behindPlan, helperOf, planChanged, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
 import {etcdutlIsOver, recordOffline} from './etcdutl.ts';
 import {judgeData} from '../intact.ts';
 import {clusterIDs, knownMemberships} from '../membership.ts';
@@ -53,6 +53,13 @@ function unfitFor(facts: InspectFacts, members: NamedMember[] | undefined): stri
   const self = members?.find((member) => member.id === facts.memberID);
   if (self === undefined) return `by its own data it is no member any more (${facts.memberID})`;
   return self.isLearner === true ? 'by its own data it is a learner, which never voted' : undefined;
+}
+
+/** More of a log is lost than the plan said; undefined: no more than that. */
+function moreIsLost(planned: Plan['snapshot'], found: PlanSnapshot): string | undefined {
+  const before = planned === undefined ? undefined : leftInLog(planned);
+  const now = leftInLog(found);
+  return before === undefined || (now !== undefined && now <= before) ? undefined : `${leftInWords(found)}, and the plan had been that ${leftInWords(planned ?? found)}`;
 }
 
 /** A database that can be read, whatever its log is like. One that nothing was applied to is none to start from. */
@@ -198,6 +205,8 @@ export function inspect(observation: Observation): Decision {
   if (endsBefore(first, plan.lowest)) return behindPlan(observation, first.pod, first);
   const why = observation.spec.survivor || restores ? plan.why : whyFirst(ranked);
   const snapshot = restores ? snapshotOf(observation, first) : undefined;
+  const worse = snapshot === undefined ? undefined : moreIsLost(plan.snapshot, snapshot);
+  if (worse !== undefined) return planChanged(observation, `the database of ${first.pod}: ${worse}`);
   return done(snapshot === undefined ? `survivor: ${why}` : `the database of ${first.pod}: ${leftInWords(snapshot)}`, (draft) => {
     const joined = draft.run?.plan;
     if (!joined) return;

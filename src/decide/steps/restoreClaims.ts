@@ -10,7 +10,7 @@ import {describePlace} from '../../observe/places.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
-import {leftInLog} from '../fallBackLoss.ts';
+import {entriesBeyond} from '../fallBackLoss.ts';
 import {initialCluster, newMemberID, tokenOf, viewsOf} from '../newCluster.ts';
 import {restoreMove} from '../restoreRevision.ts';
 import {fetching} from '../stored.ts';
@@ -154,7 +154,7 @@ function bringUp(observation: Observation, views: readonly OrdinalView[]): Decis
 function settleMove(observation: Observation): Decision | undefined {
   if (newClusterOf(observation).move !== undefined) return undefined;
   const {plan} = runIn(observation);
-  const move = restoreMove(observation, plan?.snapshot?.revision ?? 0, plan?.snapshot === undefined ? 0 : leftInLog(plan.snapshot));
+  const move = restoreMove(observation, plan?.snapshot?.revision ?? 0, entriesBeyond(observation, plan?.snapshot));
   return {kind: 'record', why: `the revision is moved from ${move.from} to ${move.target}, past what clients may have seen (${move.why})`, record: (draft) => {
     if (draft.run?.newCluster) draft.run.newCluster.move = move;
   }};

@@ -93,6 +93,15 @@ describe('agent inspect', () => {
     assert.match(report.corrupt, /has applied entry 9, but the WAL ends with entry 6/);
   });
 
+  it('tells of no database that has the same entry from another term than the log: they are of two histories', () => {
+    const root = newVolume();
+    writeData(join(root, 'data'), {term: 9});
+    const report = inspect(root);
+    assert.equal(report.data, 'Unreadable');
+    assert.match(report.corrupt, /has applied entry 4 of term 9, but the WAL has it from term/);
+    assert.equal('backend' in report, false);
+  });
+
   it('reports a broken backend beside a sound WAL', () => {
     const root = newVolume();
     writeData(join(root, 'data'));

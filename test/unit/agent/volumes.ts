@@ -32,6 +32,8 @@ export function removeVolumes(): void {
 export interface DataOptions {
   records?: TestRecord[];
   consistentIndex?: number;
+  /** Of that entry, in the database. */
+  term?: number;
   members?: {id: string; name: string; peerURLs: string[]; clientURLs: string[]}[];
   preallocate?: number;
   walDir?: string;
@@ -45,7 +47,7 @@ export const someRecords: TestRecord[] = [
 
 /** Writes a member directory below dataDir: 6 entries, 4 committed, 4 applied, unless told otherwise. */
 export function writeData(dataDir: string, options: DataOptions = {}): void {
-  const {records = someRecords, consistentIndex = 4, preallocate = 1 << 20} = options;
+  const {records = someRecords, consistentIndex = 4, term = 2, preallocate = 1 << 20} = options;
   const members = options.members ?? [{id: memberID, name: 'etcd-0', peerURLs: ['http://etcd-0:2380'], clientURLs: ['http://etcd-0:2379']}];
   const walDir = options.walDir ?? join(dataDir, 'member', 'wal');
   mkdirSync(join(dataDir, 'member', 'snap'), {recursive: true, mode: 0o700});
@@ -56,7 +58,7 @@ export function writeData(dataDir: string, options: DataOptions = {}): void {
   writeFileSync(join(walDir, '0.tmp'), Buffer.alloc(4096));
   const root = leaf(3, [
     {key: 'members', value: inlineBucket(members.map((member) => ({key: member.id, value: Buffer.from(JSON.stringify(member))}))), bucket: true},
-    {key: 'meta', value: inlineBucket([{key: 'consistent_index', value: uint64(consistentIndex)}, {key: 'term', value: uint64(2)}]), bucket: true},
+    {key: 'meta', value: inlineBucket([{key: 'consistent_index', value: uint64(consistentIndex)}, {key: 'term', value: uint64(term)}]), bucket: true},
   ]);
   writeFileSync(join(dataDir, 'member', 'snap', 'db'), boltBytes([metaPage(0, 3, 9, 2), metaPage(1, 3, 9, 1), undefined, root]), {mode: 0o600});
 }

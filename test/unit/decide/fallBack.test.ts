@@ -90,7 +90,7 @@ describe('What a force falls back to', () => {
   });
 
   const refused: [string, ObservationOptions, string][] = [
-    ['its etcdutl cannot move the revision', lost([read()], '3.5.9'), 'blocked VersionNotForceable'],
+    ['its database does not tell who is a voter', lost([read()], '3.5.19'), 'blocked VersionNotForceable'],
     ['the version is not known', lost([read()], '3.8.0'), 'blocked VersionNotForceable'],
     ['the database is damaged as well', lost([{pod: 'etcd-0', stage: 'Planning', data: 'Unreadable', memberID: idOf(0), clusterID, unfit: 'its data cannot be read: crc mismatch', readAt: at, members: members(3)}], ''), 'blocked NoSurvivor'],
     ['etcdutl finds the database broken', lost([broken({etcdutl: {broken: 'page 7'}})], ''), 'blocked NoSurvivor'],
@@ -100,9 +100,9 @@ describe('What a force falls back to', () => {
   ];
   for (const [title, options, reason] of refused) it(`is refused where ${title}`, () => { assert.equal(told(plan(observationOf(options))), reason); });
 
-  it('says what to do where its etcdutl is too old', () => {
-    const decision = plan(observationOf(lost([read()], '3.5.9')));
-    assert.match('message' in decision ? decision.message : '', /3\.5\.10 and later can: name an image of a later patch in the StatefulSet/);
+  it('says what to do where its database does not tell who is a voter', () => {
+    const decision = plan(observationOf(lost([read()], '3.5.19')));
+    assert.match('message' in decision ? decision.message : '', /is done from 3\.5\.20 on: name an image of a later patch in the StatefulSet/);
   });
 
   it('does not take a database for the log of a member that may come back, unless the strategy is named', () => {
