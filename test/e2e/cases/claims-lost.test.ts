@@ -37,7 +37,7 @@ describe('Two of three claims are lost while the survivor still runs', () => {
     assert.equal(status?.run?.plan?.survivor, 'etcd-0');
     assert.ok(status.dataLoss?.lastKnownRevision !== undefined, 'the witness is not in the result');
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {needsLab: false});
+  }, {needsLab: false, extended: true});
 
   e2e('they ended before there was a QuorumRecovery: Blocked with FencingUnproven, until lostMembers names them', async (scenario) => {
     await scenario.addNodes(3);

@@ -59,5 +59,5 @@ describe('The logs of both members that are left are torn', () => {
     await dataThere(scenario, before.acks.filter((ack) => ack.revision <= revision));
     const missing = before.acks.filter((ack) => ack.revision > revision);
     assert.ok(missing.length < 20, `${missing.length} acknowledged writes are on neither disk`);
-  }, {minutes: 9});
+  }, {minutes: 9, extended: true});
 });

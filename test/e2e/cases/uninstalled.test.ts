@@ -45,7 +45,7 @@ describe('What the run stands on is taken away', () => {
     const ended = await untilComplete(scenario, 'Recovered', {seconds: 240, mayBlock: true});
     assert.equal(ended.status?.run?.attempt, 1, 'it took more than one run');
     await recovered(scenario, await scenario.stopWriter(), loss);
-  }, {minutes: 9, ownOperator: true});
+  }, {minutes: 9, ownOperator: true, extended: true});
 
   e2e('the policy\'s binding is gone: before the hold nothing is touched; later a pod of the controller is stopped, and that is said until the binding is back', async (scenario) => {
     await withoutPolicy(scenario, true);
