@@ -141,6 +141,10 @@ export interface BackendFacts {
   clusterVersion?: string;
   /** Recorded by etcd 3.6 and later. */
   storageVersion?: string;
+  /** Alarms that stand in it. Absent: none. */
+  alarms?: {memberID: string; alarm: 'NOSPACE' | 'CORRUPT'}[];
+  /** etcd asks for a user. Absent: it does not. */
+  authEnabled?: true;
   /** Size of the file. */
   sizeBytes: number;
   /** In member/snap: a snapshot that the leader had sent, which an etcd puts in the place of `db` on its next start. Absent: it is `db`. */

@@ -144,7 +144,11 @@ export const offlineSchema = z.object({
   members: z.array(namedMemberSchema).optional(),
   readAt: time.optional(),
   unfit: text.optional().describe('Why no cluster can start from this data.'),
-  database: z.object({index: count, term: count, revision: count, bytes: count, file: text}).optional().describe('Its database, which can be read: the last log entry in it, its file in member/snap.'),
+  database: z.object({
+    index: count, term: count, revision: count, bytes: count, file: text,
+    alarms: z.array(z.object({memberID: text, alarm: z.enum(['NOSPACE', 'CORRUPT'])})).optional().describe('Alarms that stand in it.'),
+    authEnabled: z.boolean().optional().describe('It asks for a user.'),
+  }).optional().describe('Its database, which can be read: the last log entry in it, its file in member/snap.'),
   broken: z.boolean().optional().describe('It was looked at, and no etcd can start on it: log or database are damaged.'),
   etcdutl: z.object({
     keys: count.optional().describe('From etcd 3.6 on the keys that are there; before it counts every entry of the file.'), hash: text.optional(), revision: count.optional(), totalSize: count.optional(),

@@ -2,6 +2,7 @@ import type {OfflineFacts, PlanSnapshot} from '../api/types.ts';
 import {canFallBack, forceSupport} from '../etcd/versions.ts';
 import {endsBefore} from '../etcd/wal/log-end.ts';
 import type {Observation} from '../observe/observation.ts';
+import {corruptWords} from './fallBackAlarms.ts';
 import type {DataVerdict} from './intact.ts';
 import type {Lost} from './newClusterPlan.ts';
 import {versionOf} from './preflight.ts';
@@ -23,9 +24,10 @@ export interface FallBack {
 
 const factsOf = ({status: {run}}: Observation, pod: string): OfflineFacts | undefined => run?.offline?.find((facts) => facts.pod === pod);
 
-/** Whether it may be restored from: it can be read, etcdutl does not find it broken, and by itself it is a voter's. */
-function isSound({data, unfit, database, etcdutl, members}: OfflineFacts, memberID: string): boolean {
-  if (database === undefined || etcdutl?.broken !== undefined) return false;
+/** Whether it may be restored from: it can be read, neither etcdutl nor its own etcd found it broken, and by itself it is a voter's. */
+function isSound(facts: OfflineFacts, memberID: string): boolean {
+  const {data, unfit, database, etcdutl, members} = facts;
+  if (database === undefined || etcdutl?.broken !== undefined || corruptWords(facts, memberID) !== undefined) return false;
   // What is wrong with data that cannot be read is its log.
   if (data === 'Present') return unfit === undefined;
   return members?.some(({id, isLearner}) => id === memberID && isLearner !== true) === true;

@@ -5,6 +5,7 @@ import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
 import type {FallBack} from './fallBack.ts';
 import {snapshotOf} from './fallBack.ts';
+import {databaseAlarmNotes, databaseAuthRefusal} from './fallBackAlarms.ts';
 import {leftInWords} from './fallBackLoss.ts';
 import {longerLogs} from './loss.ts';
 import type {Lost} from './newClusterPlan.ts';
@@ -46,7 +47,7 @@ export function proposeFallBack(observation: Observation, lost: Lost, {why, surv
   const refusal = (lost.candidates.length === 0 ? mayReturnRefusal(observation, lost, {left: hopes, strategies: 'ForceNewCluster'}) : undefined) ?? unstoppable({...lost, candidates});
   if (refusal) return {refusal};
   const view = viewOf(observation, pod);
-  const auth = authRefusal(observation, view);
+  const auth = authRefusal(observation, view) ?? databaseAuthRefusal(observation, pod);
   if (auth) return {refusal: blocked(auth.reason, auth.message)};
   const others = observation.ordinals.filter((other) => other.pod !== pod).sort(tiedFirst);
   const snapshot = snapshotOf(observation, survivor);
@@ -56,7 +57,7 @@ export function proposeFallBack(observation: Observation, lost: Lost, {why, surv
     strategy: 'RestoreSnapshot', begins: view, candidates, lowest: lowestOf(survivor), seeding: ['Inspect', 'Restore', 'StartAll', 'Decommission', ...others.map((one) => joinStep(one.pod))], loading: [],
     why: `nothing can be forced: ${why}. A snapshot is made of ${pod}'s own database instead and restored in its place, as a new cluster of one member that the others join`,
     expectedLoss: expectedLossOf(observation.status, snapshot, survivor), fate, snapshot,
-    notes: [...unfitMembers(observation, lost.data), ...besideNotes(observation.ordinals, pods), ...(pods.length > 1 ? [`once they are stopped the databases of ${pods.join(', ')} are read again, and the one with most in it is taken`] : []), revisionNote(observation, snapshot), ...storeNote(observation, lost)],
+    notes: [...unfitMembers(observation, lost.data), ...besideNotes(observation.ordinals, pods), ...(pods.length > 1 ? [`once they are stopped the databases of ${pods.join(', ')} are read again, and the one with most in it is taken`] : []), ...databaseAlarmNotes(observation, pod), revisionNote(observation, snapshot), ...storeNote(observation, lost)],
     approves: {why, pods: [...pods].sort(), lowest: lowestOf(survivor), snapshot},
   });
 }

@@ -8,6 +8,7 @@ import {blocked} from './decision.ts';
 import {dependentRefusal} from './dependents.ts';
 import {fallBack} from './fallBack.ts';
 import {proposeFallBack} from './fallBackPlan.ts';
+import {corruptMembers} from './fallBackAlarms.ts';
 import {makePlan} from './plan.ts';
 import {alarmNotes, hookNotes, preflight, storageNotes, versionOf} from './preflight.ts';
 import type {Replacement} from './replace.ts';
@@ -72,7 +73,8 @@ function proposeForce(observation: Observation, lost: Lost, before?: Plan): {pro
   const survivor = named === undefined ? lost.candidates[0] : lost.candidates.find((candidate) => candidate.pod === named);
   const unfit = unfitMembers(observation, lost.data);
   if (survivor === undefined) {
-    const unfitWords = unfit.length > 0 ? `. ${unfit.join('; ')}` : '';
+    const all = [...unfit, ...corruptMembers(observation, lost.data)];
+    const unfitWords = all.length > 0 ? `. ${all.join('; ')}` : '';
     const left = lost.candidates.map((candidate) => candidate.pod).join(', ') || 'none';
     if (named !== undefined) return {refusal: blocked('SurvivorNotEligible', `spec.survivor: ${named} has no data within reach that a cluster can start from. Candidates: ${left}${unfitWords}`)};
     return {refusal: blocked('NoSurvivor', `no voter has data within reach that a cluster can start from: there is nothing to force. Name a store of snapshots in spec.snapshot to restore one${unfitWords}`)};
@@ -81,7 +83,8 @@ function proposeForce(observation: Observation, lost: Lost, before?: Plan): {pro
   if (unsafe) return {refusal: unsafe};
   const view = viewOf(observation, survivor.pod);
   const refusal = preflight(observation, view) ?? revisionRefusal(observation, survivor);
-  if (refusal) return {refusal: blocked(refusal.reason, refusal.message)};
+  const corrupt = refusal?.reason === 'VersionNotForceable' ? corruptMembers(observation, lost.data).map((words) => `. ${words}`).join('') : '';
+  if (refusal) return {refusal: blocked(refusal.reason, `${refusal.message}${corrupt}`)};
   const identity = identityOf(observation, survivor.pod);
   if (identity === undefined) return {refusal: blocked('ClusterUnknown', `the membership cannot be read from the data of ${survivor.pod}`)};
   const dependent = dependentRefusal(observation);

@@ -1,9 +1,12 @@
+import {databaseOwner} from '../api/strategies.ts';
 import {marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
 import {isOverdue} from '../decide/trouble.ts';
+import {isEtcdError} from '../etcd/errors.ts';
+import type {EtcdErrorKind} from '../etcd/errors.ts';
 import type {EtcdMember, MemberStatus} from '../etcd/types.ts';
 import {isLaunch} from '../observe/observation.ts';
-import {settleRestoredAlarms} from './alarms.ts';
+import {settleBroughtAlarms} from './alarms.ts';
 import type {Acting} from './context.ts';
 import {again, finished, memberOf, refused, untilReady} from './context.ts';
 
@@ -34,6 +37,18 @@ async function missingCanary(member: EtcdMember, keys: readonly string[]): Promi
   return undefined;
 }
 
+const keptOut: readonly EtcdErrorKind[] = ['Unauthenticated', 'PermissionDenied', 'Certificate'];
+
+/** What etcd does not accept is asked again, and told in its words: nothing is let go any more. Whom it does not let in is told elsewhere. */
+async function orAgain(act: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await act();
+  } catch (error) {
+    if (isEtcdError(error) && !keptOut.includes(error.kind)) return again(error.message, 1_000);
+    throw error;
+  }
+}
+
 /**
  * The first write of the new cluster, when every member of it answers and they agree on a leader. From here on it is the cluster, and what was
  * seen of the old one is none of its: the witness goes.
@@ -42,7 +57,7 @@ export async function proveNewCluster(acting: Acting, pods: readonly string[], {
   const {observation} = acting;
   const {run} = observation.status;
   const clusterID = run?.newCluster?.clusterID ?? '';
-  const outcome = await untilReady(100, async () => {
+  const outcome = await orAgain(() => untilReady(100, async () => {
     const asked = await askAll(acting, pods);
     if (typeof asked === 'string') return again(asked, 300);
     const odd = oddIn(asked, clusterID);
@@ -57,10 +72,11 @@ export async function proveNewCluster(acting: Acting, pods: readonly string[], {
       return refused('CanaryMissing', `canary key ${canary} (spec.verification.canaryKeys) is not in the restored snapshot. Dependents are still stopped. If this data is what you want all the same, take the key out of spec.verification.canaryKeys: the run goes on`);
     }
     const before = leader.status.revision;
-    const full = await settleRestoredAlarms(asked, leader.member, before);
-    if (full !== undefined) return full;
+    const others = asked.filter(({pod}) => pod !== leader.pod).map(({member}) => member);
+    const settled = await settleBroughtAlarms([leader.member, ...others], before, run?.plan?.ranks.find(({pod}) => pod === databaseOwner(run.plan))?.memberID);
+    if (typeof settled !== 'string') return settled;
     await leader.member.put(marks.probeKey, `run ${run?.id ?? ''} in a new cluster`);
-    return finished(`${pods.join(', ')} serve as the new cluster ${clusterID}, from revision ${before}`, (draft) => {
+    return finished(`${pods.join(', ')} serve as the new cluster ${clusterID}, from revision ${before}${settled === '' ? '' : `; ${settled}`}`, (draft) => {
       if (draft.run === undefined) return;
       const at = new Date(acting.now()).toISOString();
       draft.run.writableAt ??= at;
@@ -76,7 +92,7 @@ export async function proveNewCluster(acting: Acting, pods: readonly string[], {
       delete draft.lastHealthy;
       delete draft.lastServed;
     });
-  });
+  }));
   if (outcome.kind !== 'retry' || !isOverdue(observation, step)) return outcome;
   return refused('NewClusterNotServing', `after ${observation.spec.verification.timeout}: ${outcome.why}. The old data is kept on its volumes (.quorumrecovery/${run?.id ?? ''}); read the logs of ${pods.join(', ')}. The run goes on by itself once they serve`);
 }

@@ -11,6 +11,7 @@ import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {isForOnePod} from '../beside.ts';
 import {rankDatabases, snapshotOf} from '../fallBack.ts';
+import {corruptMembers, databaseAuthRefusal} from '../fallBackAlarms.ts';
 import {leftInLog, leftInWords} from '../fallBackLoss.ts';
 import {expectedLossOf, lossOfDatabase} from '../fallBackPlan.ts';
 import {replaceEnded} from './stop.ts';
@@ -66,8 +67,8 @@ function moreIsLost(planned: Plan['snapshot'], found: PlanSnapshot): string | un
 function databaseIn(facts: InspectFacts): Pick<OfflineFacts, 'database'> {
   const backend = 'backend' in facts ? facts.backend : undefined;
   if (backend === undefined || 'error' in backend || backend.consistentIndex === 0) return {};
-  const {consistentIndex: index, term, revision, sizeBytes: bytes, received: file = 'db'} = backend;
-  return {database: {index, term, revision, bytes, file}};
+  const {consistentIndex: index, term, revision, sizeBytes: bytes, received: file = 'db', alarms, authEnabled} = backend;
+  return {database: {index, term, revision, bytes, file, ...(alarms && {alarms}), ...(authEnabled && {authEnabled})}};
 }
 
 /** Where the log cannot be read the database alone tells of members and revision. */
@@ -198,11 +199,14 @@ export function inspect(observation: Observation): Decision {
     .filter((candidate) => plan.candidates.includes(candidate.pod) && candidate.from === 'disk');
   const first = observation.spec.survivor === undefined ? ranked[0] : ranked.find((c) => c.pod === observation.spec.survivor?.pod);
   const named = observation.spec.survivor?.pod;
+  const unfit = [...unfitMembers(observation, data), ...(restores ? corruptMembers(observation, data) : [])].join('; ');
   if (first === undefined && named !== undefined && ranked.length > 0) {
-    return blocked('SurvivorNotEligible', `spec.survivor: no cluster can start from the data of ${named}: ${unfitMembers(observation, data).join('; ')}. Candidates: ${ranked.map(({pod}) => pod).join(', ')}. Every name is held; another survivor, or none, plans anew`);
+    return blocked('SurvivorNotEligible', `spec.survivor: no cluster can start from the data of ${named}: ${unfit}. Candidates: ${ranked.map(({pod}) => pod).join(', ')}. Every name is held; another survivor, or none, plans anew`);
   }
-  if (first === undefined) return blocked('NoSurvivor', `none of ${plan.candidates.join(', ')} has data that a cluster can start from: ${unfitMembers(observation, data).join('; ')}. Every name is held. Restore a snapshot, or delete the QuorumRecovery: it lets everything go`);
+  if (first === undefined) return blocked('NoSurvivor', `none of ${plan.candidates.join(', ')} has data that a cluster can start from: ${unfit}. Every name is held. Restore a snapshot, or delete the QuorumRecovery: it lets everything go`);
   if (endsBefore(first, plan.lowest)) return behindPlan(observation, first.pod, first);
+  const auth = restores ? databaseAuthRefusal(observation, first.pod) : undefined;
+  if (auth) return blocked(auth.reason, `${auth.message}. Every name is held`);
   const why = observation.spec.survivor || restores ? plan.why : whyFirst(ranked);
   const snapshot = restores ? snapshotOf(observation, first) : undefined;
   const worse = snapshot === undefined ? undefined : moreIsLost(plan.snapshot, snapshot);

@@ -1,3 +1,4 @@
+import {FieldReader, WireError} from '../wal/protobuf.ts';
 import {openBolt, withSnapshot} from './file.ts';
 import type {BoltFile} from './file.ts';
 import {BoltError} from './meta.ts';
@@ -12,6 +13,12 @@ export interface BackendMember {
   isLearner: boolean;
 }
 
+/** An alarm stands in the data, and is raised again by each etcd that starts on it. */
+export interface BackendAlarm {
+  memberID: string;
+  alarm: 'NOSPACE' | 'CORRUPT';
+}
+
 /** What etcd's backend (member/snap/db) says of itself: server/storage/schema, server/storage/mvcc/kvstore.go. */
 export interface Backend {
   consistentIndex: number;
@@ -23,6 +30,10 @@ export interface Backend {
   removed: string[];
   clusterVersion?: string;
   storageVersion?: string;
+  /** Absent: none is raised. */
+  alarms?: BackendAlarm[];
+  /** Absent: etcd asks for no user. */
+  authEnabled?: true;
   sizeBytes: number;
 }
 
@@ -45,6 +56,8 @@ export function readBackendFile(file: BoltFile): Backend {
     const values = keyValues(readPage, buckets.get('meta'));
     const cluster = keyValues(readPage, buckets.get('cluster'));
     const members = keyValues(readPage, buckets.get('members'));
+    const alarms = [...keyValues(readPage, buckets.get('alarm')).keys()].map(alarmOf).filter((alarm) => alarm !== undefined);
+    const authEnabled = keyValues(readPage, buckets.get('auth')).get('authEnabled')?.equals(enabled) === true;
     const clusterVersion = cluster.get('clusterVersion')?.toString('utf8');
     const storageVersion = values.get('storageVersion')?.toString('utf8');
     return {
@@ -60,9 +73,32 @@ export function readBackendFile(file: BoltFile): Backend {
       removed: [...keyValues(readPage, buckets.get('members_removed')).keys()],
       ...(clusterVersion === undefined ? {} : {clusterVersion}),
       ...(storageVersion === undefined ? {} : {storageVersion}),
+      ...(alarms.length > 0 && {alarms}),
+      ...(authEnabled && {authEnabled}),
       sizeBytes: file.size(),
     };
   });
+}
+
+const enabled = Buffer.of(1);
+
+/** The key is an AlarmMember (etcdserverpb), the value is empty. Kinds that nobody knows are left out. */
+function alarmOf(key: string): BackendAlarm | undefined {
+  const fields = new FieldReader(Buffer.from(key, 'latin1'));
+  let memberID = 0n;
+  let kind = 0;
+  try {
+    for (let field = fields.next(); field !== 0; field = fields.next()) {
+      if (field === 1) memberID = fields.uint64();
+      else if (field === 2) kind = fields.uint();
+      else fields.skip();
+    }
+  } catch (error) {
+    if (error instanceof WireError) throw new BoltError(`an alarm cannot be read: ${error.message}`);
+    throw error;
+  }
+  const alarm = ([undefined, 'NOSPACE', 'CORRUPT'] as const)[kind];
+  return alarm && {memberID: memberID.toString(16), alarm};
 }
 
 /** A small bucket as a whole. Values are copied, as the pages' views end with the reading. */

@@ -100,6 +100,27 @@ describe('What a force falls back to', () => {
   ];
   for (const [title, options, reason] of refused) it(`is refused where ${title}`, () => { assert.equal(told(plan(observationOf(options))), reason); });
 
+  const alarmed = (alarm: 'NOSPACE' | 'CORRUPT', index = 0) => ({...database, alarms: [{memberID: idOf(index), alarm}]});
+  it('is refused by name where its own etcd found the database corrupt, which stands in it as an alarm', () => {
+    for (const [facts, version, reason] of [[read({database: alarmed('CORRUPT')}), '3.5.21', 'VersionNotForceable'], [broken({database: alarmed('CORRUPT')}), '', 'NoSurvivor']] as const) {
+      const decision = plan(observationOf(lost([facts], version)));
+      assert.equal(told(decision), `blocked ${reason}`);
+      assert.match('message' in decision ? decision.message : '', /etcd-0: its etcd found its database corrupt/);
+    }
+  });
+
+  it('says beforehand what becomes of an alarm that its database brings along', () => {
+    assert.ok(planned(lost([read({database: alarmed('NOSPACE')})])).notes.some((note) => /^the alarm .*NOSPACE.* stands in the database of etcd-0: .* before its first write/.test(note)));
+    assert.ok(planned(lost([read({database: alarmed('CORRUPT', 1)})])).notes.some((note) => note.includes(`the alarm that member ${idOf(1)} was corrupt stands`)));
+    assert.ok(!planned(lost([read()])).notes.some((note) => note.includes('alarm')));
+  });
+
+  it('is refused where its database asks for a user and none is given, although no etcd runs that could say so', () => {
+    const facts = broken({database: {...database, authEnabled: true}});
+    assert.equal(told(plan(observationOf(lost([facts], '')))), 'blocked AuthRequired');
+    assert.equal(planned(lost([facts], '', {spec: {target: {statefulSet: 'etcd', auth: {secretName: 'root'}}}})).strategy, 'RestoreSnapshot');
+  });
+
   it('says what to do where its database does not tell who is a voter', () => {
     const decision = plan(observationOf(lost([read()], '3.5.19')));
     assert.match('message' in decision ? decision.message : '', /is done from 3\.5\.20 on: name an image of a later patch in the StatefulSet/);
@@ -134,6 +155,10 @@ describe('what an inspection keeps of a database', () => {
     assert.deepEqual([kept.database, kept.members?.map(({id}) => id), kept.revision], [database, [idOf(0)], 48]);
     assert.equal(offlineFacts('etcd-0', 'Held', {...unreadable, backend: {error: 'no database'}}).database, undefined);
     assert.equal(offlineFacts('etcd-0', 'Held', unreadable).database, undefined);
+  });
+  it('is what holds again on its next start: its alarms, and that it asks for a user', () => {
+    const alarms = [{memberID: idOf(1), alarm: 'NOSPACE' as const}];
+    assert.deepEqual(offlineFacts('etcd-0', 'Held', {...unreadable, backend: {...backend, alarms, authEnabled: true}}).database, {...database, alarms, authEnabled: true});
   });
   it('is the file that an etcd would start with', () => {
     assert.equal(offlineFacts('etcd-0', 'Held', {...unreadable, backend: {...backend, received: '000000000000005f.snap.db'}}).database?.file, '000000000000005f.snap.db');
@@ -171,6 +196,8 @@ describe('once the survivor is stopped', () => {
   it('a database that ends before the plan\'s is another plan, and a broken one is nothing to start from', () => {
     const inspecting = (offline: OfflineFacts) => told(inspect(running({offline: [offline], steps: [{name: 'Inspect', state: 'Running'}]})));
     assert.equal(inspecting(read({stage: 'Held', database: {...database, index: 94}})), 'abort PlanChanged');
+    assert.equal(inspecting(read({stage: 'Held', database: {...database, alarms: [{memberID: idOf(0), alarm: 'CORRUPT'}]}})), 'blocked NoSurvivor');
+    assert.equal(inspecting(read({stage: 'Held', database: {...database, authEnabled: true}})), 'blocked AuthRequired');
     assert.equal(inspecting(read({stage: 'Held', unfit: 'its database is broken, says etcdutl: page 7', etcdutl: {broken: 'page 7'}})), 'blocked NoSurvivor');
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import {EtcdError} from '../../../src/etcd/errors.ts';
 import type {EtcdMember, MemberAlarm, MemberStatus} from '../../../src/etcd/types.ts';
-import {settleAlarms, settleRestoredAlarms} from '../../../src/phases/alarms.ts';
+import {settleAlarms} from '../../../src/phases/alarms.ts';
 
 /** What was done to a member that has these alarms raised. */
 async function settled(alarms: MemberAlarm[], more: Partial<EtcdMember> = {}): Promise<{done: string[]; outcome: string | undefined}> {
@@ -32,27 +32,5 @@ describe('alarms in the forced start', () => {
   });
   it('a corrupt survivor is refused, and nothing is disarmed', async () => {
     assert.deepEqual(await settled([{memberID: 'a1', alarm: 'NOSPACE'}, {memberID: 'a0', alarm: 'CORRUPT'}]), {done: [], outcome: 'AlarmRaised'});
-  });
-});
-
-describe('alarms in restored data', () => {
-  async function restored(alarms: MemberAlarm[]): Promise<{done: string[]; outcome: string | undefined}> {
-    const done: string[] = [];
-    const say = (what: string) => { done.push(what); return Promise.resolve(); };
-    const member = (pod: string) => ({
-      alarms: () => Promise.resolve(alarms), compact: (revision: number) => say(`compact ${revision}`), defragment: () => say(`defragment ${pod}`),
-      disarm: ({alarm, memberID}: MemberAlarm) => say(`disarm ${alarm} of ${memberID}`),
-    }) as EtcdMember;
-    const leader = member('etcd-0');
-    const outcome = await settleRestoredAlarms([{member: leader}, {member: member('etcd-1')}], leader, 7);
-    return {done, outcome: outcome && ('reason' in outcome ? outcome.reason : outcome.kind)};
-  }
-
-  it('nothing is done where none is raised', async () => { assert.deepEqual(await restored([]), {done: [], outcome: undefined}); });
-  it('a full database is compacted, defragmented on every member, and disarmed before the first write', async () => {
-    assert.deepEqual(await restored([{memberID: 'a9', alarm: 'NOSPACE'}]), {done: ['compact 7', 'defragment etcd-0', 'defragment etcd-1', 'disarm NOSPACE of a9'], outcome: undefined});
-  });
-  it('of a corrupt one nobody can tell whose it was: it is said, and stays', async () => {
-    assert.deepEqual(await restored([{memberID: 'a9', alarm: 'CORRUPT'}, {memberID: 'a9', alarm: 'NOSPACE'}]), {done: [], outcome: 'AlarmRaised'});
   });
 });

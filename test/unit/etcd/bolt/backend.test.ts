@@ -37,6 +37,19 @@ describe('readBackendFile', () => {
     });
   });
 
+  it('reads the alarms that stand in it, and whether it asks for a user', () => {
+    const noSpace = Buffer.from([0x08, 0xcd, 0x93, 0x99, 0x8b, 0xd2, 0xb8, 0xc1, 0xcf, 0x8e, 0x01, 0x10, 0x01]);
+    const of = (alarms: Buffer[], auth: number) => readBackendFile(boltFile(boltBytes([metaPage(0, 3, 4, 2), metaPage(1, 3, 4, 1), undefined, leaf(3, [
+      {key: 'alarm', value: inlineBucket(alarms.map((key) => ({key, value: Buffer.alloc(0)}))), bucket: true},
+      {key: 'auth', value: inlineBucket([{key: 'authEnabled', value: Buffer.of(auth)}]), bucket: true},
+    ])])));
+    const {alarms, authEnabled} = of([noSpace, Buffer.from([0x08, 0x07, 0x10, 0x02]), Buffer.from([0x08, 0x07, 0x10, 0x09])], 1);
+    assert.deepEqual([alarms, authEnabled], [[{memberID: '8e9f05c5216649cd', alarm: 'NOSPACE'}, {memberID: '7', alarm: 'CORRUPT'}], true]);
+    const none = of([], 0);
+    assert.deepEqual([none.alarms, none.authEnabled], [undefined, undefined]);
+    assert.throws(() => of([Buffer.from([0x08])], 0), /an alarm cannot be read: message cut off/);
+  });
+
   it('reads a backend without any bucket as that of revision 1', () => {
     const empty = boltBytes([metaPage(0, 3, 4, 0), metaPage(1, 3, 4, 1), undefined, leaf(3, [])]);
     assert.deepEqual(readBackendFile(boltFile(empty)), {consistentIndex: 0, term: 0, revision: 1, members: [], removed: [], sizeBytes: 4 * pageSize});
