@@ -10,7 +10,7 @@ import {act, blocked, done, wait} from '../decision.ts';
 import {durationMs} from '../durations.ts';
 import {countVoters} from '../records.ts';
 import {isReplacement} from '../replace.ts';
-import {helperOf, memberIDOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
+import {helperOf, joinOf, memberIDOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
 import {defer, isBack, unreadEnd, waitsForProof} from './defer.ts';
 import {inspectDisks} from './inspect.ts';
 import {replaceClaims} from './joinClaims.ts';
@@ -24,6 +24,14 @@ function overdue(observation: Observation, pod: string): boolean {
   const step = runIn(observation).steps.find((candidate) => candidate.name === `Join ${pod}`);
   if (step?.startedAt === undefined) return false;
   return observation.now - Date.parse(step.startedAt) > durationMs(observation.spec.verification.timeout);
+}
+
+/** Whoever deletes the survivor's pod lets this one onto its node, where it would keep out the only one that has the data. */
+function givePlaceBack(observation: Observation, view: OrdinalView): Decision | undefined {
+  const {pod, object} = survivorOf(observation);
+  const isMember = joinOf(runIn(observation), view.pod)?.memberID !== undefined;
+  if (object === undefined || isMember || view.object?.spec?.nodeName === undefined || !unschedulable(observation, object)) return undefined;
+  return defer(observation, view, 'Unschedulable', `${view.pod} gives its place back: no node takes ${pod}, which has the data (${podCause(object) ?? ''}). It stays held and joins when a node is there`);
 }
 
 function unschedulable(observation: Observation, pod: V1Pod): boolean {
@@ -55,7 +63,7 @@ export function join(observation: Observation, pod: string): Decision {
   // An old pod that was out of reach while the others were stopped, or that ended behind its fence, goes before its member joins anew.
   const retiring = view.object && replaceEnded(observation, view);
   if (retiring) return intruded(observation, view) && retiring.kind === 'wait' ? notHeld(view) : retiring;
-  if (probe.kind !== 'Answered') return wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
+  if (probe.kind !== 'Answered') return givePlaceBack(observation, view) ?? wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
   if (!isLaunch(view.launch)) return blocked('PodRefused', view.launch.message);
   const {initialAdvertisePeerURLs: peerURLs} = view.launch;
   const member = listedAs(observation, view);
