@@ -18,6 +18,13 @@ const ofSet = (spec: QuorumRecoverySpec, pod: string) => {
   return pod.startsWith(prefix) && /^[0-9]+$/.test(pod.slice(prefix.length));
 };
 
+const noSurvivorWith = (strategy: 'ReplaceMembers' | 'Restart', because: string): Rule => ({
+  where: 'spec', fieldPath: '.survivor',
+  cel: `!has(self.survivor) || !has(self.strategy) || self.strategy != "${strategy}"`,
+  message: `survivor has no meaning with strategy ${strategy}: ${because}`,
+  holds: (spec) => spec.survivor === undefined || spec.strategy !== strategy,
+});
+
 /** The table that the CRD and the tests share. */
 export const rules: readonly Rule[] = [
   {
@@ -83,24 +90,14 @@ export const rules: readonly Rule[] = [
     message: 'trigger.autoReplace needs trigger.type: OnQuorumLoss, which watches the cluster, and strategy: Auto',
     holds: ({trigger, strategy}) => trigger.autoReplace === undefined || (trigger.type === 'OnQuorumLoss' && strategy === 'Auto'),
   },
-  {
-    where: 'spec', fieldPath: '.survivor',
-    cel: '!has(self.survivor) || !has(self.strategy) || self.strategy != "ReplaceMembers"',
-    message: 'survivor has no meaning with strategy ReplaceMembers: every member that serves stays',
-    holds: (spec) => spec.survivor === undefined || spec.strategy !== 'ReplaceMembers',
-  },
+  noSurvivorWith('ReplaceMembers', 'every member that serves stays'),
   {
     where: 'spec', fieldPath: '.dependents',
     cel: '!has(self.dependents) || !self.dependents.exists(d, d.kind == "StatefulSet" && d.name == self.target.statefulSet)',
     message: 'dependents cannot name target.statefulSet: the run stops its pods itself, and never changes it',
     holds: (spec) => !(spec.dependents ?? []).some(({kind, name}) => kind === 'StatefulSet' && name === spec.target.statefulSet),
   },
-  {
-    where: 'spec', fieldPath: '.survivor',
-    cel: '!has(self.survivor) || !has(self.strategy) || self.strategy != "Restart"',
-    message: 'survivor has no meaning with strategy Restart: every member goes on from its own data',
-    holds: (spec) => spec.survivor === undefined || spec.strategy !== 'Restart',
-  },
+  noSurvivorWith('Restart', 'every member goes on from its own data'),
   {
     where: 'spec', fieldPath: '.configuration',
     cel: '!has(self.configuration) || self.configuration.checks.all(c, has(c.configMap) != has(c.secret))',

@@ -74,6 +74,15 @@ function stepsFor(observation: Observation, {seeding, loading, first}: Anew): st
   ];
 }
 
+/** What was read for the plan answers another question by now, or nobody has read it: planning reads it again. */
+export const readForPlan = (what: 'dumps' | 'stored', why: string): Decision => ({kind: 'record', why, record: (draft) => {
+  if (!draft.run) return;
+  Reflect.deleteProperty(draft.run, what);
+  delete draft.run.plan;
+  delete draft.run.identity;
+  draft.run.steps = [{name: 'Plan', state: 'Running'}];
+}});
+
 /** What the other cluster ID means for those who use it. */
 export function newIDNote(observation: Observation, first?: readonly string[], alone = false): string {
   const {run} = observation.status;

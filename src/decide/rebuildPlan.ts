@@ -6,7 +6,7 @@ import {blocked} from './decision.ts';
 import {chooseFirst} from './firstMembers.ts';
 import {highestRevision} from './loss.ts';
 import type {Lost} from './newClusterPlan.ts';
-import {proposeAnew, whyAnew} from './newClusterPlan.ts';
+import {proposeAnew, readForPlan, whyAnew} from './newClusterPlan.ts';
 import {dumpsUnread, plannedSources, sourceRefusal, sourcesOf} from './rebuildSources.ts';
 import {askedFor, refusedInWords} from './stored.ts';
 import {asksRebuild, asksRestore} from './strategies.ts';
@@ -53,14 +53,7 @@ function firstNote({ordinals}: Observation, first: readonly string[]): string {
   return `${first.join(', ')} begin the new cluster, and ${later.join(', ')} join${later.length === 1 ? 's' : ''} it as ${later.length === 1 ? 'a learner' : 'learners'}, one after the other, once it is loaded and checked. Where one that is to begin has no place by then, the next of the others that has one takes its turn`;
 }
 
-/** What was found in the dumps is of other sources, or nobody has read them: planning does. */
-const readAgain: Decision = {kind: 'record', why: 'the dumps are to be read again', record: (draft) => {
-  if (!draft.run) return;
-  delete draft.run.dumps;
-  delete draft.run.plan;
-  delete draft.run.identity;
-  draft.run.steps = [{name: 'Plan', state: 'Running'}];
-}};
+const readAgain = readForPlan('dumps', 'the dumps are to be read again');
 
 const revisionNote = 'revisions begin anew at 1: a client that watches from an older revision hears nothing before the new cluster gets there. Name such clients in spec.dependents, which are stopped before and list again when they come back, or restart them';
 

@@ -4,7 +4,7 @@ import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
 import {highestRevision} from './loss.ts';
 import type {Lost} from './newClusterPlan.ts';
-import {proposeAnew, whyAnew} from './newClusterPlan.ts';
+import {proposeAnew, readForPlan, whyAnew} from './newClusterPlan.ts';
 import {baseMargin} from './revisions.ts';
 import {unseenMargin} from './restoreRevision.ts';
 import {asksRestore} from './strategies.ts';
@@ -51,14 +51,7 @@ function foreignNote({memberships}: Lost, {name, clusterID}: PlanSnapshot): stri
   return [`snapshot ${name} is of cluster ${clusterID}, and this cluster was ${known}: it is taken because spec.snapshot.name names it`];
 }
 
-/** The answer of the store is to another question, or there is none: it is asked again, which planning does. */
-const askAgain: Decision = {kind: 'record', why: 'the store of snapshots is to be read again', record: (draft) => {
-  if (!draft.run) return;
-  delete draft.run.stored;
-  delete draft.run.plan;
-  delete draft.run.identity;
-  draft.run.steps = [{name: 'Plan', state: 'Running'}];
-}};
+const askAgain = readForPlan('stored', 'the store of snapshots is to be read again');
 
 const wayOut = 'Name another snapshot (spec.snapshot.name) or another store, or put a snapshot there. It is looked at again every two minutes';
 

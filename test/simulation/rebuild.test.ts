@@ -3,7 +3,7 @@ import {mainScenario} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import {Simulation} from './simulation.ts';
 import type {Ending, When} from './simulation.ts';
-import {endsWhateverFails} from './whatever-fails.ts';
+import {eachFailsOnce, endsWhateverFails} from './whatever-fails.ts';
 
 /** Every node is lost with its disk, and what the cluster held stands in a ConfigMap too. */
 const nothingLeft: Scenario = {...mainScenario, fates: ['Deleted', 'Deleted', 'Deleted'], spareNodes: 3, approvalMs: 2_000, rebuilds: true};
@@ -11,21 +11,7 @@ const nothingLeft: Scenario = {...mainScenario, fates: ['Deleted', 'Deleted', 'D
 const run = async (kills: ReadonlyMap<number, When> = new Map(), scenario = nothingLeft): Promise<Ending> => await new Simulation({scenario, kills}).run();
 
 /** Each call fails once, in one of the ways in turn. */
-async function failingWith(scenario: Scenario, offset: number): Promise<string[]> {
-  const {verbs} = await run(new Map(), scenario);
-  const failures: string[] = [];
-  const whens = ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const;
-  for (let at = 1; at < verbs.length; at += 1) {
-    const when = whens[(at + offset) % whens.length] ?? 'late';
-    try {
-      const ending = await run(new Map([[at, when]]), scenario);
-      if (ending.outcome !== 'Recovered') failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`);
-    } catch (error) {
-      failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
-    }
-  }
-  return failures;
-}
+const failingWith = async (scenario: Scenario, offset: number): Promise<string[]> => await eachFailsOnce(async (kills) => await run(kills, scenario), offset);
 
 describe('A cluster of which no data is left is rebuilt from what stands outside it', function () {
   this.timeout(60_000);

@@ -3,7 +3,7 @@ import {mainScenario} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import {Simulation} from './simulation.ts';
 import type {Ending, When} from './simulation.ts';
-import {endsWhateverFails} from './whatever-fails.ts';
+import {eachFailsOnce, endsWhateverFails} from './whatever-fails.ts';
 
 /** Every node is lost with its disk, and a snapshot from before the last writes is in a store. */
 const nothingLeft: Scenario = {...mainScenario, fates: ['Deleted', 'Deleted', 'Deleted'], spareNodes: 3, approvalMs: 2_000, restores: true};
@@ -61,19 +61,7 @@ describe('A cluster of which no data is left is restored from a snapshot', funct
   it('and whatever call of the operator fails while such a member is replaced', async function exhaustive() {
     this.timeout(600_000);
     const scenario: Scenario = {...nothingLeft, spareNodes: 4, losesFirst: {count: 1, once: 'started'}};
-    const {verbs} = await run(new Map(), scenario);
-    const failures: string[] = [];
-    const whens = ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const;
-    for (let at = 1; at < verbs.length; at += 1) {
-      const when = whens[at % whens.length] ?? 'late';
-      try {
-        const ending = await run(new Map([[at, when]]), scenario);
-        if (ending.outcome !== 'Recovered') failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`);
-      } catch (error) {
-        failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
-      }
-    }
-    assert.deepEqual(failures, []);
+    assert.deepEqual(await eachFailsOnce(async (kills) => await run(kills, scenario)), []);
   });
 
   endsWhateverFails(run);

@@ -14,8 +14,29 @@ export interface WhateverFails {
   allows?: (ending: Ending) => boolean;
 }
 
+type Run = (kills: ReadonlyMap<number, When>) => Promise<Ending>;
+
+/** What did not end Recovered with this trouble in this call. */
+async function failureAt(run: Run, at: number, verb: string, when: When, allows: (ending: Ending) => boolean): Promise<string[]> {
+  try {
+    const ending = await run(new Map([[at, when]]));
+    return ending.outcome === 'Recovered' || allows(ending) ? [] : [`${when} at call ${at} (${verb}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`];
+  } catch (error) {
+    return [`${when} at call ${at} (${verb}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`];
+  }
+}
+
+/** Each call of the operator has one trouble, one kind after the other, from that kind on. @returns what did not end Recovered */
+export async function eachFailsOnce(run: Run, offset = 0): Promise<string[]> {
+  const {verbs} = await run(new Map());
+  const whens = Object.keys(troubles) as When[];
+  const failures: string[] = [];
+  for (let at = 1; at < verbs.length; at += 1) failures.push(...await failureAt(run, at, verbs[at] ?? '', whens[(at + offset) % whens.length] ?? 'late', () => false));
+  return failures;
+}
+
 /** Defines a test for each trouble: whatever call of the operator has it, the run ends Recovered. AT=n: the call n alone. */
-export function endsWhateverFails(run: (kills: ReadonlyMap<number, When>) => Promise<Ending>, {oneOf = 1, allows = () => false}: WhateverFails = {}): void {
+export function endsWhateverFails(run: Run, {oneOf = 1, allows = () => false}: WhateverFails = {}): void {
   for (const [index, [when, trouble]] of (Object.entries(troubles) as [When, string][]).entries()) {
     it(`ends the same when ${trouble}${oneOf === 1 ? '' : ` (1 of ${oneOf})`}`, async function exhaustive() {
       this.timeout(600_000);
@@ -23,12 +44,7 @@ export function endsWhateverFails(run: (kills: ReadonlyMap<number, When>) => Pro
       const {verbs} = await run(new Map());
       const failures: string[] = [];
       for (let at = Number(only ?? 1 + (index % oneOf)); at < (only === undefined ? verbs.length : Number(only) + 1); at += oneOf) {
-        try {
-          const ending = await run(new Map([[at, when]]));
-          if (ending.outcome !== 'Recovered' && !allows(ending)) failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${ending.outcome ?? ending.blocked ?? ''} ${ending.message}`);
-        } catch (error) {
-          failures.push(`${when} at call ${at} (${verbs[at] ?? ''}): ${(error as Error).stack?.split('\n').slice(0, 3).join('\n') ?? ''}`);
-        }
+        failures.push(...await failureAt(run, at, verbs[at] ?? '', when, allows));
       }
       assert.deepEqual(failures, []);
     });

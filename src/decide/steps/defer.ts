@@ -1,3 +1,4 @@
+import type {V1Pod} from '@kubernetes/client-node';
 import type {ListedMember} from '../../etcd/types.ts';
 import {isGated, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
@@ -9,6 +10,15 @@ import {recordOf} from '../membership.ts';
 
 /** How soon a volume that was too small is looked at again, ms: nothing else tells that it has grown. */
 const spaceRetryMs = 300_000;
+
+/** How long a pod may find no node before the others go on without its member, ms. */
+const unschedulableMs = 10_000;
+
+/** The scheduler finds no node for this pod, and has not for a while. */
+export function unschedulable({now}: Observation, {metadata, status}: V1Pod): boolean {
+  const condition = status?.conditions?.find((one) => one.type === 'PodScheduled' && one.status === 'False');
+  return condition?.reason === 'Unschedulable' && now - new Date(metadata?.creationTimestamp ?? now).getTime() > unschedulableMs;
+}
 
 /** Changes when a member that found no node may find one now. */
 export const nodesSeen = (observation: Observation) =>

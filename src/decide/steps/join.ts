@@ -1,4 +1,3 @@
-import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../api/types.ts';
 import type {ListedMember} from '../../etcd/types.ts';
 import {agentReport} from '../../observe/agentReport.ts';
@@ -11,14 +10,11 @@ import {durationMs} from '../durations.ts';
 import {countVoters} from '../records.ts';
 import {isReplacement} from '../replace.ts';
 import {helperOf, joinOf, memberIDOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
-import {defer, isBack, unreadEnd, waitsForProof} from './defer.ts';
+import {defer, isBack, unreadEnd, unschedulable, waitsForProof} from './defer.ts';
 import {inspectDisks} from './inspect.ts';
 import {replaceClaims} from './joinClaims.ts';
 import {clusterText, peerOf, placePod} from './joinPod.ts';
 import {replaceEnded} from './stop.ts';
-
-/** How long a joiner may be unschedulable before the next is tried, ms. */
-const unschedulableMs = 10_000;
 
 function overdue(observation: Observation, pod: string): boolean {
   const step = runIn(observation).steps.find((candidate) => candidate.name === `Join ${pod}`);
@@ -32,12 +28,6 @@ function givePlaceBack(observation: Observation, view: OrdinalView): Decision | 
   const isMember = joinOf(runIn(observation), view.pod)?.memberID !== undefined;
   if (object === undefined || isMember || view.object?.spec?.nodeName === undefined || !unschedulable(observation, object)) return undefined;
   return defer(observation, view, 'Unschedulable', `${view.pod} gives its place back: no node takes ${pod}, which has the data (${podCause(object) ?? ''}). It stays held and joins when a node is there`);
-}
-
-function unschedulable(observation: Observation, pod: V1Pod): boolean {
-  const condition = pod.status?.conditions?.find((candidate) => candidate.type === 'PodScheduled' && candidate.status === 'False');
-  const since = new Date(pod.metadata?.creationTimestamp ?? observation.now).getTime();
-  return condition?.reason === 'Unschedulable' && observation.now - since > unschedulableMs;
 }
 
 /** The member list that etcd will check this joiner against: that of the moment, with itself. A member that never published has no name in it. */

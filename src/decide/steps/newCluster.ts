@@ -1,4 +1,3 @@
-import type {V1Pod} from '@kubernetes/client-node';
 import {databaseOwner} from '../../api/strategies.ts';
 import type {Run, StepRecord} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
@@ -12,9 +11,6 @@ import {joinStep, podOfJoinStep, tiedFirst} from '../plan.ts';
 import {nodesSeen, waitsForProof} from './defer.ts';
 import {recordJoin, runIn} from './common.ts';
 import {guardStart} from './guard.ts';
-
-/** How long a pod may find no node before the new cluster is begun without its member, ms. */
-const unschedulableMs = 10_000;
 
 /**
  * Asked before the first change that cannot be taken back, and right before it: the same as before a force. A claim that was made anew meanwhile
@@ -104,12 +100,6 @@ export function leaveOut(observation: Observation, out: LeftOut): Decision {
     return blocked('RestoreFailed', `${out.message}. Every name is held and all old data is kept; the run goes on once ${out.pod} has a place`);
   }
   return {kind: 'record', why: `the new cluster begins without ${out.pod}: ${out.message}`, record: recordMembers(observation, newCluster.attempt + 1, left, [...others, out])};
-}
-
-/** The scheduler finds no node for this pod, and has not for a while. */
-export function unschedulable(observation: Observation, pod: V1Pod): boolean {
-  const condition = pod.status?.conditions?.find(({type, status}) => type === 'PodScheduled' && status === 'False');
-  return condition?.reason === 'Unschedulable' && observation.now - new Date(pod.metadata?.creationTimestamp ?? observation.now).getTime() > unschedulableMs;
 }
 
 /** From here on the run is finished, whatever comes: written before any data is set aside or any claim replaced. */

@@ -18,7 +18,8 @@ import {isSilent, makesRoom, saidBy, without} from './agents.ts';
 import {helperOf, runIn, sourceOf} from './common.ts';
 import {guardSurvivor} from './guard.ts';
 import {replaceClaims} from './joinClaims.ts';
-import {beginNewCluster, guardNewCluster, leaveOut, newClusterOf, settleMembers, unschedulable} from './newCluster.ts';
+import {unschedulable} from './defer.ts';
+import {beginNewCluster, guardNewCluster, leaveOut, newClusterOf, settleMembers} from './newCluster.ts';
 
 /*
  * On every claim at once: the snapshot is fetched to the volume and restored beside what is there, by a helper pod that then waits for its

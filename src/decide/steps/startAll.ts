@@ -14,7 +14,8 @@ import {helperOf, runIn, sourceOf} from './common.ts';
 import {replaceClaims} from './joinClaims.ts';
 import {begunWith, holdLostOnes, isUp, namesIn, partLost, removeLostOnes} from './lostFirst.ts';
 import type {Parted} from './lostFirst.ts';
-import {beginNewCluster, guardNewCluster, leaveOut, newClusterOf, settleMembers, unschedulable} from './newCluster.ts';
+import {unschedulable} from './defer.ts';
+import {beginNewCluster, guardNewCluster, leaveOut, newClusterOf, settleMembers} from './newCluster.ts';
 import {replaceEnded} from './stop.ts';
 
 function causeOf(observation: Observation, {object}: OrdinalView): string {
