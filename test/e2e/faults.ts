@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import {randomBytes} from 'node:crypto';
 import {readFileSync} from 'node:fs';
 import {constants, setPriority} from 'node:os';
 import {basename} from 'node:path';
@@ -45,6 +47,13 @@ export async function untilNotReady(scenario: Scenario, nodes: readonly string[]
 /** Waits until the member itself says that it has no leader: the quorum is lost. */
 export async function untilNoLeader(scenario: Scenario, pod: string): Promise<void> {
   await until(`no leader on ${pod}`, async () => ((await scenario.etcdStatus(pod)).leader === '' ? true : undefined), {seconds: 30});
+}
+
+/** Writes the newest value of one key again and again until etcd accepts nothing more (alarm NOSPACE): what fills the database is history. */
+export async function fillQuota(scenario: Scenario, pod: string): Promise<void> {
+  const member = await scenario.member(pod);
+  const value = randomBytes(384 * 1024).toString('base64');
+  await assert.rejects(async () => { for (let round = 0; round < 100; round += 1) await scenario.tool.put(member, 'big', value); }, /database space exceeded/);
 }
 
 /** The processes of a pod that have this in a word of their command line. They are processes of this machine too. */

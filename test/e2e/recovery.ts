@@ -80,3 +80,8 @@ export async function untilWitness(scenario: Scenario, members = 3): Promise<voi
     return seen === `${members}/${members}, a witness of ${members}` ? true : new Missing(seen);
   }, {seconds: 90});
 }
+
+/** What an event with this reason says. */
+export async function toldOf(scenario: Scenario, reason: string): Promise<string> {
+  return await until(`the event ${reason}`, async () => (await scenario.kube.list('events', scenario.namespace)).find((event) => event.reason === reason)?.message, {seconds: 30});
+}

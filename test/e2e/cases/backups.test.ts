@@ -11,7 +11,7 @@ import {fingerprint, nothingLeft, setUnchanged, untouched} from '../checks.ts';
 import {directoryOf, labOf, processesOf, signalPod} from '../faults.ts';
 import {resourceSeries} from '../metrics.ts';
 import {killOperator, leader} from '../operator.ts';
-import {changeRecovery, conditionOf, recovery} from '../recovery.ts';
+import {changeRecovery, conditionOf, recovery, toldOf} from '../recovery.ts';
 import type {SpecInput} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, until} from '../wait.ts';
@@ -45,10 +45,6 @@ async function verifies(scenario: Scenario, file: string, revision: number): Pro
   } finally {
     rmSync(scratch, {recursive: true});
   }
-}
-
-async function event(scenario: Scenario, reason: string): Promise<string> {
-  return await until(`the event ${reason}`, async () => (await scenario.kube.list('events', scenario.namespace)).find((found) => found.reason === reason)?.message, {seconds: 30});
 }
 
 const backupPods = async (scenario: Scenario) => (await scenario.kube.list('pods', scenario.namespace, `${marks.helper}=Agent`)).filter((pod) => pod.metadata?.annotations?.[marks.step] === 'Backup');
@@ -91,7 +87,7 @@ describe('Backups', () => {
     const series = await resourceSeries(scenario);
     assert.ok(Math.abs((series.get('backup_last_success_timestamp_seconds') ?? 0) - Date.parse(lastSuccess.takenAt) / 1000) < 1);
     assert.deepEqual([series.get('backup_stale_after_seconds'), series.get('backup_failures'), series.get('backup_snapshots')], [7_260, 0, 2]);
-    assert.match(await event(scenario, 'BackupSaved'), /was verified and saved at revision/);
+    assert.match(await toldOf(scenario, 'BackupSaved'), /was verified and saved at revision/);
     await untouched(scenario, before);
     await setUnchanged(scenario);
     await nothingLeft(scenario);
@@ -130,7 +126,7 @@ describe('Backups', () => {
     assert.equal(failed.backups.last?.reason, 'StoreUnreachable');
     assert.deepEqual([failed.condition?.status, failed.condition?.reason], ['False', 'Failed']);
     assert.match(failed.condition?.message ?? '', /cannot be reached.*The last one that was saved is/);
-    assert.match(await event(scenario, 'BackupFailed'), /StoreUnreachable/);
+    assert.match(await toldOf(scenario, 'BackupFailed'), /StoreUnreachable/);
     assert.ok(((await resourceSeries(scenario)).get('backup_failures') ?? 0) >= 1);
     assert.equal((await recovery(scenario)).status?.phase, 'Watching');
     await scenario.kube.patch('services', scenario.namespace, bucketPod, {spec: {selector: {app: bucketPod}}});

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import {randomBytes} from 'node:crypto';
 import {e2e} from '../case.ts';
 import {dataThere, fingerprint, nothingLeft} from '../checks.ts';
 import {setName} from '../etcd.ts';
-import {loseNodesOf, others, untilNoLeader} from '../faults.ts';
+import {fillQuota, loseNodesOf, others, untilNoLeader} from '../faults.ts';
 import {applyRecovery, untilComplete} from '../recovery.ts';
 
 describe('A database that filled its quota before the quorum was lost', () => {
@@ -11,10 +10,7 @@ describe('A database that filled its quota before the quorum was lost', () => {
     const survivor = `${setName}-0`;
     await scenario.addNodes(4);
     await scenario.startEtcd({quotaBytes: 16 << 20});
-    const member = await scenario.member(survivor);
-    const value = randomBytes(384 * 1024).toString('base64');
-    // The newest value of one key again and again: what fills the database is history.
-    await assert.rejects(async () => { for (let round = 0; round < 100; round += 1) await scenario.tool.put(member, 'big', value); }, /database space exceeded/);
+    await fillQuota(scenario, survivor);
     const {spec} = await fingerprint(scenario);
     await loseNodesOf(scenario, others(survivor));
     await untilNoLeader(scenario, survivor);

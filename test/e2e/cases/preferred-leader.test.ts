@@ -4,7 +4,7 @@ import {dataThere, fingerprint, nothingLeft, recovered, setUnchanged, untouched}
 import {others} from '../faults.ts';
 import {loseQuorum} from '../loss.ts';
 import {Plugin} from '../plugin.ts';
-import {changeRecovery, conditionOf, recovery, untilComplete, untilWitness} from '../recovery.ts';
+import {changeRecovery, conditionOf, recovery, toldOf, untilComplete, untilWitness} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {Missing, holds, until} from '../wait.ts';
 import {watched} from '../watched.ts';
@@ -23,10 +23,6 @@ async function untilLed(scenario: Scenario, pod: string, seconds: number): Promi
     const condition = conditionOf((await recovery(scenario)).status, 'PreferredLeader');
     return leader === pod && condition?.status === 'True' ? true : new Missing(`${leader ?? 'nobody'} leads; ${condition?.reason ?? 'no condition'}: ${condition?.message ?? ''}`);
   }, {seconds});
-}
-
-async function toldOf(scenario: Scenario, reason: string): Promise<string> {
-  return await until(`the event ${reason}`, async () => (await scenario.kube.list('events', scenario.namespace)).find((event) => event.reason === reason)?.message, {seconds: 20});
 }
 
 describe('A preferred leader', () => {

@@ -4,9 +4,10 @@ import {e2e} from '../case.ts';
 import {dataThere, fingerprint, nothingLeft, required, setUnchanged, untouched, whole} from '../checks.ts';
 import type {Loss} from '../checks.ts';
 import {setName} from '../etcd.ts';
-import {labOf, loseNodesOf, podNames} from '../faults.ts';
+import type {EtcdOptions} from '../etcd.ts';
+import {fillQuota, labOf, loseNodesOf, podNames} from '../faults.ts';
 import {killOperator, leader} from '../operator.ts';
-import {applyRecovery, changeRecovery, conditionOf, recovery, standing, untilComplete, untilReady, untilWitness} from '../recovery.ts';
+import {applyRecovery, changeRecovery, conditionOf, recovery, standing, toldOf, untilComplete, untilReady, untilWitness} from '../recovery.ts';
 import type {SpecInput} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {seedCount} from '../scenario.ts';
@@ -37,9 +38,9 @@ async function known(scenario: Scenario, spec: SpecInput): Promise<void> {
 }
 
 /** The same with a cluster of its own. */
-async function written(scenario: Scenario, spec: SpecInput): Promise<void> {
+async function written(scenario: Scenario, spec: SpecInput, etcd: EtcdOptions = {}): Promise<void> {
   await scenario.addNodes(3);
-  await scenario.startEtcd();
+  await scenario.startEtcd(etcd);
   await known(scenario, spec);
 }
 
@@ -242,4 +243,27 @@ describe('The operator is killed with SIGKILL once in each step of a restore', (
       await restored(scenario, {at, survivorRevision: revision});
     });
   }, {minutes: 15, ownOperator: true, weight: 3});
+});
+
+describe('A snapshot in which more stands than keys', () => {
+  e2e('a full database: the alarm NOSPACE that comes with it is settled before the first write, that is told, and clients write again', async (scenario) => {
+    await withStore(scenario, async (store) => {
+      await written(scenario, {snapshot: {claim}}, {quotaBytes: 16 << 20});
+      await fillQuota(scenario, 'etcd-0');
+      // The member that raised it has it on its disk: nothing is acknowledged after this snapshot.
+      const revision = await store.take('full.db', 'etcd-0');
+      const at = await loseEverything(scenario);
+      assert.equal((await scenario.writerReport()).acks.filter((ack) => ack.revision > revision).length, 0, 'a full database took a write');
+      await changeRecovery(scenario, {trigger: {request}});
+      await approve(scenario);
+      const {status} = await untilComplete(scenario, 'Recovered', {request});
+      isPlanned(status?.run?.plan?.snapshot, 'full.db', revision);
+      statesLoss(status, revision, revision);
+      for (const words of [status?.run?.steps.find(({name}) => name === 'StartAll')?.message ?? '', await toldOf(scenario, 'StartAllDone')]) {
+        assert.match(words, /serve as the new cluster [0-9a-f]+, from revision [0-9]+; alarm NOSPACE of member [0-9a-f]+ came with the data and is disarmed/);
+      }
+      for (const member of await scenario.members()) assert.deepEqual(await scenario.tool.member(member).alarms(), [], `an alarm stands on ${member.pod}`);
+      await restored(scenario, {at, survivorRevision: revision});
+    });
+  }, {minutes: 10, weight: 2});
 });
