@@ -4,6 +4,7 @@ import {mkdtempSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSy
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {run} from '../lab/shell.ts';
+import {etcdctl} from './etcdctl.ts';
 import {labOf} from './faults.ts';
 import type {Scenario} from './scenario.ts';
 
@@ -26,10 +27,7 @@ export class SnapshotStore {
 
   /** As a person takes one, from this member. @returns its revision */
   async take(name: string, pod: string): Promise<number> {
-    const lab = labOf(this.#scenario);
-    const {address} = await this.#scenario.member(pod);
-    const [program = '', ...args] = lab.command([`${lab.bin}/etcdctl`, `--endpoints=http://${address}:2379`, 'snapshot', 'save', this.file(name)]);
-    await run(program, args);
+    await etcdctl(this.#scenario, pod, 'snapshot', 'save', this.file(name));
     return await this.revision(name);
   }
 

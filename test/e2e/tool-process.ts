@@ -89,6 +89,11 @@ export class Tool {
     };
   }
 
+  /** The alarm that etcd raises where it finds a member's data to differ from the others': `memberID` in lower-case hex. */
+  async raiseCorrupt(member: Member, memberID: string): Promise<void> {
+    await this.#ask({do: 'raiseCorrupt', member, memberID});
+  }
+
   /** That many entries of a log more, each with a value of so many bytes. */
   async fill(member: Member, count: number, bytes: number): Promise<void> {
     await this.#ask({do: 'fill', member, count, bytes});

@@ -29,6 +29,7 @@ export type Request =
   | {do: 'hash'; member: Member; revision: number}
   | {do: 'put'; member: Member; key: string; value: string}
   | {do: 'get'; member: Member; key: string; serializable: boolean}
+  | {do: 'raiseCorrupt'; member: Member; memberID: string}
   | {do: 'compare'; member: Member; count: number; acks: Acknowledged[]; serializable: boolean}
   | {do: 'write'; name: string; members: Member[]; pauseMs?: number}
   | {do: 'target'; name: string; members: Member[]}

@@ -4,6 +4,7 @@ import {noop} from 'cockatiel';
 import {connectMember} from '../../src/etcd/member.ts';
 import {isEtcdError} from '../../src/etcd/member.ts';
 import type {EtcdMember} from '../../src/etcd/member.ts';
+import {decimalID} from '../../src/etcd/messages.ts';
 import type {Member, ReadResult, Request, WriterReport} from './tool-protocol.ts';
 import {Writer} from './writer.ts';
 
@@ -113,6 +114,10 @@ async function answer(request: Request): Promise<unknown> {
     case 'call': {
       const member = memberAt(request.member);
       return await (member[request.method] as (...args: readonly unknown[]) => Promise<unknown>).apply(member, request.args as unknown[]);
+    }
+    case 'raiseCorrupt': {
+      await storeAt(request.member).maintenance.alarm({action: 'Activate', memberID: decimalID(request.memberID), alarm: 'Corrupt'});
+      return {};
     }
     case 'compare': return await compare(request.member, request.count, request.acks, request.serializable);
     case 'write': {

@@ -1,17 +1,18 @@
-import {run} from '../lab/shell.ts';
-import {labOf} from './faults.ts';
+import {etcdctl} from './etcdctl.ts';
 import type {Scenario} from './scenario.ts';
 
 const secretName = 'etcd-root';
 
 /** A user of the role root, and authentication enabled: from now on etcd answers nobody else. */
 export async function enableAuth(scenario: Scenario, pod: string, password: string): Promise<void> {
-  const lab = labOf(scenario);
-  const {address} = await scenario.member(pod);
-  for (const words of [['user', 'add', `root:${password}`], ['user', 'grant-role', 'root', 'root'], ['auth', 'enable']]) {
-    const [program = '', ...args] = lab.command([`${lab.bin}/etcdctl`, `--endpoints=http://${address}:2379`, ...words]);
-    await run(program, args);
-  }
+  await etcdctl(scenario, pod, 'user', 'add', `root:${password}`);
+  await etcdctl(scenario, pod, 'user', 'grant-role', 'root', 'root');
+  await etcdctl(scenario, pod, 'auth', 'enable');
+}
+
+/** From now on etcd answers everybody again. The case's own user has to be set. */
+export async function disableAuth(scenario: Scenario, pod: string): Promise<void> {
+  await etcdctl(scenario, pod, 'auth', 'disable');
 }
 
 /** The Secret of that user, and what spec.target says of it. */

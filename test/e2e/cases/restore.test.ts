@@ -5,6 +5,7 @@ import {dataThere, fingerprint, nothingLeft, required, setUnchanged, untouched, 
 import type {Loss} from '../checks.ts';
 import {setName} from '../etcd.ts';
 import type {EtcdOptions} from '../etcd.ts';
+import {etcdctl} from '../etcdctl.ts';
 import {fillQuota, labOf, loseNodesOf, podNames} from '../faults.ts';
 import {killOperator, leader} from '../operator.ts';
 import {applyRecovery, changeRecovery, conditionOf, recovery, standing, toldOf, untilComplete, untilReady, untilWitness} from '../recovery.ts';
@@ -13,6 +14,7 @@ import type {Scenario} from '../scenario.ts';
 import {seedCount} from '../scenario.ts';
 import {isPlanned, storeClaim, withStore} from '../snapshots.ts';
 import type {SnapshotStore} from '../snapshots.ts';
+import {createUserSecret, disableAuth, enableAuth} from '../users.ts';
 import {Missing, until} from '../wait.ts';
 import {WatchingClient} from '../watching-client.ts';
 
@@ -266,4 +268,57 @@ describe('A snapshot in which more stands than keys', () => {
       await restored(scenario, {at, survivorRevision: revision});
     });
   }, {minutes: 10, weight: 2});
+
+  e2e('users, whom the cluster had no more when it was lost: without one the new members refuse the operator, that is told by its field, and the run goes on once the spec names a user', async (scenario) => {
+    const password = 'right';
+    await withStore(scenario, async (store) => {
+      await scenario.addNodes(3);
+      await scenario.startEtcd();
+      // From now on the case's own clients show it where they are asked.
+      scenario.user = {username: 'root', password};
+      await scenario.startWriter();
+      await moreWrites(scenario, 30);
+      await enableAuth(scenario, 'etcd-0', password);
+      const revision = await store.take('users.db', 'etcd-0');
+      await disableAuth(scenario, 'etcd-0');
+      await applyRecovery(scenario, {snapshot: {claim}});
+      await untilComplete(scenario, 'NotNeeded');
+      await untilWitness(scenario);
+      await moreWrites(scenario, 30);
+      const at = await loseEverything(scenario);
+      const highest = Math.max(...(await scenario.writerReport()).acks.map((ack) => ack.revision));
+      await changeRecovery(scenario, {trigger: {request}});
+      await approve(scenario);
+      const {status: refused} = await untilReady(scenario, 'CredentialsRejected', 180);
+      assert.match(conditionOf(refused, 'Ready')?.message ?? '', /etcd does not take the user and password, as there are none \(spec\.target\.auth\).*set spec\.target\.auth to a Secret with a user of the root role, and the run goes on by itself/s);
+      assert.deepEqual([refused?.run?.steps.find(({state}) => state === 'Running')?.name, refused?.run?.writableAt], ['StartAll', undefined]);
+      assert.deepEqual([...refused?.heldPods ?? []].sort(), podNames(), 'a name was let go before the new cluster serves');
+      await changeRecovery(scenario, {target: await createUserSecret(scenario, password)});
+      const {status} = await untilComplete(scenario, 'Recovered', {request, mayBlock: true});
+      isPlanned(status?.run?.plan?.snapshot, 'users.db', revision);
+      statesLoss(status, revision, highest);
+      await restored(scenario, {at, survivorRevision: revision});
+    });
+  }, {minutes: 10, weight: 2, extended: true});
+
+  e2e('the alarm CORRUPT: nobody knows whose data it is, so nothing is written and nothing disarmed before a person has done that', async (scenario) => {
+    await withStore(scenario, async (store) => {
+      await written(scenario, {snapshot: {claim}});
+      const {memberID} = await scenario.etcdStatus('etcd-1');
+      await scenario.tool.raiseCorrupt(await scenario.member('etcd-0'), memberID);
+      const revision = await store.take('corrupt.db', 'etcd-0');
+      const at = await loseEverything(scenario);
+      await changeRecovery(scenario, {trigger: {request}});
+      await approve(scenario);
+      const {status} = await untilReady(scenario, 'AlarmRaised', 180);
+      assert.match(conditionOf(status, 'Ready')?.message ?? '', new RegExp(`the alarm CORRUPT of member ${memberID} stands in the data that was restored, .*which may be the one that the data is of.*etcdctl alarm disarm`));
+      const raised = async () => await scenario.tool.member(await scenario.member('etcd-0')).alarms();
+      assert.deepEqual(await raised(), [{memberID, alarm: 'CORRUPT'}]);
+      assert.equal(status?.run?.writableAt, undefined);
+      await etcdctl(scenario, 'etcd-0', 'alarm', 'disarm');
+      await untilComplete(scenario, 'Recovered', {request, mayBlock: true});
+      assert.deepEqual(await raised(), []);
+      await restored(scenario, {at, survivorRevision: revision});
+    });
+  }, {minutes: 10, weight: 2, extended: true});
 });
