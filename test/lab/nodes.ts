@@ -23,10 +23,29 @@ export function findNode(paths: LabPaths, name: string): NodeRecord {
   return node;
 }
 
+/**
+ * Held by whoever copies the images that every node begins with, and alone by whoever adds to them: an import starts a containerd on them and
+ * on each node that does not run, so on one, too, whose copy is still being made. Taken before nodes.lock.
+ */
+const imagesLock = (paths: LabPaths): string => paths.at('images.lock');
+
 /** Makes a new node's disks, certificate and identity. It does not run yet. */
 export async function createNode(paths: LabPaths, name: string, labels: Record<string, string>): Promise<NodeRecord> {
   if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name)) throw new Error(`"${name}" cannot be a node's name: use lower-case letters, digits and dashes`);
-  const node = await withLock(paths.at('nodes.lock'), () => {
+  const node = await withLock(imagesLock(paths), async () => {
+    const record = await recordNode(paths, name, labels);
+    await copyTemplate(paths.at('containerd'), paths.node(name, 'containerd'));
+    return record;
+  }, {shared: true});
+  const alternativeNames = [`IP:${nodeAddress(node.index)}`, `DNS:${name}`];
+  await makeCertificate(paths.at('pki'), name, `/O=system:nodes/CN=system:node:${name}`, alternativeNames);
+  writeFileSync(paths.at('pki', `${name}.kubeconfig`), kubeconfig(paths.at('pki'), name, `https://${apiAddress}:${apiPort}`));
+  return node;
+}
+
+/** The name and the addresses are taken from then on. */
+async function recordNode(paths: LabPaths, name: string, labels: Record<string, string>): Promise<NodeRecord> {
+  return await withLock(paths.at('nodes.lock'), () => {
     const nodes = readNodes(paths);
     if (nodes.some((other) => other.name === name)) throw new Error(`the lab ${paths.name} has a node ${name} already; start-node starts it where it is ended`);
     const record: NodeRecord = {name, index: freeIndex(nodes), machineID: randomUUID().replaceAll('-', ''), labels};
@@ -34,11 +53,6 @@ export async function createNode(paths: LabPaths, name: string, labels: Record<s
     writeNode(paths, record);
     return Promise.resolve(record);
   });
-  await copyTemplate(paths.at('containerd'), paths.node(name, 'containerd'));
-  const alternativeNames = [`IP:${nodeAddress(node.index)}`, `DNS:${name}`];
-  await makeCertificate(paths.at('pki'), name, `/O=system:nodes/CN=system:node:${name}`, alternativeNames);
-  writeFileSync(paths.at('pki', `${name}.kubeconfig`), kubeconfig(paths.at('pki'), name, `https://${apiAddress}:${apiPort}`));
-  return node;
 }
 
 /** Starts a node on the disks that it has. Returns once its processes are on the way; its kubelet registers by itself. */
@@ -85,7 +99,7 @@ export async function restartKubelet(paths: LabPaths, name: string): Promise<voi
 
 /** Loads an image (an OCI or docker archive, or an OCI image layout) into every node, ended ones included, and for those that are created later. */
 export async function importIntoNodes(paths: LabPaths, image: string): Promise<void> {
-  await withLock(paths.at('nodes.lock'), async () => {
+  await withLock(imagesLock(paths), () => withLock(paths.at('nodes.lock'), async () => {
     const silent = (): void => undefined;
     const nodes = readNodes(paths);
     const offline = [paths.at('containerd'), ...nodes.filter(({pid}) => pid === undefined).map(({name}) => paths.node(name, 'containerd'))];
@@ -94,7 +108,7 @@ export async function importIntoNodes(paths: LabPaths, image: string): Promise<v
       ...offline.map((directory) => importOffline(directory, [image], silent)),
       ...online.map((node) => importImage([...enterNode(paths, node), 'ctr'], image, paths.node(node.name, 'containerd'))),
     ]);
-  });
+  }));
 }
 
 /** The end of a node's own log files, to be shown when it does not come up. */

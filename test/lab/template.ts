@@ -74,16 +74,22 @@ function contentName(image: string): string {
   return `${name} ${size} ${mtimeMs}`;
 }
 
-/** A copy of a template (or of a copy of one) that can be changed: what containerd never writes to again is hard links. */
+/**
+ * A copy of a template (or of a copy of one) that can be changed: what containerd never writes to again is hard links. No containerd may use
+ * either meanwhile. The target appears whole: one that was cut off would share its databases with the template.
+ */
 export async function copyTemplate(template: string, target: string): Promise<void> {
-  rmSync(target, {recursive: true, force: true});
-  await run('cp', ['-a', '--link', template, target]);
+  const unfinished = `${target}.unfinished`;
+  rmSync(unfinished, {recursive: true, force: true});
+  await run('cp', ['-a', '--link', '--no-target-directory', template, unfinished]);
   // Databases are written in place, so these must not be shared.
-  const databases = (await run('find', [target, '-name', '*.db', '-type', 'f'])).trim().split('\n');
+  const databases = (await run('find', [unfinished, '-name', '*.db', '-type', 'f'])).split('\n').filter((line) => line !== '');
   for (const database of databases) {
     await run('cp', ['-a', database, `${database}.copy`]);
     renameSync(`${database}.copy`, database);
   }
+  rmSync(target, {recursive: true, force: true});
+  renameSync(unfinished, target);
 }
 
 /** Imports into a directory of containerd that no containerd uses now, by one that is started for it. */
