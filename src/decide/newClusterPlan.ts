@@ -42,6 +42,15 @@ export const whyAnew = ({candidates, data}: Lost, none: string): string => {
   return candidates.length > 0 ? 'spec.strategy asks for it' : none;
 };
 
+/** What becomes of a member's claim. `anew` and `inPlace`: what comes on a claim or a volume that is new, and where the old data was. */
+export function claimFate({data, wal}: OrdinalView, {anew, inPlace}: {anew: string; inPlace: string}): string {
+  const places = [data, wal].map((claim) => claim?.place.at);
+  if (places.includes('GoneNode')) return `its volume is kept (Retain), the claim is made anew, and ${anew}`;
+  if (places.includes('Missing') || places.includes('Unbound')) return `a new volume is provisioned, and ${anew}`;
+  if (places.includes('NotReadyNode')) return 'its node is not Ready: what is on it stays as it is, and the member joins later';
+  return `what is on it is set aside on the same volume, and ${inPlace}`;
+}
+
 /** What a strategy that starts anew says of its own plan. */
 export interface Anew {
   strategy: Plan['strategy'];

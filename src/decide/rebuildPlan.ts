@@ -6,7 +6,7 @@ import {blocked} from './decision.ts';
 import {chooseFirst} from './firstMembers.ts';
 import {highestRevision} from './loss.ts';
 import type {Lost} from './newClusterPlan.ts';
-import {proposeAnew, readForPlan, whyAnew} from './newClusterPlan.ts';
+import {claimFate, proposeAnew, readForPlan, whyAnew} from './newClusterPlan.ts';
 import {dumpsUnread, plannedSources, sourceRefusal, sourcesOf} from './rebuildSources.ts';
 import {askedFor, refusedInWords} from './stored.ts';
 import {asksRebuild, asksRestore} from './strategies.ts';
@@ -37,14 +37,10 @@ function expectedLoss({status}: Observation, sources: NonNullable<Plan['rebuild'
   return `everything that is not in the sources ${sources.map(({name, from, keys}) => `${name} (${from}${keys === undefined ? '' : `, ${keys} key${keys === 1 ? '' : 's'}`})`).join(', ')}: keys that others wrote${seen}, leases, users and roles. All data is set aside on its volumes and kept, never deleted.${given}`;
 }
 
-function fate({pod, data, wal}: OrdinalView, first: readonly string[] | undefined): string {
-  const later = first?.includes(pod) === false;
-  const starts = later ? 'joins with it once the new cluster is loaded' : 'starts empty on it';
-  const places = [data, wal].map((claim) => claim?.place.at);
-  if (places.includes('GoneNode')) return `its volume is kept (Retain), the claim is made anew, and the member ${starts}`;
-  if (places.includes('Missing') || places.includes('Unbound')) return `a new volume is provisioned, and the member ${starts}`;
-  if (places.includes('NotReadyNode')) return 'its node is not Ready: what is on it stays as it is, and the member joins later';
-  return `what is on it is set aside on the same volume, and the member ${later ? 'joins once the new cluster is loaded' : 'starts empty'}`;
+function fate(view: OrdinalView, first: readonly string[] | undefined): string {
+  const later = first?.includes(view.pod) === false;
+  const joins = 'once the new cluster is loaded';
+  return claimFate(view, {anew: `the member ${later ? `joins with it ${joins}` : 'starts empty on it'}`, inPlace: `the member ${later ? `joins ${joins}` : 'starts empty'}`});
 }
 
 /** Who begins, and what becomes of the others. */
@@ -69,7 +65,8 @@ export function proposeRebuild(observation: Observation, lost: Lost): {proposal:
   const left = whyAnew(lost, 'no data is left that a cluster can start from, and no snapshot');
   const proposed = proposeAnew(observation, lost, {
     strategy: 'RebuildFromConfig', seeding: ['StartEmpty'], loading: ['Load', 'Check'], why: `${left}: an empty cluster is started on ${first === undefined ? 'every claim at once' : first.join(', ')}, and loaded from ${sources.map(({name}) => name).join(', ')}`,
-    expectedLoss: expectedLoss(observation, sources, lost), fate: (view) => fate(view, first), ...(first && {first}), notes: [...(first === undefined ? [] : [firstNote(observation, first)]), ...refusedInWords({refused: observation.status.run?.stored?.refused ?? []}), revisionNote], // What stands in the sources, and not only how much: other values are another cluster.
+    expectedLoss: expectedLoss(observation, sources, lost), fate: (view) => fate(view, first), ...(first && {first}), notes: [...(first === undefined ? [] : [firstNote(observation, first)]), ...refusedInWords({refused: observation.status.run?.stored?.refused ?? []}), revisionNote],
+    // What stands in the sources, and not only how much: other values are another cluster.
     approves: {rebuild, sources, hashes: sourcesOf(observation).map(({name, hash}) => ({name, hash}))},
   });
   if ('refusal' in proposed) return proposed;

@@ -4,7 +4,7 @@ import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
 import {highestRevision} from './loss.ts';
 import type {Lost} from './newClusterPlan.ts';
-import {proposeAnew, readForPlan, whyAnew} from './newClusterPlan.ts';
+import {claimFate, proposeAnew, readForPlan, whyAnew} from './newClusterPlan.ts';
 import {baseMargin} from './revisions.ts';
 import {unseenMargin} from './restoreRevision.ts';
 import {asksRestore} from './strategies.ts';
@@ -29,13 +29,7 @@ function expectedLoss({status}: Observation, {revision, takenAt}: PlanSnapshot, 
   return `everything that was written after the snapshot was taken${since} (revision ${revision}); ${seen}: ${behind === 0 ? 'none of that is missing' : `${behind} revisions of it are lost`}. ${unseen}${given}`;
 }
 
-function fate({data, wal}: OrdinalView): string {
-  const places = [data, wal].map((claim) => claim?.place.at);
-  if (places.includes('GoneNode')) return 'its volume is kept (Retain), the claim is made anew, and the snapshot is restored on it';
-  if (places.includes('Missing') || places.includes('Unbound')) return 'a new volume is provisioned, and the snapshot is restored on it';
-  if (places.includes('NotReadyNode')) return 'its node is not Ready: what is on it stays as it is, and the member joins later';
-  return 'what is on it is set aside on the same volume, and the snapshot is restored in its place';
-}
+const fate = (view: OrdinalView): string => claimFate(view, {anew: 'the snapshot is restored on it', inPlace: 'the snapshot is restored in its place'});
 
 /** How the revision goes on. Without times and rates: a plan that waits for approval is made again and again. */
 export function revisionNote({status, spec}: Observation, {revision}: PlanSnapshot): string {

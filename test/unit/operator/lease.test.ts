@@ -7,11 +7,11 @@ import {FakeClock, settle} from './fake-clock.ts';
 const times = {durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000};
 const log = createLog('silent', 'test');
 
-function candidate(client: FakeClient, clock: FakeClock, identity: string) {
+function candidate(client: FakeClient, clock: FakeClock, identity: string, name = 'operator') {
   const seen: string[] = [];
   const tries = {renewed: 0, failed: 0};
   const elector = new LeaderElector({
-    client, clock, log, namespace: 'system', name: 'operator', identity, times, random: () => 0.5,
+    client, clock, log, namespace: 'system', name, identity, times, random: () => 0.5,
     onStarted: (signal) => {
       seen.push('started');
       signal.addEventListener('abort', () => seen.push('aborted'));
@@ -23,6 +23,16 @@ function candidate(client: FakeClient, clock: FakeClock, identity: string) {
   return {elector, seen, tries};
 }
 
+/** The first leads, and the second stands by. `clockOfB`, `ofA`: what tells the one the time, and how the other speaks to the API server, where that differs. */
+async function pair(clock: FakeClock, {client = new FakeClient(), ofA = client, clockOfB = clock, name}: {client?: FakeClient; ofA?: FakeClient; clockOfB?: FakeClock; name?: string} = {}) {
+  const a = candidate(ofA, clock, 'a', name);
+  const b = candidate(client, clockOfB, 'b', name);
+  a.elector.start();
+  await settle();
+  b.elector.start();
+  return {client, a, b};
+}
+
 async function leaseOf(client: FakeClient) {
   const lease = await client.get('Lease', 'system', 'operator');
   assert.ok(lease?.spec);
@@ -32,12 +42,7 @@ async function leaseOf(client: FakeClient) {
 describe('leader election', () => {
   it('tells of every renewal, and of every try that failed or hung, but not of a lease that another holds', async () => {
     const clock = new FakeClock();
-    const client = new FakeClient();
-    const a = candidate(client, clock, 'a');
-    const b = candidate(client, clock, 'b');
-    a.elector.start();
-    await settle();
-    b.elector.start();
+    const {client, a, b} = await pair(clock);
     await clock.advance(6_000);
     assert.deepEqual([a.tries, b.tries], [{renewed: 4, failed: 0}, {renewed: 0, failed: 0}]);
     client.intercept = (verb, kind) => { throw unavailable(verb, kind); };
@@ -50,12 +55,7 @@ describe('leader election', () => {
 
   it('lets the first process lead and the second stand by', async () => {
     const clock = new FakeClock();
-    const client = new FakeClient();
-    const a = candidate(client, clock, 'a');
-    const b = candidate(client, clock, 'b');
-    a.elector.start();
-    await settle();
-    b.elector.start();
+    const {client, a, b} = await pair(clock);
     await clock.advance(60_000);
     assert.deepEqual(a.seen, ['started']);
     assert.deepEqual(b.seen, []);
@@ -74,11 +74,7 @@ describe('leader election', () => {
       get: client.get.bind(client), create: client.create.bind(client),
       replace: (...args: Parameters<FakeClient['replace']>) => alive ? client.replace(...args) : new Promise<never>(() => undefined),
     } as unknown as FakeClient;
-    const a = candidate(ofA, clock, 'a');
-    const b = candidate(client, clock, 'b');
-    a.elector.start();
-    await settle();
-    b.elector.start();
+    const {b} = await pair(clock, {client, ofA});
     await clock.advance(7_000);
     // Killed: it writes no more.
     alive = false;
@@ -92,12 +88,7 @@ describe('leader election', () => {
 
   it('hands over within a quarter of the retry period when the leader gives the lease back', async () => {
     const clock = new FakeClock();
-    const client = new FakeClient();
-    const a = candidate(client, clock, 'a');
-    const b = candidate(client, clock, 'b');
-    a.elector.start();
-    await settle();
-    b.elector.start();
+    const {client, a, b} = await pair(clock);
     await clock.advance(5_000);
     await a.elector.stop();
     assert.deepEqual(a.seen, ['started', 'aborted', 'Released']);
@@ -110,12 +101,7 @@ describe('leader election', () => {
 
   it('does not ask an API server more often that does not answer', async () => {
     const clock = new FakeClock();
-    const client = new FakeClient();
-    const a = candidate(client, clock, 'a');
-    const b = candidate(client, clock, 'b');
-    a.elector.start();
-    await settle();
-    b.elector.start();
+    const {client, b} = await pair(clock);
     await clock.advance(1_000);
     client.intercept = (verb, kind) => { throw unavailable(verb, kind); };
     await clock.advance(8_000);
@@ -170,11 +156,7 @@ describe('leader election', () => {
       const clock = new FakeClock();
       const other = new FakeClock(clock.now() + skew);
       const name = `operator${String(skew)}`;
-      const a = candidateAt(client, clock, 'a', name);
-      const b = candidateAt(client, other, 'b', name);
-      a.elector.start();
-      await settle();
-      b.elector.start();
+      const {a, b} = await pair(clock, {client, clockOfB: other, name});
       for (let second = 0; second < 60; second += 1) {
         await clock.advance(1_000);
         await other.advance(1_000);
@@ -202,12 +184,3 @@ describe('leader election', () => {
     assert.throws(() => new LeaderElector({...options, times: {...times, retryMs: 9_000}}), /renew deadline must be longer/);
   });
 });
-
-function candidateAt(client: FakeClient, clock: FakeClock, identity: string, name: string) {
-  const seen: string[] = [];
-  const elector = new LeaderElector({
-    client, clock, log, namespace: 'system', name, identity, times,
-    onStarted: () => seen.push('started'), onStopped: (why) => seen.push(why),
-  });
-  return {elector, seen};
-}
