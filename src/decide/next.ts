@@ -47,6 +47,9 @@ const steps: Record<string, (observation: Observation) => Decision> = {
   RestartProof: restartProof, Release: release, LetGo: letGo,
 };
 
+/** Every step that a run can have, but for `Join <pod>`. */
+export const stepNames: readonly string[] = Object.keys(steps);
+
 function decideStep(observation: Observation, name: string): Decision {
   const pod = podOfJoinStep(name);
   if (pod !== undefined) {
