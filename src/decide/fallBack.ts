@@ -79,6 +79,12 @@ function whyNot(observation: Observation, {candidates, data}: Lost): string | un
   return `the log of ${survivor.pod} ends at entry ${survivor.index}, and the database of ${first.pod} has the log up to entry ${first.index}, which cannot be forced: ${unfit}`;
 }
 
+/** Databases that could be started from, were it not for the version of their etcd, each with what to do. */
+export const tooOldFor = (observation: Observation, data: readonly DataVerdict[]): string[] => rankDatabases(observation, data)
+  .map(({pod}) => ({pod, facts: factsOf(observation, pod), version: versionOf(viewOf(observation, pod))}))
+  .filter(({facts, version}) => facts?.unfit !== undefined && !canFallBack(version))
+  .map(({pod, version}) => `the database of ${pod} can be read, and is not restored in etcd ${version || 'of an unknown version'}: that is done from 3.5.20 on, in versions that the operator knows. Name an image of a later patch in the StatefulSet, with its version as the tag`);
+
 /** What is done in the place of a force; undefined: it can be forced, or nothing can be done. */
 export function fallBack(observation: Observation, lost: Lost): FallBack | undefined {
   const {strategy, survivor: named} = observation.spec;

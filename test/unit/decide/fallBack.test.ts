@@ -13,7 +13,7 @@ import {inspect, offlineFacts} from '../../../src/decide/steps/inspect.ts';
 import {plan} from '../../../src/decide/steps/plan.ts';
 import {restoreClaims} from '../../../src/decide/steps/restoreClaims.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
-import {answers, clusterID, idOf, members, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
+import {answers, clusterID, idOf, members, newSet, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';
 
 const at = new Date(now).toISOString();
@@ -119,6 +119,26 @@ describe('What a force falls back to', () => {
     const facts = broken({database: {...database, authEnabled: true}});
     assert.equal(told(plan(observationOf(lost([facts], '')))), 'blocked AuthRequired');
     assert.equal(planned(lost([facts], '', {spec: {target: {statefulSet: 'etcd', auth: {secretName: 'root'}}}})).strategy, 'RestoreSnapshot');
+  });
+
+  describe('where its log is damaged', () => {
+    /** No etcd runs that could tell its version: the image's tag does. */
+    const imageOf = (version: string) => {
+      const set = newSet(3);
+      const [container] = set.spec?.template.spec?.containers ?? [];
+      if (container) container.image = `registry.example/etcd:${version}`;
+      return {set};
+    };
+    for (const version of ['3.4.30', '3.5.10', '3.5.19', '3.8.0']) {
+      it(`is nothing in ${version}, from whose database no cluster is started, and the refusal says why`, () => {
+        const decision = plan(observationOf(lost([broken()], '', imageOf(version))));
+        assert.equal(told(decision), 'blocked NoSurvivor');
+        assert.match('message' in decision ? decision.message : '', new RegExp(`etcd-0 is no survivor: its data cannot be read: crc mismatch; the database of etcd-0 can be read, and is not restored in etcd ${version.replaceAll('.', '\\.')}: that is done from 3\\.5\\.20 on`));
+      });
+    }
+    for (const version of ['3.5.20', '3.5.22', '3.6.0', '3.6.16']) {
+      it(`is its database in ${version}, whether that is forced or not`, () => { assert.equal(planned(lost([broken()], '', imageOf(version))).snapshot?.pod, 'etcd-0'); });
+    }
   });
 
   it('says what to do where its database does not tell who is a voter', () => {
