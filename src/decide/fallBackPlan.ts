@@ -8,6 +8,7 @@ import {snapshotOf} from './fallBack.ts';
 import {databaseAlarmNotes, databaseAuthRefusal} from './fallBackAlarms.ts';
 import {leftInWords} from './fallBackLoss.ts';
 import {judgeFencing} from './fencing.ts';
+import {roomNotes, roomRefusal} from './fallBackRoom.ts';
 import {longerLogs} from './loss.ts';
 import type {Lost} from './newClusterPlan.ts';
 import {fenceOf, lastNotes, leftBehind, mayReturnRefusal, proposeAnew} from './newClusterPlan.ts';
@@ -50,7 +51,7 @@ const fateIn = (pod: string) => (one: OrdinalView, claim: ClaimView): string =>
 
 /** @param choice what is said of the others that could have been taken */
 const notesOf = (observation: Observation, lost: Known, {survivor: {pod}, candidates}: FallBack, snapshot: PlanSnapshot, choice: readonly string[]): string[] => [
-  ...unfitMembers(observation, lost.data), ...besideNotes(observation.ordinals, candidates.map((one) => one.pod)), ...choice, ...databaseAlarmNotes(observation, pod), revisionNote(observation, snapshot), ...storeNote(observation, lost),
+  ...unfitMembers(observation, lost.data), ...besideNotes(observation.ordinals, candidates.map((one) => one.pod)), ...choice, ...roomNotes(observation, pod), ...databaseAlarmNotes(observation, pod), revisionNote(observation, snapshot), ...storeNote(observation, lost),
 ];
 
 /** A plan to restore the survivor's own database in the place of a force, or why there is none. */
@@ -61,8 +62,8 @@ export function proposeFallBack(observation: Observation, lost: Lost, instead: F
   const refusal = (lost.candidates.length === 0 ? mayReturnRefusal(observation, lost, {left: hopes, strategies: 'ForceNewCluster'}) : undefined) ?? unstoppable({...lost, candidates});
   if (refusal) return {refusal};
   const view = viewOf(observation, pod);
-  const auth = authRefusal(observation, view) ?? databaseAuthRefusal(observation, pod);
-  if (auth) return {refusal: blocked(auth.reason, auth.message)};
+  const unready = authRefusal(observation, view) ?? databaseAuthRefusal(observation, pod) ?? roomRefusal(observation, pod, candidates.map((one) => one.pod).filter((other) => other !== pod));
+  if (unready) return {refusal: blocked(unready.reason, unready.message)};
   const others = observation.ordinals.filter((other) => other.pod !== pod).sort(tiedFirst);
   const snapshot = snapshotOf(observation, survivor);
   const pods = candidates.map((one) => one.pod);

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import {mainScenario} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import {Simulation} from './simulation.ts';
-import type {Ending, When} from './simulation.ts';
+import type {Ending, SimulationOptions, When} from './simulation.ts';
 
 /** Two of three nodes are gone, and the etcd of the third is of a version that is not forced. */
 const notForced: Scenario = {...mainScenario, version: '3.5.21', approvalMs: 2_000, tail: 3};
 
-async function run(kills: ReadonlyMap<number, When> = new Map(), scenario = notForced): Promise<{ending: Ending; simulation: Simulation}> {
-  const simulation = new Simulation({scenario, kills});
+async function run(kills: ReadonlyMap<number, When> = new Map(), scenario = notForced, acts: SimulationOptions['acts'] = []): Promise<{ending: Ending; simulation: Simulation}> {
+  const simulation = new Simulation({scenario, kills, acts});
   return {ending: await simulation.run(), simulation};
 }
 
@@ -45,6 +45,20 @@ describe('What cannot be forced is restored from the survivor\'s own database', 
     assert.equal(damaged.ending.blocked, 'NoSurvivor');
     const intact = await run(new Map(), {...notForced, fates: ['Log corrupt', 'Log corrupt', 'Deleted'], version: '3.6.16'});
     assert.equal(intact.ending.blocked, 'QuorumOfDataIntact', intact.ending.message);
+  });
+
+  it('once there is room for it: where there is none nothing is touched, and it is looked at again', async () => {
+    const full = await run(new Map(), notForced, [[0, 'fill the disks']]);
+    assert.equal(full.ending.blocked, 'RestoreFailed', full.ending.message);
+    assert.match(full.ending.message, /etcd-2: there is no room to restore its own database in the place of a force: claim data-etcd-2 has 1 MB free, and 139 MB are needed/);
+    assert.deepEqual([full.simulation.invariants.status.heldPods ?? [], full.ending.touched], [[], 0]);
+    const roomy = await run(new Map(), notForced, [[0, 'fill the disks'], [60_000, 'make room']]);
+    assert.equal(roomy.ending.outcome, 'Recovered', roomy.ending.message);
+  });
+
+  it('where the room goes while it runs: all is held until there is some again', async () => {
+    const {ending} = await run(new Map(), notForced, [[6_000, 'fill the disks'], [90_000, 'make room']]);
+    assert.equal(ending.outcome, 'Recovered', ending.message);
   });
 
   it('as the only member where no node is left for the others, which join later', async () => {

@@ -204,10 +204,11 @@ export class Simulation {
       await this.#operators.letOthers();
       const {status} = this.invariants;
       const open = this.#acts.length > 0 || !this.#operators.settled;
-      blockedSince = status.phase === 'Blocked' || status.phase === 'Stalled' ? blockedSince ?? world.now : undefined;
+      blockedSince = !open && (status.phase === 'Blocked' || status.phase === 'Stalled') ? blockedSince ?? world.now : undefined;
       // A disk that the agent refused is looked at again after half a minute.
-      const patience = this.#options.scenario.autoReplaces === true ? 180_000 : this.#readyReason() === 'AgentFailed' ? 45_000 : 20_000;
-      if (blockedSince !== undefined && !open && world.now - blockedSince > patience && world.now - this.#begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending();
+      // And one without room for a restore two minutes after it was read, which are counted from the last thing that anybody did.
+      const patience = this.#options.scenario.autoReplaces === true ? 180_000 : this.#readyReason() === 'RestoreFailed' ? 110_000 : this.#readyReason() === 'AgentFailed' ? 45_000 : 20_000;
+      if (blockedSince !== undefined && world.now - blockedSince > patience && world.now - this.#begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending();
       settled = this.#isOver() && !open ? settled + 1 : 0;
       if (settled > (this.#leads() ? settledSteps : leaderlessSteps)) return this.#ending();
       this.#tick(stepMs);

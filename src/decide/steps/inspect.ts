@@ -66,16 +66,17 @@ function moreIsLost(planned: Plan['snapshot'], found: PlanSnapshot): string | un
   return before === undefined || (now !== undefined && now <= before) ? undefined : `${leftInWords(found)}, and the plan had been that ${leftInWords(planned ?? found)}`;
 }
 
-/** A database that can be read, whatever its log is like. One that nothing was applied to is none to start from. */
-function databaseIn(facts: InspectFacts): Pick<OfflineFacts, 'database'> {
+/** A database that can be read, whatever its log is like, and the room beside it. One that nothing was applied to is none to start from. */
+function databaseIn(facts: InspectFacts): Pick<OfflineFacts, 'database' | 'freeBytes' | 'walFreeBytes'> {
   const backend = 'backend' in facts ? facts.backend : undefined;
   if (backend === undefined || 'error' in backend || backend.consistentIndex === 0) return {};
   const {consistentIndex: index, term, revision, sizeBytes: bytes, received: file = 'db', alarms, authEnabled} = backend;
-  return {database: {index, term, revision, bytes, file, ...(alarms && {alarms}), ...(authEnabled && {authEnabled})}};
+  const {freeBytes, walFreeBytes} = facts;
+  return {database: {index, term, revision, bytes, file, ...(alarms && {alarms}), ...(authEnabled && {authEnabled})}, freeBytes, ...(walFreeBytes !== undefined && {walFreeBytes})};
 }
 
 /** Where the log cannot be read the database alone tells of members and revision. */
-function fromDatabase(facts: InspectFacts): Pick<OfflineFacts, 'database' | 'members' | 'revision'> {
+function fromDatabase(facts: InspectFacts): Pick<OfflineFacts, 'database' | 'freeBytes' | 'walFreeBytes' | 'members' | 'revision'> {
   if (!('backend' in facts) || 'error' in facts.backend) return {};
   const {members, revision} = facts.backend;
   return {...databaseIn(facts), revision, ...(members.length > 0 && {members: members.map(({id, name, peerURLs, isLearner}) => ({id, name, peerURLs, isLearner}))})};

@@ -165,6 +165,58 @@ describe('What a force falls back to', () => {
   });
 });
 
+describe('the room for the database of a survivor', () => {
+  const big = {...database, bytes: 20_000_000};
+  /** Twice the database, two segments of the log, and what is kept free. */
+  const needed = 2 * 20_000_000 + 134_217_728 + 4_194_304;
+  const of = (freeBytes: number, more: Partial<OfflineFacts> = {}, options: ObservationOptions = {}) => lost([read({database: big, freeBytes, ...more})], '3.5.21', options);
+
+  it('is told in the plan: what is needed, and what is there', () => {
+    const {notes} = planned(of(needed));
+    assert.ok(notes.some((note) => /^restoring the database of etcd-0 takes 179 MB on claim data-etcd-0 beside what is there \(20 MB for the snapshot that is made of it, 20 MB for the database that is built from that, 135 MB for the log\), and 178 MB were free\. The snapshot of a member that still runs is taken .* only where that room is left$/.test(note)), notes.join('\n'));
+    assert.ok(!planned(of(needed, {}, {spec: {preserve: {mode: 'Skip'}}})).notes.join('\n').includes('only where that room is left'));
+  });
+
+  it('is asked before anything is touched: without it nothing is planned, and the refusal says how much, and what to do', () => {
+    const decision = plan(observationOf(of(needed - 1)));
+    assert.equal(told(decision), 'blocked RestoreFailed');
+    assert.match('message' in decision ? decision.message : '', /etcd-0: there is no room .* claim data-etcd-0 has 178 MB free, and 179 MB are needed .* Nothing was touched\. Enlarge the claim, or remove .* looked at again every two minutes$/);
+  });
+
+  it('is that for a defragmentation too, where the database fills its quota', () => {
+    const full = {database: {...big, alarms: [{memberID: idOf(0), alarm: 'NOSPACE' as const}]}};
+    assert.equal(told(plan(observationOf(of(needed, full)))), 'blocked RestoreFailed');
+    assert.match(planned(of(needed + 20_000_000, full)).notes.join('\n'), /20 MB to defragment it, because it fills its quota/);
+  });
+
+  it('is on two volumes where the log has one of its own', () => {
+    const apart = (freeBytes: number, walFreeBytes: number) => {
+      const observation = observationOf(of(freeBytes, {walFreeBytes}));
+      const [view] = observation.ordinals;
+      if (view?.data) view.wal = {...view.data, name: 'wal-etcd-0'};
+      return observation;
+    };
+    assert.equal(told(plan(apart(needed - 134_217_728, 134_217_728))), 'act');
+    const decision = plan(apart(needed, 134_217_727));
+    assert.equal(told(decision), 'blocked RestoreFailed');
+    assert.match('message' in decision ? decision.message : '', /claim wal-etcd-0 has 134 MB free, and 135 MB are needed for the log/);
+  });
+
+  it('is looked at again: someone may have made some', () => {
+    const decision = plan(observationOf({...of(needed - 1), more: {now: now + 121_000}}));
+    assert.ok(decision.kind === 'record' && decision.why === 'reading the disks again', JSON.stringify(decision));
+  });
+
+  it('is no matter of the hash: a person approves what is lost, not how full a disk is', () => { assert.equal(planned(of(needed)).hash, planned(of(2 * needed)).hash); });
+
+  it('is what the agent asks for before it makes the snapshot', () => {
+    const decision = restoreClaims(running({steps, newCluster: begun, offline: [read({stage: 'Held', database: big})], plan: planOf({strategy: 'RestoreSnapshot', candidates: ['etcd-0'], snapshot: {...snapshot, bytes: 20_000_000}})}));
+    assert.ok(decision.kind === 'act' && decision.actions[0]?.type === 'CreatePod', JSON.stringify(decision));
+    const args = decision.actions[0].pod.spec?.initContainers?.[0]?.args ?? [];
+    assert.equal(args[args.indexOf('--needs') + 1], String(20_000_000 + 134_217_728), 'the agent adds the snapshot itself, and what is kept free');
+  });
+});
+
 const facts = {freeBytes: 1, dataBytes: 1, walBytes: 1};
 const backend = {consistentIndex: 95, term: 5, revision: 48, members: [{id: idOf(0), name: 'etcd-0', peerURLs: [], isLearner: false}], removed: [], sizeBytes: 20_480};
 
