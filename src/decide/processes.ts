@@ -4,6 +4,7 @@ import type {NodeView, Observation, OrdinalView} from '../observe/observation.ts
 import {isGated, isTerminating, runOf} from '../kubernetes/ownPods.ts';
 import {isNamedLost, recordOf} from './membership.ts';
 import type {Voter} from './membership.ts';
+import {isOwnByDatabase, namelessInWords} from './nameless.ts';
 
 /** What is known of the last process that ran a member. */
 export interface ProcessVerdict {
@@ -94,7 +95,7 @@ function isVotersProcess(observation: Observation, view: OrdinalView, voter: Vot
   if (view.probe.kind === 'PeerOnly') return true;
   const offline = observation.status.run?.offline?.find((facts) => facts.pod === view.pod);
   const started = hasStarted(pod, 'ok' in view.launch ? '' : view.launch.container);
-  if (offline !== undefined) return started && offline.memberID === voter.memberID;
+  if (offline !== undefined) return started && (offline.memberID === voter.memberID || isOwnByDatabase(observation, view, voter));
   // Nobody can look at that disk any more. The pod ran on it, and a claim that was made anew would show in the witness.
   return started && view.data?.place.at !== 'Node' && !isRemade(view, record);
 }
@@ -113,7 +114,7 @@ function earlierEnd(observation: Observation, view: OrdinalView, voter: Voter, r
       if (there === undefined) return {fenced: {by: 'NodeDeleted', ...uid, at, message: `Node ${record.node} is deleted`}};
       const out = observation.nodes.some((node) => node.name === record.node && node.outOfService);
       if (out) return {fenced: {by: 'OutOfServiceTaint', ...uid, at, message: `Node ${record.node} carries the out-of-service taint`}};
-      return {waitsFor: `${view.pod} ran on ${record.node} and nobody saw it end; ${there}`};
+      return {waitsFor: `${view.pod} ran on ${record.node} and nobody saw it end; ${there}${namelessInWords(observation, view, voter)}`};
     }
   }
   if (view.data?.place.at === 'GoneNode' && !isRemade(view, record)) {
@@ -122,7 +123,7 @@ function earlierEnd(observation: Observation, view: OrdinalView, voter: Voter, r
       observation.nodes.some((node) => node.name === name && node.outOfService)));
     if (back === undefined) return {fenced: {by: 'NodeDeleted', at, message: `its only volume was on node ${nodes.join(', ')}, which is gone`}};
   }
-  return {waitsFor: `nobody saw the last process of member ${voter.memberID || '(unknown ID)'} (${view.pod}) end`};
+  return {waitsFor: `nobody saw the last process of member ${voter.memberID || '(unknown ID)'} (${view.pod}) end${namelessInWords(observation, view, voter)}`};
 }
 
 /** Judges the last process known to run a voter of the set. */

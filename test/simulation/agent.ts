@@ -40,8 +40,8 @@ export function inspectFacts(disk: Disk): InspectFacts {
 function contentOf({member, corrupt}: Disk): InspectFacts {
   if (corrupt !== undefined && member.is === 'data') {
     return {
-      data: 'Unreadable', ...volume, corrupt: 'crc mismatch in 0000000000000000-0000000000000000.wal', memberID: member.data.memberID, clusterID: member.data.clusterID,
-      ...(corrupt === 'log' && {backend: backendOf(member.data)}),
+      data: 'Unreadable', ...volume, corrupt: 'crc mismatch in 0000000000000000-0000000000000000.wal',
+      ...(corrupt !== 'whole log' && {memberID: member.data.memberID, clusterID: member.data.clusterID}), ...(corrupt !== 'all' && {backend: backendOf(member.data)}),
     };
   }
   switch (member.is) {

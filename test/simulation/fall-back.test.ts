@@ -40,6 +40,14 @@ describe('What cannot be forced is restored from the survivor\'s own database', 
     assert.match(simulation.invariants.status.run?.plan?.expectedLoss ?? '', /cannot be read to its end/);
   });
 
+  for (const watched of [true, false]) {
+    it(`where its log does not even say whose it is, ${watched ? 'and' : 'and nobody saw the cluster before,'} its database lists the members`, async () => {
+      const {ending, simulation} = await run(new Map(), {...notForced, version: '3.6.16', fates: ['Log lost', 'Deleted', 'Deleted'], watched});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+      assert.equal(simulation.invariants.status.run?.plan?.snapshot?.pod, 'etcd-0');
+    });
+  }
+
   it('not where all of it is damaged, and not while a quorum of data is there', async () => {
     const damaged = await run(new Map(), {...notForced, version: '3.6.16', fates: ['Corrupt', 'Deleted', 'Deleted']});
     assert.equal(damaged.ending.blocked, 'NoSurvivor');
