@@ -63,6 +63,10 @@ function stillThere(nodes: readonly NodeView[], name: string, record: MemberReco
   return other === undefined ? undefined : `the machine of node ${name} is registered as node ${other}`;
 }
 
+/** The node that is known to have run a member's last process is deleted, under every name, or out of service. No node known: nothing speaks against it. */
+export const hasLeft = ({nodes}: Pick<Observation, 'nodes'>, record: MemberRecord | undefined): boolean => record?.node === undefined
+  || stillThere(nodes, record.node, record) === undefined || nodes.some(({name, outOfService}) => name === record.node && outOfService);
+
 export type End = {fenced: Fenced} | {stoppable: true} | {waitsFor: string};
 
 /** The end of one pod's process, by its own status and its node. */

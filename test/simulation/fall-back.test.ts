@@ -79,6 +79,34 @@ describe('What cannot be forced is restored from the survivor\'s own database', 
     assert.equal(ending.outcome, 'Recovered', ending.message);
   });
 
+  for (const once of ['seeded', 'started'] as const) {
+    const goes = once === 'seeded' ? 'once its data is in place' : 'once its etcd has started';
+    const losesFirst = {count: 1, once};
+
+    it(`from another database, after another approval, where the volume of the first is lost for good ${goes}`, async () => {
+      const {ending, simulation} = await run(new Map(), {...notForced, fates: ['Deleted', 'Alive', 'Deleted', 'Log corrupt', 'Deleted'], spareNodes: 4, losesFirst});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+      const {history = [], run: last} = simulation.invariants.status;
+      const [, first] = history;
+      assert.deepEqual([first?.outcome, first?.reason, last?.approved?.hash], ['Released', 'PlanChanged', last?.plan?.hash]);
+      assert.deepEqual([first?.survivor, last?.plan?.snapshot?.pod].sort(), ['etcd-1', 'etcd-3']);
+    });
+
+    it(`or from a snapshot in a store, past what the lost one may have told, where no other is left ${goes}`, async () => {
+      const {ending, simulation} = await run(new Map(), {...notForced, fates: ['Alive', 'Deleted', 'Deleted'], spareNodes: 3, restores: true, losesFirst});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+      const {history = [], run: last, dataLoss} = simulation.invariants.status;
+      assert.deepEqual([history[1]?.reason, last?.plan?.snapshot?.pod, last?.plan?.snapshot?.name], ['PlanChanged', undefined, 'snapshot-1.db']);
+      assert.ok((dataLoss?.revisions?.to ?? 0) > 1_100, 'the first one would have begun at a revision past 1,000');
+    });
+
+    it(`or is said to have nothing to start from, with nothing held, where there is no store either ${goes}`, async () => {
+      const {ending, simulation} = await run(new Map(), {...notForced, fates: ['Alive', 'Deleted', 'Deleted'], losesFirst});
+      assert.equal(ending.blocked, 'NoSurvivor', ending.message);
+      assert.deepEqual(simulation.invariants.status.heldPods ?? [], []);
+    });
+  }
+
   for (const when of ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const) {
     it(`whatever call of the operator fails: ${when}`, async function exhaustive() {
       this.timeout(600_000);

@@ -1,4 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import {databaseOwner} from '../../src/api/strategies.ts';
 import type {QuorumRecovery} from '../../src/api/types.ts';
 import {isEtcdError} from '../../src/etcd/errors.ts';
 import {ApiError, isConflict} from '../../src/kubernetes/errors.ts';
@@ -271,6 +272,8 @@ export class Simulation {
     const pods = newCluster.members.slice(-count);
     if (once === 'started' && !pods.every((pod) => [...etcd.processes].some(({ordinal}) => ordinal === pod))) return;
     this.#lostFirst = true;
+    // What the disk of a survivor held whose own database was restored goes with it.
+    if (databaseOwner(this.invariants.status.run?.plan) !== undefined) this.invariants.survivorsWrites = undefined;
     for (const pod of pods) {
       const node = disks.get(store.get('PersistentVolumeClaim', 'db', `data-${pod}`)?.spec?.volumeName ?? '')?.node;
       if (node === undefined) continue;

@@ -12,6 +12,7 @@ import type {Action, Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {entriesBeyond} from '../fallBackLoss.ts';
 import {builtBytes} from '../fallBackRoom.ts';
+import {withoutOwner} from '../ownerGone.ts';
 import {initialCluster, newMemberID, tokenOf, viewsOf} from '../newCluster.ts';
 import {restoreMove} from '../restoreRevision.ts';
 import {fetching} from '../stored.ts';
@@ -203,8 +204,10 @@ function ownerAway(observation: Observation, open: readonly OrdinalView[]): Deci
   const owner = open.find(({pod}) => pod === databaseOwner(runIn(observation).plan));
   if (owner === undefined) return undefined;
   if (hasVolume(owner)) return guardSurvivor(observation, owner);
+  const gone = withoutOwner(observation, false);
+  if (gone) return gone;
   const where = [owner.data, owner.wal].filter((claim) => claim !== undefined).map(({name, place}) => `${name}: ${describePlace(place)}`).join('; ');
-  return blocked('RestoreFailed', `the volume of ${owner.pod}, whose database is restored, is not within reach (${where}). Bring its node back, and the run goes on by itself. Every name is held and all old data is kept${newClusterOf(observation).begunAt === undefined ? '; or delete the QuorumRecovery, which lets everything go' : ''}`);
+  return blocked('RestoreFailed', `the volume of ${owner.pod}, whose database is restored, is not within reach (${where}). Bring its node back, and the run goes on by itself. If it is lost for good: delete its Node object once the machine is off, or taint it node.kubernetes.io/out-of-service; then everything is let go, and a new plan is made from what is left. Every name is held and all old data is kept${newClusterOf(observation).begunAt === undefined ? '; or delete the QuorumRecovery, which lets everything go' : ''}`);
 }
 
 /** The claims of nodes that are gone are made anew, their old volumes kept. From there on nothing is let go. */
