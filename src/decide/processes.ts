@@ -107,7 +107,7 @@ function isVotersProcess(observation: Observation, view: OrdinalView, voter: Vot
 /** The process before the present pod: what was recorded of it, else where its disk was. */
 function earlierEnd(observation: Observation, view: OrdinalView, voter: Voter, record: MemberRecord | undefined): End {
   const at = new Date(observation.now).toISOString();
-  if (record?.memberID === voter.memberID && (record.podUID !== undefined || record.fenced !== undefined)) {
+  if (record !== undefined && (record.memberID ?? '') === voter.memberID && (record.podUID !== undefined || record.fenced !== undefined)) {
     // A node's absence is asked again each time: it may have registered anew since.
     const byNode = record.fenced?.by === 'NodeDeleted' || record.fenced?.by === 'OutOfServiceTaint';
     const ofProcess = record.fenced !== undefined && record.fenced.podUID === record.podUID ? record.fenced : undefined;

@@ -100,6 +100,11 @@ describe('What cannot be forced is restored from the survivor\'s own database', 
       assert.ok((dataLoss?.revisions?.to ?? 0) > 1_100, 'the first one would have begun at a revision past 1,000');
     });
 
+    it(`or from that snapshot where nobody saw the cluster before ${goes}`, async () => {
+      const {ending} = await run(new Map(), {...notForced, fates: ['Alive', 'Deleted', 'Deleted'], spareNodes: 3, restores: true, watched: false, losesFirst});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+    });
+
     it(`or is said to have nothing to start from, with nothing held, where there is no store either ${goes}`, async () => {
       const {ending, simulation} = await run(new Map(), {...notForced, fates: ['Alive', 'Deleted', 'Deleted'], losesFirst});
       assert.equal(ending.blocked, 'NoSurvivor', ending.message);
