@@ -92,7 +92,7 @@ const rules: Record<VolumeCommand, {needs: readonly Flag[]; takes: readonly Flag
   'prepare-seed': {needs: ['data-dir'], takes: ['needs', 'database', 'expect-index', 'expect-revision']},
   seed: {needs: ['data-dir', 'attempt'], takes: ['expect-member', 'expect-cluster', 'database', 'expect-index', 'expect-revision']},
   prune: {needs: ['data-dir'], takes: ['finished']},
-  snapshot: {needs: ['data-dir', 'endpoint'], takes: ['server-name', 'tls', 'within', 'copy', 'expect-member']},
+  snapshot: {needs: ['data-dir', 'endpoint'], takes: ['server-name', 'tls', 'within', 'copy', 'needs', 'expect-member']},
 };
 
 const memberID = /^[0-9a-f]{1,16}$/;

@@ -11,6 +11,7 @@ import {copyPath, damaged, readManifest, sameDigest} from './manifest.ts';
 import type {Manifest, ManifestEntry, ManifestFile} from './manifest.ts';
 import {memberKind, relativeTo} from './place.ts';
 import type {DataPlace} from './place.ts';
+import {reserveBytes} from './report.ts';
 import type {CopyFacts} from './report.ts';
 import {statIfThere} from './volume.ts';
 
@@ -21,8 +22,6 @@ interface Source {
   entries: TreeEntry[];
 }
 
-/** Kept free on the volume beyond the copy itself, for its directories and the file system's own needs. */
-export const reserveBytes = 4 << 20;
 const pipelineFile = /(^|\/)\d+\.tmp$/;
 
 export interface CopyOptions {

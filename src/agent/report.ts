@@ -19,6 +19,12 @@ export type AgentCommand = VolumeCommand | StoreCommand | DumpCommand;
 /** Upper limit of a report in bytes; the kubelet cuts a termination message at 4,096. */
 export const reportLimitBytes = 4_000;
 
+/** Kept free on a volume beyond what is written to it, for directories and the file system's own needs, bytes. */
+export const reserveBytes = 4 << 20;
+
+/** A new member has two preallocated segments of the WAL beside its database (server/storage/wal: SegmentSizeBytes and the file pipeline), bytes. */
+export const newWalBytes = 2 * 64 * 1024 * 1024;
+
 /** In the run's directory: the snapshot that is made offline from a member's own database. */
 export const ownSnapshotName = 'survivor.db';
 

@@ -3,13 +3,14 @@ import {closeSync, constants, fsyncSync, openSync, readSync, writeSync} from 'no
 import {join} from 'node:path';
 import {readBackend} from '../etcd/bolt/backend.ts';
 import {BoltError} from '../etcd/bolt/meta.ts';
-import {copyNeeds, reserveBytes} from './copying.ts';
+import {copyNeeds} from './copying.ts';
 import {giveTo} from './durable.ts';
 import {freeBytes} from './facts.ts';
 import {isSpaceError, Refusal} from './failure.ts';
 import type {SnapshotChunk} from './maintenance.ts';
 import {relativeTo} from './place.ts';
 import type {DataPlace} from './place.ts';
+import {reserveBytes} from './report.ts';
 import type {SnapshotFacts} from './report.ts';
 import {statIfThere} from './volume.ts';
 
@@ -19,6 +20,8 @@ const hashBytes = 32;
 export interface SnapshotOptions {
   /** Room has to be left for the copy of the data that comes after it. */
   leaveCopy: boolean;
+  /** Bytes that what comes after it takes beside that. Default: 0. */
+  leave?: number | undefined;
   expectMember?: string | undefined;
   /** Free bytes on the volume of a path. */
   free?: (path: string) => number;
@@ -97,10 +100,12 @@ export function writeAll(fd: number, bytes: Buffer): void {
 }
 
 /** The copy comes first, although it is made later: only that one has the log, and without it nothing is forced. */
-function requireSpace(place: DataPlace, bytes: number, {leaveCopy, free = freeBytes}: SnapshotOptions): void {
+function requireSpace(place: DataPlace, bytes: number, {leaveCopy, leave = 0, free = freeBytes}: SnapshotOptions): void {
   const available = free(place.root);
-  const copy = leaveCopy ? copyNeeds(place, available - bytes) : 0;
-  if (bytes + copy + reserveBytes > available) throw noSpace(`${bytes + copy + reserveBytes} bytes (${bytes} for itself${leaveCopy ? `, ${copy} for the copy of the data that follows` : ''})`, available);
+  const copy = leaveCopy ? copyNeeds(place, available - bytes - leave) : 0;
+  const needed = bytes + copy + leave + reserveBytes;
+  const follows = `${leaveCopy ? `, ${copy} for the copy of the data that follows` : ''}${leave > 0 ? `, ${leave} for the data that is built from the database of this member afterwards` : ''}`;
+  if (needed > available) throw noSpace(`${needed} bytes (${bytes} for itself${follows})`, available);
 }
 
 const noSpace = (needed: string, free: number): Refusal =>

@@ -1,7 +1,6 @@
 import {createHash} from 'node:crypto';
 import {chmodSync, mkdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
-import {reserveBytes} from './copying.ts';
 import {giveTo, syncDirectory} from './durable.ts';
 import {freeBytes} from './facts.ts';
 import {isSpaceError, Refusal} from './failure.ts';
@@ -10,6 +9,7 @@ import {copyPath, damaged, readManifest, sameDigest} from './manifest.ts';
 import type {Manifest, ManifestEntry, ManifestFile} from './manifest.ts';
 import {relativeTo} from './place.ts';
 import type {DataPlace} from './place.ts';
+import {reserveBytes} from './report.ts';
 import type {RestoredFiles} from './report.ts';
 import {isInside, statIfThere} from './volume.ts';
 

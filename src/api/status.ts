@@ -149,6 +149,8 @@ export const offlineSchema = z.object({
     alarms: z.array(z.object({memberID: text, alarm: z.enum(['NOSPACE', 'CORRUPT'])})).optional().describe('Alarms that stand in it.'),
     authEnabled: z.boolean().optional().describe('It asks for a user.'),
   }).optional().describe('Its database, which can be read: the last log entry in it, its file in member/snap.'),
+  freeBytes: count.optional().describe('Free on the volume of the data when it was read.'),
+  walFreeBytes: count.optional().describe('The same of the log\'s own volume, where it has one.'),
   broken: z.boolean().optional().describe('It was looked at, and no etcd can start on it: log or database are damaged.'),
   etcdutl: z.object({
     keys: count.optional().describe('From etcd 3.6 on the keys that are there; before it counts every entry of the file.'), hash: text.optional(), revision: count.optional(), totalSize: count.optional(),

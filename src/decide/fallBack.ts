@@ -22,6 +22,8 @@ export interface FallBack {
   candidates: Candidate[];
 }
 
+type Known = Pick<Lost, 'candidates' | 'data'>;
+
 const factsOf = ({status: {run}}: Observation, pod: string): OfflineFacts | undefined => run?.offline?.find((facts) => facts.pod === pod);
 
 /** Whether it may be restored from: it can be read, neither etcdutl nor its own etcd found it broken, and by itself it is a voter's. */
@@ -57,33 +59,43 @@ export const rankDatabases = (observation: Observation, data: readonly DataVerdi
   .sort(better);
 
 /** Why this version is not forced, although its database can be started from; undefined: it is forced, or not even that can be done. */
-function unforceable(observation: Observation, pod: string): string | undefined {
-  const version = versionOf(viewOf(observation, pod));
+function unforceable(version: string): string | undefined {
   if (version === '' || !canFallBack(version)) return undefined;
   const {supported, why} = forceSupport(version);
   return supported ? undefined : why;
 }
 
+type Versions = (pod: string) => string;
+
 /** Why the best data there is cannot be forced. */
-function whyNot(observation: Observation, {candidates, data}: Lost): string | undefined {
+function whyNot(observation: Observation, {candidates, data}: Known, versionAt: Versions): string | undefined {
   const named = observation.spec.survivor?.pod;
   const survivor = candidates.find(({pod}) => named === undefined || pod === named);
-  const refused = survivor && unforceable(observation, survivor.pod);
+  const refused = survivor && unforceable(versionAt(survivor.pod));
   if (refused !== undefined) return refused;
   // A log that cannot be forced, and none that can; or none that goes as far as its database does.
   const [first] = rankDatabases(observation, data).filter(({pod}) => named === undefined || pod === named);
-  if (first === undefined || candidates.some(({pod}) => pod === first.pod) || !canFallBack(versionOf(viewOf(observation, first.pod)))) return undefined;
+  if (first === undefined || candidates.some(({pod}) => pod === first.pod) || !canFallBack(versionAt(first.pod))) return undefined;
   const unfit = factsOf(observation, first.pod)?.unfit;
   if (survivor === undefined || unfit === undefined) return unfit;
   if (survivor.from === 'unread' || !endsBefore(survivor, first)) return undefined;
   return `the log of ${survivor.pod} ends at entry ${survivor.index}, and the database of ${first.pod} has the log up to entry ${first.index}, which cannot be forced: ${unfit}`;
 }
 
-/** What is done in the place of a force; undefined: it can be forced, or nothing can be done. */
-export function fallBack(observation: Observation, lost: Lost): FallBack | undefined {
+/** Databases that could be started from, were it not for the version of their etcd, each with what to do. */
+export const tooOldFor = (observation: Observation, data: readonly DataVerdict[]): string[] => rankDatabases(observation, data)
+  .map(({pod}) => ({pod, facts: factsOf(observation, pod), version: versionOf(viewOf(observation, pod))}))
+  .filter(({facts, version}) => facts?.unfit !== undefined && !canFallBack(version))
+  .map(({pod, version}) => `the database of ${pod} can be read, and is not restored in etcd ${version || 'of an unknown version'}: that is done from 3.5.20 on, in versions that the operator knows. Name an image of a later patch in the StatefulSet, with its version as the tag`);
+
+/**
+ * What is done in the place of a force; undefined: it can be forced, or nothing can be done.
+ * @param versionAt etcd's version in a pod. Default: as it says itself, or its image does
+ */
+export function fallBack(observation: Observation, lost: Known, versionAt: Versions = (pod) => versionOf(viewOf(observation, pod))): FallBack | undefined {
   const {strategy, survivor: named} = observation.spec;
   if (strategy !== 'Auto' && strategy !== 'ForceNewCluster') return undefined;
-  const why = whyNot(observation, lost);
+  const why = whyNot(observation, lost, versionAt);
   if (why === undefined) return undefined;
   const candidates = rankDatabases(observation, lost.data).filter(({pod}) => named === undefined || pod === named.pod);
   const [survivor] = candidates;

@@ -66,13 +66,18 @@ export function knownMemberships(observation: Observation): Membership[] {
   return found.sort((a, b) => Number(a.givenUp ?? false) - Number(b.givenUp ?? false));
 }
 
-/** The set's ordinals as a membership: one voter a pod, whose ID is only known where another source tells it. */
+const endedAs = (observation: Observation, pod: string): string | undefined => {
+  const record = recordOf(observation, pod);
+  return record?.fenced === undefined ? undefined : record.memberID;
+};
+
+/** The set's ordinals as a membership: one voter a pod, whose ID is only known where another source tells it, or an earlier run has proven the end of the last one that ran there. */
 export function membershipOfSet(observation: Observation, known: readonly Membership[]): Membership {
   const ids = new Map(known.flatMap((membership) => membership.voters).map((voter) => [voter.pod, voter.memberID]));
   return {
     source: 'pods of the StatefulSet',
     clusterID: undefined,
-    voters: observation.ordinals.map(({pod}) => ({pod, memberID: ids.get(pod) ?? ''})),
+    voters: observation.ordinals.map(({pod}) => ({pod, memberID: ids.get(pod) ?? endedAs(observation, pod) ?? ''})),
   };
 }
 

@@ -28,7 +28,7 @@ export function mayReturnRefusal({spec}: Pick<Observation, 'spec'>, lost: Pick<L
 }
 
 /** What is not proven gone, and what is there and is nothing to start from: a person gives it up with the plan. */
-function leftBehind(observation: Observation, lost: Lost, goesOn: string | undefined): string {
+export function leftBehind(observation: Observation, lost: Pick<Lost, 'data'>, goesOn: string | undefined): string {
   const unread = unreadOf(lost);
   const unfit = goesOn === undefined ? unfitMembers(observation, lost.data) : [];
   const returning = unread.length === 0 ? '' : ` Data that nobody can read now may come back, be newer, and is given up: ${unread.join(', ')}.`;
@@ -92,16 +92,21 @@ export const readForPlan = (what: 'dumps' | 'stored', why: string): Decision => 
   draft.run.steps = [{name: 'Plan', state: 'Running'}];
 }});
 
-/** What the other cluster ID means for those who use it. */
-export function newIDNote(observation: Observation, first?: readonly string[], alone = false): string {
+/**
+ * What the other cluster ID means for those who use it.
+ * @param first those that begin it. Default: all
+ * @param one of these begins it alone, whichever is taken in the end
+ */
+export function newIDNote(observation: Observation, first?: readonly string[], one?: readonly string[]): string {
   const {run} = observation.status;
-  const id = run === undefined ? '' : newClusterID(run, first === undefined ? observation.ordinals : viewsOf(observation, first));
-  const whose = alone ? id : `${id}, if ${first === undefined ? 'all members' : first.join(', ')} begin it`;
+  const idOf = (pods?: readonly string[]): string => (run === undefined ? '' : newClusterID(run, pods === undefined ? observation.ordinals : viewsOf(observation, pods)));
+  const alone = (one ?? []).map((pod) => (one?.length === 1 ? idOf([pod]) : `${idOf([pod])}, if ${pod} begins it`)).join('; ');
+  const whose = one === undefined ? `${idOf(first)}, if ${first === undefined ? 'all members' : first.join(', ')} begin it` : alone;
   return `the new cluster has another ID (${whose}) and other member IDs: clients that keep their endpoints go on, their leases and watches end; what compares cluster IDs (mirrors, backups of a cluster by its ID) has to be told`;
 }
 
 /** @param goesOn the member whose own data does */
-const fenceOf = ({fencing}: Lost, goesOn?: string): Plan['lost'] => fencing.processes.filter(({pod}) => pod !== goesOn).map(({pod, memberID, proven, stoppable, waitsFor}) => {
+export const fenceOf = ({fencing}: Pick<Lost, 'fencing'>, goesOn?: string): Plan['lost'] => fencing.processes.filter(({pod}) => pod !== goesOn).map(({pod, memberID, proven, stoppable, waitsFor}) => {
   const proof = proven?.message ?? (stoppable ? 'it is stopped, and its kubelet reports its end' : waitsFor);
   return {pod, ...(memberID !== '' && {memberID}), fenced: proven?.by ?? (stoppable ? 'ToBeStopped' : 'Unproven'), ...(proof !== undefined && {proof})};
 }).sort((a, b) => (a.pod < b.pod ? -1 : 1));
@@ -112,6 +117,12 @@ function identityOf({memberships}: Lost, version: string): Run['identity'] {
   if (first?.clusterID === undefined) return undefined;
   return {clusterID: first.clusterID, version, source: first.source, members: first.voters.map(({memberID, pod}) => ({id: memberID, ...(pod !== undefined && {name: pod}), peerURLs: []}))};
 }
+
+/** What every such plan says at its end. `alone`: candidates of which one begins. */
+export const lastNotes = (observation: Observation, {begins, first, alone}: Pick<Anew, 'first'> & {begins: string | undefined; alone?: readonly string[]}): string[] => [
+  newIDNote(observation, first, begins === undefined ? undefined : alone ?? [begins]), ...hookNotes(observation),
+  ...storageNotes(observation, observation.ordinals.map(({pod}) => pod).filter((pod) => pod !== begins)),
+];
 
 /** A plan to start a new cluster on all claims, or why there is none. `lost`: no quorum of data is intact, and the fencing rule will hold. */
 export function proposeAnew(observation: Observation, lost: Lost, anew: Anew): {proposal: {plan: Plan; identity: Run['identity']}} | {refusal: Decision} {
@@ -133,7 +144,7 @@ export function proposeAnew(observation: Observation, lost: Lost, anew: Anew): {
   const plan: Plan = {
     hash, strategy: anew.strategy, survivor: anew.first?.[0] ?? first.pod, candidates: (anew.candidates ?? []).map(({pod}) => pod), why: anew.why, ranks: [...anew.candidates ?? lost.candidates], lowest: anew.lowest ?? {term: 0, index: 0}, lost: fenced,
     claims: fatesOf(ordinals, anew.fate), expectedLoss: `${anew.expectedLoss}${leftBehind(observation, lost, anew.begins?.pod)}`, ...(anew.snapshot && {snapshot: anew.snapshot}), ...(anew.first && {first: anew.first}), steps: stepsFor(observation, anew), ...dependents,
-    notes: [...anew.notes, newIDNote(observation, anew.begins === undefined ? anew.first : [anew.begins.pod], anew.begins !== undefined), ...hookNotes(observation), ...storageNotes(observation, ordinals.map(({pod}) => pod).filter((pod) => pod !== anew.begins?.pod))],
+    notes: [...anew.notes, ...lastNotes(observation, {begins: anew.begins?.pod, first: anew.first, ...(anew.begins && anew.candidates && {alone: anew.candidates.map(({pod}) => pod)})})],
     specHash: plannedSpecHash(spec, anew.strategy), setUID, setSpecHash: set ? setSpecHash(set) : '', revision: templates?.of(first.ordinal).revision ?? '',
   };
   return {proposal: {plan, identity: identityOf(lost, versionOf(first))}};

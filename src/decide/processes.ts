@@ -4,6 +4,7 @@ import type {NodeView, Observation, OrdinalView} from '../observe/observation.ts
 import {isGated, isTerminating, runOf} from '../kubernetes/ownPods.ts';
 import {isNamedLost, recordOf} from './membership.ts';
 import type {Voter} from './membership.ts';
+import {isOwnByDatabase, namelessInWords} from './nameless.ts';
 
 /** What is known of the last process that ran a member. */
 export interface ProcessVerdict {
@@ -62,6 +63,10 @@ function stillThere(nodes: readonly NodeView[], name: string, record: MemberReco
   return other === undefined ? undefined : `the machine of node ${name} is registered as node ${other}`;
 }
 
+/** The node that is known to have run a member's last process is deleted, under every name, or out of service. No node known: nothing speaks against it. */
+export const hasLeft = ({nodes}: Pick<Observation, 'nodes'>, record: MemberRecord | undefined): boolean => record?.node === undefined
+  || stillThere(nodes, record.node, record) === undefined || nodes.some(({name, outOfService}) => name === record.node && outOfService);
+
 export type End = {fenced: Fenced} | {stoppable: true} | {waitsFor: string};
 
 /** The end of one pod's process, by its own status and its node. */
@@ -94,7 +99,7 @@ function isVotersProcess(observation: Observation, view: OrdinalView, voter: Vot
   if (view.probe.kind === 'PeerOnly') return true;
   const offline = observation.status.run?.offline?.find((facts) => facts.pod === view.pod);
   const started = hasStarted(pod, 'ok' in view.launch ? '' : view.launch.container);
-  if (offline !== undefined) return started && offline.memberID === voter.memberID;
+  if (offline !== undefined) return started && (offline.memberID === voter.memberID || isOwnByDatabase(observation, view, voter));
   // Nobody can look at that disk any more. The pod ran on it, and a claim that was made anew would show in the witness.
   return started && view.data?.place.at !== 'Node' && !isRemade(view, record);
 }
@@ -102,7 +107,7 @@ function isVotersProcess(observation: Observation, view: OrdinalView, voter: Vot
 /** The process before the present pod: what was recorded of it, else where its disk was. */
 function earlierEnd(observation: Observation, view: OrdinalView, voter: Voter, record: MemberRecord | undefined): End {
   const at = new Date(observation.now).toISOString();
-  if (record?.memberID === voter.memberID && (record.podUID !== undefined || record.fenced !== undefined)) {
+  if (record !== undefined && (record.memberID ?? '') === voter.memberID && (record.podUID !== undefined || record.fenced !== undefined)) {
     // A node's absence is asked again each time: it may have registered anew since.
     const byNode = record.fenced?.by === 'NodeDeleted' || record.fenced?.by === 'OutOfServiceTaint';
     const ofProcess = record.fenced !== undefined && record.fenced.podUID === record.podUID ? record.fenced : undefined;
@@ -113,7 +118,7 @@ function earlierEnd(observation: Observation, view: OrdinalView, voter: Voter, r
       if (there === undefined) return {fenced: {by: 'NodeDeleted', ...uid, at, message: `Node ${record.node} is deleted`}};
       const out = observation.nodes.some((node) => node.name === record.node && node.outOfService);
       if (out) return {fenced: {by: 'OutOfServiceTaint', ...uid, at, message: `Node ${record.node} carries the out-of-service taint`}};
-      return {waitsFor: `${view.pod} ran on ${record.node} and nobody saw it end; ${there}`};
+      return {waitsFor: `${view.pod} ran on ${record.node} and nobody saw it end; ${there}${namelessInWords(observation, view, voter)}`};
     }
   }
   if (view.data?.place.at === 'GoneNode' && !isRemade(view, record)) {
@@ -122,7 +127,7 @@ function earlierEnd(observation: Observation, view: OrdinalView, voter: Voter, r
       observation.nodes.some((node) => node.name === name && node.outOfService)));
     if (back === undefined) return {fenced: {by: 'NodeDeleted', at, message: `its only volume was on node ${nodes.join(', ')}, which is gone`}};
   }
-  return {waitsFor: `nobody saw the last process of member ${voter.memberID || '(unknown ID)'} (${view.pod}) end`};
+  return {waitsFor: `nobody saw the last process of member ${voter.memberID || '(unknown ID)'} (${view.pod}) end${namelessInWords(observation, view, voter)}`};
 }
 
 /** Judges the last process known to run a voter of the set. */

@@ -6,7 +6,7 @@ import {withConfiguration} from './configuration.ts';
 import type {Decision} from './decision.ts';
 import {blocked} from './decision.ts';
 import {dependentRefusal} from './dependents.ts';
-import {fallBack} from './fallBack.ts';
+import {fallBack, tooOldFor} from './fallBack.ts';
 import {proposeFallBack} from './fallBackPlan.ts';
 import {corruptMembers} from './fallBackAlarms.ts';
 import {makePlan} from './plan.ts';
@@ -73,7 +73,7 @@ function proposeForce(observation: Observation, lost: Lost, before?: Plan): {pro
   const survivor = named === undefined ? lost.candidates[0] : lost.candidates.find((candidate) => candidate.pod === named);
   const unfit = unfitMembers(observation, lost.data);
   if (survivor === undefined) {
-    const all = [...unfit, ...corruptMembers(observation, lost.data)];
+    const all = [...unfit, ...corruptMembers(observation, lost.data), ...tooOldFor(observation, lost.data)];
     const unfitWords = all.length > 0 ? `. ${all.join('; ')}` : '';
     const left = lost.candidates.map((candidate) => candidate.pod).join(', ') || 'none';
     if (named !== undefined) return {refusal: blocked('SurvivorNotEligible', `spec.survivor: ${named} has no data within reach that a cluster can start from. Candidates: ${left}${unfitWords}`)};

@@ -1,4 +1,5 @@
 import type {V1Container, V1Pod, V1PodSpec, V1SecurityContext, V1Volume, V1VolumeMount} from '@kubernetes/client-node';
+import {newWalBytes} from '../agent/report.ts';
 import {marks} from '../api/types.ts';
 import type {Plan, Run} from '../api/types.ts';
 import {mountOf, overlayLaunch, withoutMembershipHooks} from '../etcd/launch/launch.ts';
@@ -123,9 +124,6 @@ export const turn: V1Volume = {
   name: turnVolume, downwardAPI: {items: [{path: 'turn', fieldRef: {fieldPath: `metadata.annotations['${marks.turn}']`}}]},
 };
 
-/** A new member has two preallocated segments of the WAL beside its database (server/storage/wal: SegmentSizeBytes and the file pipeline). */
-export const walBytes = 2 * 64 * 1024 * 1024;
-
 export const waits = ['--turn', `${turnDirectory}/turn`];
 
 /** Beside the template's own variables, which a subPathExpr may need. */
@@ -246,7 +244,7 @@ function overlaidPod(options: HelperOptions & {cluster: string}, flags: Record<s
   const spec = withoutMembershipHooks(changed.podSpec, launch.container).podSpec;
   const {force, replace} = options.observation.status.run ?? {};
   const data = force?.dataBytes ?? replace?.dataBytes;
-  const needs = data === undefined ? [] : ['--needs', String(data + (view.wal === undefined ? walBytes : 0))];
+  const needs = data === undefined ? [] : ['--needs', String(data + (view.wal === undefined ? newWalBytes : 0))];
   const prepare = waiting(agent(options, spec, ['prepare-join', ...waits, ...needs], false).container);
   return {pod: {
     ...own,

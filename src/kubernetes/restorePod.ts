@@ -1,10 +1,10 @@
 import type {V1Container, V1EnvVar, V1LabelSelector, V1Pod, V1PodAffinityTerm, V1PodSpec, V1Volume, V1VolumeMount} from '@kubernetes/client-node';
-import {ownSnapshotName} from '../agent/report.ts';
+import {newWalBytes, ownSnapshotName} from '../agent/report.ts';
 import {marks} from '../api/types.ts';
 import {restoreCommand, statusCommand} from '../etcd/etcdutl.ts';
 import {escapeReferences} from '../etcd/launch/expand.ts';
 import {agentContainer} from '../observe/agentReport.ts';
-import {agentPod, launchOf, turn, waiting, waits, walBytes} from './helperPods.ts';
+import {agentPod, launchOf, turn, waiting, waits} from './helperPods.ts';
 import type {HelperOptions} from './helperPods.ts';
 import {etcdutlContainer} from './etcdutlPod.ts';
 import {statefulSetPod} from './ownPods.ts';
@@ -28,7 +28,7 @@ export interface RestoreOptions extends HelperOptions {
   initialCluster: string;
   token: string;
   bump: number;
-  /** Size of the snapshot. */
+  /** What is built from the snapshot takes on the volume beside its log, and is free there before. */
   bytes: number;
   /** @param file where the snapshot has to be afterwards */
   fetch?: (file: string) => Fetching;
@@ -96,7 +96,7 @@ export function restorePod(options: RestoreOptions): V1Pod {
   const fetcher: V1Container[] = fetch === undefined ? [] : [{
     ...agent, name: 'fetch', args: [...fetch.command, '--root', root, '--run', run], env: [...(agent.env ?? []), ...(fetch.env ?? [])], volumeMounts: [...(agent.volumeMounts ?? []), ...(fetch.mounts ?? [])],
   }];
-  const prepare = as('prepare', ['prepare-seed', '--needs', String(options.bytes + (walApart ? 0 : walBytes)), ...own]);
+  const prepare = as('prepare', ['prepare-seed', '--needs', String(options.bytes + (view.wal === undefined ? newWalBytes : 0)), ...own]);
   const spec: V1PodSpec = {
     ...pod.spec,
     // A database of some gigabytes takes minutes to fetch, and the pod then waits for the others.

@@ -15,17 +15,19 @@ export interface SnapshotPodOptions {
   memberID: string | undefined;
   /** Seconds that the agent may take. */
   within: number;
+  /** Bytes that the run needs on that volume afterwards, in the place of a copy of the data. */
+  leave?: number | undefined;
 }
 
 /** A volume agent beside a running member, on its claim and its node, that saves a snapshot of what that member serves. */
-export function snapshotPod({memberID, within, ...options}: SnapshotPodOptions): V1Pod {
+export function snapshotPod({memberID, within, leave, ...options}: SnapshotPodOptions): V1Pod {
   const {observation, view} = options;
   const {flags, volumes, volumeMounts} = memberClient(observation, view);
   const pod = agentPod({
     ...options, step: snapshotStep, readOnly: false, beside: true,
     command: [
       'snapshot', ...flags, '--within', String(within), ...(memberID === undefined ? [] : ['--expect-member', memberID]),
-      observation.spec.preserve.mode === 'Copy' ? '--copy' : '--no-copy',
+      ...(leave !== undefined ? ['--no-copy', '--needs', String(leave)] : [observation.spec.preserve.mode === 'Copy' ? '--copy' : '--no-copy']),
     ],
   });
   pod.spec?.volumes?.push(...volumes);

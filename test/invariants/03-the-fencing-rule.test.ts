@@ -4,6 +4,7 @@ import {marks} from '../../src/api/types.ts';
 import type {QuorumRecoveryStatus} from '../../src/api/types.ts';
 import {judgeFencing} from '../../src/decide/fencing.ts';
 import {stepsFor} from '../../src/decide/plan.ts';
+import {judgeProcess} from '../../src/decide/processes.ts';
 import {endForce, force} from '../../src/decide/steps/force.ts';
 import {join} from '../../src/decide/steps/join.ts';
 import {prepareJoins} from '../../src/decide/steps/joinPod.ts';
@@ -80,6 +81,17 @@ describe('3. The fencing rule holds before any new cluster starts (force, restor
   it('a pod that never ran is no proof about the process before it', () => {
     const successor = ready(planned(), {ordinals: [heldHere(0), ...[1, 2].map((index) => held(index, {object: ownPodOf(index, {uid: `new-${index}`, node: '', statuses: [waiting]}), place: {at: 'NotReadyNode', nodes: [`node-${index}`]}}))], nodes: [0, 1, 2].map((index) => node(`node-${index}`, {ready: index === 0}))});
     assert.equal(judgeFencing(observationOf(successor), true).holds, false);
+  });
+
+  it('a pod on a disk whose log does not say whose it is ran the member that the database there lists for it, and no other', () => {
+    const own = members(3).map(({id, name, peerURLs}) => ({id, name, peerURLs, isLearner: false}));
+    const database = {index: 95, term: 5, revision: 48, bytes: 1, file: 'db'};
+    const of = (list: typeof own) => observationOf({nodes: [node('node-0')], status: {run: planned({offline: [{pod: 'etcd-0', stage: 'Planning', data: 'Unreadable', database, members: list}]})}});
+    const stoppable = (list: typeof own) => judgeProcess(of(list), voter(0)).stoppable;
+    assert.equal(stoppable(own), true);
+    assert.equal(stoppable(own.map((member) => (member.id === idOf(0) ? {...member, id: 'b0'} : member))), false);
+    assert.equal(stoppable([...own, {id: 'b0', name: 'etcd-0', peerURLs: [], isLearner: true}]), false);
+    assert.equal(stoppable(own.slice(1)), false);
   });
 
   it('a person\'s word ends no process on a node that answers, and never the survivor\'s', () => {

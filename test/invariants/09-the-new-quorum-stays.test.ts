@@ -9,8 +9,8 @@ import {join} from '../../src/decide/steps/join.ts';
 import {release} from '../../src/decide/steps/release.ts';
 import {restartProof} from '../../src/decide/steps/verify.ts';
 import {mayDepart} from '../../src/phases/departing.ts';
-import {answers, idOf, members, newSet, node, now, observationOf, ownPodOf} from '../unit/decide/observations.ts';
-import type {OrdinalOptions} from '../unit/decide/observations.ts';
+import {answers, idOf, members, newSet, node, now, observationOf, ownPodOf, planOf} from '../unit/decide/observations.ts';
+import type {ObservationOptions, OrdinalOptions} from '../unit/decide/observations.ts';
 import {actionOf, at, facts, held, heldHere, joiner, mark, peers, planned, ready, records, serving, simulated, told} from './fixtures.ts';
 
 const force = {attempt: 1, pod: 'etcd-0-force-1', turnGiven: true};
@@ -102,6 +102,20 @@ describe('9. From the survivor\'s own pod on, no act of the operator takes the n
       const before = interrupted(observationOf({...ready(), ...asked}));
       assert.ok(before && 'ends' in before, 'before the force it is');
     }
+  });
+
+  it('a new cluster of one member is given up only before it served, with its only volume proven gone with its node', () => {
+    const plan = planOf({strategy: 'RestoreSnapshot', candidates: ['etcd-0'], snapshot: {name: 'member/snap/db', pod: 'etcd-0', revision: 48, bytes: 1, index: 95}});
+    const cluster = {attempt: 1, members: ['etcd-0'], clusterID: 'abc', seeded: [], move: {from: 48, target: 1_148, proven: true, why: ''}, begunAt: at};
+    const next = (more: ObservationOptions, served = {}) => {
+      const run = planned({plan, offline: [facts(0)], newCluster: {...cluster, ...served}, steps: [{name: 'Restore', state: 'Running'}]});
+      return told(nextStep(observationOf(ready(run, more)))?.decision);
+    };
+    const away = (nodes: ObservationOptions['nodes'] = [], place: OrdinalOptions['place'] = {at: 'GoneNode', nodes: ['node-0']}): ObservationOptions => ({ordinals: [held(0, {place}), held(1), held(2)], nodes});
+    assert.equal(next(away()), 'abort PlanChanged');
+    assert.equal(next(away([node('node-0', {uid: 'again'})])), 'blocked RestoreFailed', 'it has registered again');
+    assert.equal(next(away([node('node-0', {ready: false})], {at: 'NotReadyNode', nodes: ['node-0']})), 'blocked RestoreFailed');
+    assert.doesNotMatch(next(away(), {servedAt: at}), /^abort/);
   });
 
   it('the resource stays while pods are held', () => {

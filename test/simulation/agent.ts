@@ -33,11 +33,15 @@ function presentFacts(data: Data): PresentData {
   };
 }
 
-export function inspectFacts({member, corrupt}: Disk): InspectFacts {
+export function inspectFacts(disk: Disk): InspectFacts {
+  return {...contentOf(disk), ...(disk.full === true && {freeBytes: 1_000_000})};
+}
+
+function contentOf({member, corrupt}: Disk): InspectFacts {
   if (corrupt !== undefined && member.is === 'data') {
     return {
-      data: 'Unreadable', ...volume, corrupt: 'crc mismatch in 0000000000000000-0000000000000000.wal', memberID: member.data.memberID, clusterID: member.data.clusterID,
-      ...(corrupt === 'log' && {backend: backendOf(member.data)}),
+      data: 'Unreadable', ...volume, corrupt: 'crc mismatch in 0000000000000000-0000000000000000.wal',
+      ...(corrupt !== 'whole log' && {memberID: member.data.memberID, clusterID: member.data.clusterID}), ...(corrupt !== 'all' && {backend: backendOf(member.data)}),
     };
   }
   switch (member.is) {
@@ -82,6 +86,7 @@ function prepareSeed(args: Arguments, disk: Disk): AgentReport {
   const own = disk.own ??= new Map<string, StoredSnapshot>();
   const already = own.has(args.run);
   const data = already ? undefined : requireDatabase(args, disk);
+  if (data !== undefined && disk.full === true) return refuse(args, 'NoSpace', 'the volume has 1000000 bytes free. Nothing was changed');
   if (data !== undefined) own.set(args.run, snapshotOf(data, 'survivor.db', ''));
   return {ok: true, command: 'prepare-seed', run: args.run, ...(own.has(args.run) && {snapshot: {path: `.quorumrecovery/${args.run}/survivor.db`, bytes: 20_512, sha256: '00', already}})};
 }

@@ -105,8 +105,8 @@ export interface Disk {
   markers: Map<string, Map<number, string>>;
   /** Runs in which a member has joined from it. */
   joins: Set<string>;
-  /** The log is damaged, or all of it is: no etcd starts on it. */
-  corrupt?: 'log' | 'all' | undefined;
+  /** The log is damaged, or from its beginning, where it says whose it is, or all of it is: no etcd starts on it. */
+  corrupt?: 'log' | 'whole log' | 'all' | undefined;
   /** No room for a copy. */
   full?: boolean;
   /** Runs that were pruned: they force nothing any more. */

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import {mainScenario} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import {Simulation} from './simulation.ts';
-import type {Ending, When} from './simulation.ts';
+import type {Ending, SimulationOptions, When} from './simulation.ts';
 
 /** Two of three nodes are gone, and the etcd of the third is of a version that is not forced. */
 const notForced: Scenario = {...mainScenario, version: '3.5.21', approvalMs: 2_000, tail: 3};
 
-async function run(kills: ReadonlyMap<number, When> = new Map(), scenario = notForced): Promise<{ending: Ending; simulation: Simulation}> {
-  const simulation = new Simulation({scenario, kills});
+async function run(kills: ReadonlyMap<number, When> = new Map(), scenario = notForced, acts: SimulationOptions['acts'] = []): Promise<{ending: Ending; simulation: Simulation}> {
+  const simulation = new Simulation({scenario, kills, acts});
   return {ending: await simulation.run(), simulation};
 }
 
@@ -40,11 +40,33 @@ describe('What cannot be forced is restored from the survivor\'s own database', 
     assert.match(simulation.invariants.status.run?.plan?.expectedLoss ?? '', /cannot be read to its end/);
   });
 
+  for (const watched of [true, false]) {
+    it(`where its log does not even say whose it is, ${watched ? 'and' : 'and nobody saw the cluster before,'} its database lists the members`, async () => {
+      const {ending, simulation} = await run(new Map(), {...notForced, version: '3.6.16', fates: ['Log lost', 'Deleted', 'Deleted'], watched});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+      assert.equal(simulation.invariants.status.run?.plan?.snapshot?.pod, 'etcd-0');
+    });
+  }
+
   it('not where all of it is damaged, and not while a quorum of data is there', async () => {
     const damaged = await run(new Map(), {...notForced, version: '3.6.16', fates: ['Corrupt', 'Deleted', 'Deleted']});
     assert.equal(damaged.ending.blocked, 'NoSurvivor');
     const intact = await run(new Map(), {...notForced, fates: ['Log corrupt', 'Log corrupt', 'Deleted'], version: '3.6.16'});
     assert.equal(intact.ending.blocked, 'QuorumOfDataIntact', intact.ending.message);
+  });
+
+  it('once there is room for it: where there is none nothing is touched, and it is looked at again', async () => {
+    const full = await run(new Map(), notForced, [[0, 'fill the disks']]);
+    assert.equal(full.ending.blocked, 'RestoreFailed', full.ending.message);
+    assert.match(full.ending.message, /etcd-2: there is no room to restore its own database in the place of a force: claim data-etcd-2 has 1 MB free, and 139 MB are needed/);
+    assert.deepEqual([full.simulation.invariants.status.heldPods ?? [], full.ending.touched], [[], 0]);
+    const roomy = await run(new Map(), notForced, [[0, 'fill the disks'], [60_000, 'make room']]);
+    assert.equal(roomy.ending.outcome, 'Recovered', roomy.ending.message);
+  });
+
+  it('where the room goes while it runs: all is held until there is some again', async () => {
+    const {ending} = await run(new Map(), notForced, [[6_000, 'fill the disks'], [90_000, 'make room']]);
+    assert.equal(ending.outcome, 'Recovered', ending.message);
   });
 
   it('as the only member where no node is left for the others, which join later', async () => {
@@ -56,6 +78,39 @@ describe('What cannot be forced is restored from the survivor\'s own database', 
     const {ending} = await run(new Map(), {...notForced, fates: ['Deleted', 'Alive', 'Deleted', 'Log corrupt', 'Deleted'], spareNodes: 3});
     assert.equal(ending.outcome, 'Recovered', ending.message);
   });
+
+  for (const once of ['seeded', 'started'] as const) {
+    const goes = once === 'seeded' ? 'once its data is in place' : 'once its etcd has started';
+    const losesFirst = {count: 1, once};
+
+    it(`from another database, after another approval, where the volume of the first is lost for good ${goes}`, async () => {
+      const {ending, simulation} = await run(new Map(), {...notForced, fates: ['Deleted', 'Alive', 'Deleted', 'Log corrupt', 'Deleted'], spareNodes: 4, losesFirst});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+      const {history = [], run: last} = simulation.invariants.status;
+      const [, first] = history;
+      assert.deepEqual([first?.outcome, first?.reason, last?.approved?.hash], ['Released', 'PlanChanged', last?.plan?.hash]);
+      assert.deepEqual([first?.survivor, last?.plan?.snapshot?.pod].sort(), ['etcd-1', 'etcd-3']);
+    });
+
+    it(`or from a snapshot in a store, past what the lost one may have told, where no other is left ${goes}`, async () => {
+      const {ending, simulation} = await run(new Map(), {...notForced, fates: ['Alive', 'Deleted', 'Deleted'], spareNodes: 3, restores: true, losesFirst});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+      const {history = [], run: last, dataLoss} = simulation.invariants.status;
+      assert.deepEqual([history[1]?.reason, last?.plan?.snapshot?.pod, last?.plan?.snapshot?.name], ['PlanChanged', undefined, 'snapshot-1.db']);
+      assert.ok((dataLoss?.revisions?.to ?? 0) > 1_100, 'the first one would have begun at a revision past 1,000');
+    });
+
+    it(`or from that snapshot where nobody saw the cluster before ${goes}`, async () => {
+      const {ending} = await run(new Map(), {...notForced, fates: ['Alive', 'Deleted', 'Deleted'], spareNodes: 3, restores: true, watched: false, losesFirst});
+      assert.equal(ending.outcome, 'Recovered', ending.message);
+    });
+
+    it(`or is said to have nothing to start from, with nothing held, where there is no store either ${goes}`, async () => {
+      const {ending, simulation} = await run(new Map(), {...notForced, fates: ['Alive', 'Deleted', 'Deleted'], losesFirst});
+      assert.equal(ending.blocked, 'NoSurvivor', ending.message);
+      assert.deepEqual(simulation.invariants.status.heldPods ?? [], []);
+    });
+  }
 
   for (const when of ['before', 'after', 'late', 'refused', 'unheard', 'deposed'] as const) {
     it(`whatever call of the operator fails: ${when}`, async function exhaustive() {

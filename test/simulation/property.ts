@@ -78,7 +78,7 @@ const restore: fc.Arbitrary<Scenario> = fc.tuple(scenario, fc.oneof(fc.array(los
   .map(([made, of, spareNodes, approvalMs]) => ({...made, fates: of, tail: 0, network: false, spareNodes, approvalMs, restores: true}));
 
 /** Nothing can be forced: the survivor's version is too old, or its log is damaged, and its database is restored. */
-const log = fc.oneof({weight: 3, arbitrary: fc.constant<Fate>('Log corrupt')}, {weight: 1, arbitrary: fate});
+const log = fc.oneof({weight: 3, arbitrary: fc.constant<Fate>('Log corrupt')}, {weight: 2, arbitrary: fc.constant<Fate>('Log lost')}, {weight: 1, arbitrary: fate});
 const fallBack: fc.Arbitrary<Scenario> = fc.oneof(
   fc.tuple(scenario, fc.constantFrom(0, 2_000)).map(([made, approvalMs]): Scenario => ({...made, version: '3.5.21', approvalMs})),
   fc.tuple(scenario, log, fc.constantFrom(0, 2_000)).map(([made, one, approvalMs]): Scenario => ({...made, fates: ['Deleted', one, 'Deleted'], network: false, approvalMs})),

@@ -25,6 +25,11 @@ describe('A cluster of which no data is left is restored from a snapshot', funct
     assert.match(ending.message, /^restored snapshot/);
   });
 
+  it('also where nobody saw the cluster before: that its nodes are gone stays proven once the claims are new', async () => {
+    const ending = await run(new Map(), {...nothingLeft, watched: false});
+    assert.equal(ending.outcome, 'Recovered', ending.message);
+  });
+
   it('where a member has no node, without it: it joins later', async () => {
     const ending = await run(new Map(), {...nothingLeft, spareNodes: 2});
     assert.equal(ending.outcome, 'Degraded', ending.message);

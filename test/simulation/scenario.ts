@@ -27,6 +27,8 @@ export type Fate =
   | 'Corrupt'
   /** The machine is well; the log on the disk is damaged, the database is not. */
   | 'Log corrupt'
+  /** The same, from the log's beginning: it does not say any more whose it is. */
+  | 'Log lost'
   /** The machine is well; somebody has taken the member out of the list, and its etcd ends. */
   | 'Removed'
   /** The machine is well; somebody has deleted the pod. */
@@ -208,8 +210,8 @@ export function strike(world: World, scenario: Scenario): void {
     const node = `node-${ordinal}`;
     switch (fate) {
       case 'Alive': case 'Removed': break;
-      case 'Corrupt': case 'Log corrupt':
-        for (const disk of world.disks.values()) if (disk.node === node) disk.corrupt = fate === 'Corrupt' ? 'all' : 'log';
+      case 'Corrupt': case 'Log corrupt': case 'Log lost':
+        for (const disk of world.disks.values()) if (disk.node === node) disk.corrupt = ({'Corrupt': 'all', 'Log corrupt': 'log', 'Log lost': 'whole log'} as const)[fate];
         for (const process of [...world.etcd.processes].filter((one) => one.node === node)) world.machines.get(node)?.kubelet.crash(process);
         break;
       case 'Pod deleted': world.store.delete('Pod', 'db', `etcd-${ordinal}`); break;

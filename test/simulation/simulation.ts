@@ -1,4 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
+import {databaseOwner} from '../../src/api/strategies.ts';
 import type {QuorumRecovery} from '../../src/api/types.ts';
 import {isEtcdError} from '../../src/etcd/errors.ts';
 import {ApiError, isConflict} from '../../src/kubernetes/errors.ts';
@@ -204,10 +205,11 @@ export class Simulation {
       await this.#operators.letOthers();
       const {status} = this.invariants;
       const open = this.#acts.length > 0 || !this.#operators.settled;
-      blockedSince = status.phase === 'Blocked' || status.phase === 'Stalled' ? blockedSince ?? world.now : undefined;
+      blockedSince = !open && (status.phase === 'Blocked' || status.phase === 'Stalled') ? blockedSince ?? world.now : undefined;
       // A disk that the agent refused is looked at again after half a minute.
-      const patience = this.#options.scenario.autoReplaces === true ? 180_000 : this.#readyReason() === 'AgentFailed' ? 45_000 : 20_000;
-      if (blockedSince !== undefined && !open && world.now - blockedSince > patience && world.now - this.#begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending();
+      // And one without room for a restore two minutes after it was read, which are counted from the last thing that anybody did.
+      const patience = this.#options.scenario.autoReplaces === true ? 180_000 : this.#readyReason() === 'RestoreFailed' ? 110_000 : this.#readyReason() === 'AgentFailed' ? 45_000 : 20_000;
+      if (blockedSince !== undefined && world.now - blockedSince > patience && world.now - this.#begun > (this.#options.scenario.backAfterMs ?? 0) + 30_000) return this.#ending();
       settled = this.#isOver() && !open ? settled + 1 : 0;
       if (settled > (this.#leads() ? settledSteps : leaderlessSteps)) return this.#ending();
       this.#tick(stepMs);
@@ -270,6 +272,8 @@ export class Simulation {
     const pods = newCluster.members.slice(-count);
     if (once === 'started' && !pods.every((pod) => [...etcd.processes].some(({ordinal}) => ordinal === pod))) return;
     this.#lostFirst = true;
+    // What the disk of a survivor held whose own database was restored goes with it.
+    if (databaseOwner(this.invariants.status.run?.plan) !== undefined) this.invariants.survivorsWrites = undefined;
     for (const pod of pods) {
       const node = disks.get(store.get('PersistentVolumeClaim', 'db', `data-${pod}`)?.spec?.volumeName ?? '')?.node;
       if (node === undefined) continue;

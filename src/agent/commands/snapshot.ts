@@ -32,6 +32,6 @@ export async function snapshot(args: Arguments, onStep?: OnStep): Promise<Snapsh
     url: args.endpoint ?? '', ...(args.serverName !== undefined && {serverName: args.serverName}), ...(args.tls !== undefined && {tls: certificates(args.tls)}),
   };
   const chunks = () => snapshotChunks(etcd, {idleMs, totalMs: (args.within ?? 60) * 1000});
-  const facts = await saveSnapshot(place, chunks, {leaveCopy: args.copy, expectMember: args.expectMember});
+  const facts = await saveSnapshot(place, chunks, {leaveCopy: args.copy, leave: args.needs, expectMember: args.expectMember});
   return {ok: true, command: 'snapshot', run: args.run, ...facts, milliseconds: Math.round(performance.now() - begin)};
 }

@@ -1,10 +1,10 @@
 import {closeSync, constants, fsyncSync, lstatSync, openSync, readFileSync, writeSync} from 'node:fs';
 import {dirname, join} from 'node:path';
-import {reserveBytes} from '../copying.ts';
 import {Durable, giveTo} from '../durable.ts';
 import {freeBytes} from '../facts.ts';
 import {isSpaceError, Refusal} from '../failure.ts';
 import {relativeTo} from '../place.ts';
+import {reserveBytes} from '../report.ts';
 import type {RefusedSnapshot, StoredSnapshot, StoreFetchReport} from '../report.ts';
 import {checkedHash} from '../snapshot.ts';
 import {realRoot, resolveInside, statIfThere} from '../volume.ts';

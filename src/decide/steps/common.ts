@@ -38,11 +38,12 @@ export function sourceOf(observation: Observation, view: OrdinalView): PodSource
 /** Member ID that the run's membership gives to a pod. */
 export function memberIDOf(observation: Observation, pod: string): string | undefined {
   const pods = observation.ordinals.map((view) => view.pod);
-  const {identity, plan, newCluster} = runIn(observation);
+  const {identity, plan, newCluster, offline = []} = runIn(observation);
   // Lost after it had begun the new cluster: it is that member whose end and whose disk are asked for.
   const first = newCluster?.lost?.find((lost) => lost.pod === pod)?.memberID;
   if (first !== undefined) return first;
-  const listed = identity?.members.find((member) => podOfMember(member, pods) === pod)?.id;
+  // Where nothing tells of which cluster the data is, a database lists the members all the same.
+  const listed = (identity?.members ?? offline.flatMap(({members = []}) => members)).find((member) => podOfMember(member, pods) === pod)?.id;
   // One that had been taken out of the list before: its process has to end like any other.
   return listed ?? (plan?.strategy === 'ReplaceMembers' ? plan.lost.find((lost) => lost.pod === pod)?.memberID : undefined);
 }

@@ -1,7 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import type {AgentReport, InspectFacts} from '../../agent/report.ts';
 import {databaseOwner} from '../../api/strategies.ts';
-import type {NamedMember, OfflineFacts, Plan, PlanSnapshot} from '../../api/types.ts';
+import type {NamedMember, OfflineFacts, Plan, PlanSnapshot, Run} from '../../api/types.ts';
 import {endsBefore} from '../../etcd/wal/log-end.ts';
 import {withEtcdutl} from '../../kubernetes/etcdutlPod.ts';
 import {agentPod} from '../../kubernetes/helperPods.ts';
@@ -10,17 +10,20 @@ import {podCause} from '../causes.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {isForOnePod} from '../beside.ts';
-import {rankDatabases, snapshotOf} from '../fallBack.ts';
+import {fallBack, rankDatabases, snapshotOf} from '../fallBack.ts';
 import {corruptMembers, databaseAuthRefusal} from '../fallBackAlarms.ts';
 import {leftInLog, leftInWords} from '../fallBackLoss.ts';
-import {expectedLossOf, lossOfDatabase} from '../fallBackPlan.ts';
+import {settleFallBack} from '../fallBackPlan.ts';
+import {versionOf} from '../preflight.ts';
 import {replaceEnded} from './stop.ts';
 import {isSilent, makesRoom, saidBy, takeAway} from './agents.ts';
 import {behindPlan, helperOf, planChanged, quorumCameBack, runIn, sourceOf, viewOf} from './common.ts';
 import {etcdutlIsOver, recordOffline} from './etcdutl.ts';
 import {judgeData} from '../intact.ts';
+import type {DataVerdict} from '../intact.ts';
 import {clusterIDs, knownMemberships} from '../membership.ts';
 import {rankCandidates, unfitMembers, whyFirst} from '../survivor.ts';
+import type {Candidate} from '../survivor.ts';
 
 /** How long an inspection beside the running pods may take before the disk counts as unread, in ms. */
 const inspectTimeoutMs = 60_000;
@@ -63,16 +66,17 @@ function moreIsLost(planned: Plan['snapshot'], found: PlanSnapshot): string | un
   return before === undefined || (now !== undefined && now <= before) ? undefined : `${leftInWords(found)}, and the plan had been that ${leftInWords(planned ?? found)}`;
 }
 
-/** A database that can be read, whatever its log is like. One that nothing was applied to is none to start from. */
-function databaseIn(facts: InspectFacts): Pick<OfflineFacts, 'database'> {
+/** A database that can be read, whatever its log is like, and the room beside it. One that nothing was applied to is none to start from. */
+function databaseIn(facts: InspectFacts): Pick<OfflineFacts, 'database' | 'freeBytes' | 'walFreeBytes'> {
   const backend = 'backend' in facts ? facts.backend : undefined;
   if (backend === undefined || 'error' in backend || backend.consistentIndex === 0) return {};
   const {consistentIndex: index, term, revision, sizeBytes: bytes, received: file = 'db', alarms, authEnabled} = backend;
-  return {database: {index, term, revision, bytes, file, ...(alarms && {alarms}), ...(authEnabled && {authEnabled})}};
+  const {freeBytes, walFreeBytes} = facts;
+  return {database: {index, term, revision, bytes, file, ...(alarms && {alarms}), ...(authEnabled && {authEnabled})}, freeBytes, ...(walFreeBytes !== undefined && {walFreeBytes})};
 }
 
 /** Where the log cannot be read the database alone tells of members and revision. */
-function fromDatabase(facts: InspectFacts): Pick<OfflineFacts, 'database' | 'members' | 'revision'> {
+function fromDatabase(facts: InspectFacts): Pick<OfflineFacts, 'database' | 'freeBytes' | 'walFreeBytes' | 'members' | 'revision'> {
   if (!('backend' in facts) || 'error' in facts.backend) return {};
   const {members, revision} = facts.backend;
   return {...databaseIn(facts), revision, ...(members.length > 0 && {members: members.map(({id, name, peerURLs, isLearner}) => ({id, name, peerURLs, isLearner}))})};
@@ -205,26 +209,41 @@ export function inspect(observation: Observation): Decision {
   }
   if (first === undefined) return blocked('NoSurvivor', `none of ${plan.candidates.join(', ')} has data that a cluster can start from: ${unfit}. Every name is held. Restore a snapshot, or delete the QuorumRecovery: it lets everything go`);
   if (endsBefore(first, plan.lowest)) return behindPlan(observation, first.pod, first);
-  const auth = restores ? databaseAuthRefusal(observation, first.pod) : undefined;
+  if (restores) return inspectDatabases(observation, plan, first, data);
+  const why = observation.spec.survivor ? plan.why : whyFirst(ranked);
+  return done(`survivor: ${why}`, (draft) => {
+    if (!draft.run?.plan) return;
+    draft.run.plan.why = why;
+    takeInstead(draft.run, first.pod);
+  });
+}
+
+/** Another member than the plan's first one is taken: that one joins in its place. */
+function takeInstead(run: Run, pod: string): void {
+  const {plan} = run;
+  if (plan === undefined || plan.survivor === pod) return;
+  const before = plan.survivor;
+  plan.survivor = pod;
+  const swap = (name: string) => (name === `Join ${pod}` ? `Join ${before}` : name);
+  plan.steps = plan.steps.map(swap);
+  run.steps = run.steps.map((step) => ({...step, name: swap(step.name)}));
+}
+
+/** What is taken in the place of a force, by what the disks hold now. The plan asks again where that is worse than what was approved, or where a force would keep more. */
+function inspectDatabases(observation: Observation, plan: Plan, first: Candidate, data: readonly DataVerdict[]): Decision {
+  const auth = databaseAuthRefusal(observation, first.pod);
   if (auth) return blocked(auth.reason, `${auth.message}. Every name is held`);
-  const why = observation.spec.survivor || restores ? plan.why : whyFirst(ranked);
-  const snapshot = restores ? snapshotOf(observation, first) : undefined;
-  const worse = snapshot === undefined ? undefined : moreIsLost(plan.snapshot, snapshot);
+  const known = {data: [...data], candidates: rankCandidates(observation, data)};
+  const among = ({pod}: {pod?: string | undefined}) => plan.candidates.includes(pod ?? '');
+  const planned = runIn(observation).identity?.version ?? '';
+  const instead = fallBack(observation, {data: known.data.filter(({voter}) => among(voter)), candidates: known.candidates.filter(among)}, (pod) => planned || versionOf(viewOf(observation, pod)));
+  if (instead?.survivor.pod !== first.pod) return planChanged(observation, `nothing speaks against a force any more (${whyFirst(known.candidates)}), which keeps what is in the log, and the plan had been to restore a database`);
+  const snapshot = snapshotOf(observation, first);
+  const worse = moreIsLost(plan.snapshot, snapshot);
   if (worse !== undefined) return planChanged(observation, `the database of ${first.pod}: ${worse}`);
-  return done(snapshot === undefined ? `survivor: ${why}` : `the database of ${first.pod}: ${leftInWords(snapshot)}`, (draft) => {
-    const joined = draft.run?.plan;
-    if (!joined) return;
-    joined.why = why;
-    if (snapshot !== undefined) {
-      joined.snapshot = snapshot;
-      joined.expectedLoss = expectedLossOf(draft, snapshot, first);
-      draft.dataLoss = {...draft.dataLoss, ...lossOfDatabase(draft, snapshot, first)};
-    }
-    if (joined.survivor === first.pod) return;
-    const before = joined.survivor;
-    joined.survivor = first.pod;
-    const swap = (name: string) => (name === `Join ${first.pod}` ? `Join ${before}` : name);
-    joined.steps = joined.steps.map(swap);
-    if (draft.run) draft.run.steps = draft.run.steps.map((step) => ({...step, name: swap(step.name)}));
+  const settle = settleFallBack(observation, known, instead, snapshot);
+  return done(`the database of ${first.pod}${plan.survivor === first.pod ? '' : `, which has more in it by now than that of ${plan.survivor}`}: ${leftInWords(snapshot)}`, (draft) => {
+    settle(draft);
+    if (draft.run) takeInstead(draft.run, first.pod);
   });
 }

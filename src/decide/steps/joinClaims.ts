@@ -12,12 +12,13 @@ const isLost = (claim: ClaimView, named: boolean) =>
 /** Where only the place of its disk proves that the member has ended, the proof goes with the claim: it is recorded before. */
 function keepProof(observation: Observation, view: OrdinalView): Transaction {
   const memberID = memberIDOf(observation, view.pod);
-  const proven = memberID === undefined ? undefined : judgeProcess(observation, {memberID, pod: view.pod}).proven;
+  // Where nobody knows who was a member it is the pod's last process.
+  const {proven} = judgeProcess(observation, {memberID: memberID ?? '', pod: view.pod});
   const nodes = view.data?.place.at === 'GoneNode' ? view.data.place.nodes : [];
   return (draft) => {
     const record = draft.members?.find((member) => member.pod === view.pod);
-    if (record === undefined || memberID === undefined || proven === undefined || record.podUID !== undefined) return;
-    Object.assign(record, {memberID, fenced: proven, ...(nodes.length === 1 && {node: nodes[0]})});
+    if (record === undefined || proven === undefined || record.podUID !== undefined) return;
+    Object.assign(record, {...(memberID !== undefined && {memberID}), fenced: proven, ...(nodes.length === 1 && {node: nodes[0]})});
   };
 }
 

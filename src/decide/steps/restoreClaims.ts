@@ -11,6 +11,8 @@ import {podCause} from '../causes.ts';
 import type {Action, Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
 import {entriesBeyond} from '../fallBackLoss.ts';
+import {builtBytes} from '../fallBackRoom.ts';
+import {withoutOwner} from '../ownerGone.ts';
 import {initialCluster, newMemberID, tokenOf, viewsOf} from '../newCluster.ts';
 import {restoreMove} from '../restoreRevision.ts';
 import {fetching} from '../stored.ts';
@@ -97,7 +99,8 @@ function make(observation: Observation, view: OrdinalView): V1Pod {
   const {pod, index = 0, revision, name} = snapshot;
   const options: RestoreOptions = {
     observation, view, source: sourceOf(observation, view), run: run.id, attempt, memberID: newMemberID(run, view), clusterID,
-    initialCluster: initialCluster(viewsOf(observation, members)), token: tokenOf(run), bump: move.target - move.from, bytes: snapshot.bytes,
+    initialCluster: initialCluster(viewsOf(observation, members)), token: tokenOf(run), bump: move.target - move.from,
+    bytes: pod === undefined ? snapshot.bytes : Math.max(snapshot.bytes, builtBytes(observation, view)),
     ...(pod === undefined ? {fetch: (file: string) => fetching(observation, snapshot, file)} : {database: {file: name.replace(/^.*\//, ''), index, revision}}),
   };
   return restorePod(options);
@@ -115,6 +118,13 @@ const isStoreGone = ({spec, status: {run}}: Observation): boolean => spec.snapsh
 
 const storeGone = (observation: Observation, view: OrdinalView): Decision =>
   blocked('RestoreFailed', `spec.snapshot does not name the store any more that snapshot ${runIn(observation).plan?.snapshot?.name ?? ''} of the approved plan is in, and the data of ${view.pod} is not restored yet. Name the store in spec.snapshot again; the run goes on by itself. Every name is held and all old data is kept`);
+
+/** What else can be done, as long as nothing was set aside. */
+function otherwise(observation: Observation, noSpace: boolean): string {
+  if (newClusterOf(observation).begunAt !== undefined) return '';
+  if (databaseOwner(runIn(observation).plan) === undefined) return '; if the snapshot itself is at fault, delete the QuorumRecovery while nothing was set aside (status.run.newCluster.begunAt), and name another one';
+  return `${noSpace ? '; enlarge the claim' : ''}; or name another member in spec.survivor while nothing was set aside (status.run.newCluster.begunAt), or delete the QuorumRecovery: either lets everything go`;
+}
 
 /** Brings the helpers of these members as far as they come by themselves; undefined: each waits for its turn, or has had it. */
 function bringUp(observation: Observation, views: readonly OrdinalView[]): Decision | undefined {
@@ -138,7 +148,7 @@ function bringUp(observation: Observation, views: readonly OrdinalView[]): Decis
       case 'failed':
         if (now.noSpace && newClusterOf(observation).begunAt === undefined && newClusterOf(observation).members.length > 1) return leaveOut(observation, {pod: view.pod, reason: 'NoSpace', message: `${view.pod} has no room for the data: ${now.why}`});
         if (observation.now - now.endedAt > retryMs) actions.push({type: 'DeletePod', pod: now.pod});
-        else return blocked('RestoreFailed', `the snapshot could not be restored for ${view.pod} (${now.why}). Its old data is kept, and every name is held; it is tried again after half a minute. Read the logs of pod ${now.pod.metadata?.name ?? ''}; if the snapshot itself is at fault, delete the QuorumRecovery while nothing was set aside (status.run.newCluster.begunAt), and name another one`);
+        else return blocked('RestoreFailed', `the snapshot could not be restored for ${view.pod} (${now.why}). Its old data is kept, and every name is held; it is tried again after half a minute. Read the logs of pod ${now.pod.metadata?.name ?? ''}${otherwise(observation, now.noSpace)}`);
         break;
       case 'comesUp':
         if (unschedulable(observation, now.pod)) return leaveOut(observation, {pod: view.pod, reason: 'Unschedulable', message: `no node takes ${view.pod}: ${podCause(now.pod) ?? ''}`});
@@ -194,8 +204,10 @@ function ownerAway(observation: Observation, open: readonly OrdinalView[]): Deci
   const owner = open.find(({pod}) => pod === databaseOwner(runIn(observation).plan));
   if (owner === undefined) return undefined;
   if (hasVolume(owner)) return guardSurvivor(observation, owner);
+  const gone = withoutOwner(observation, false);
+  if (gone) return gone;
   const where = [owner.data, owner.wal].filter((claim) => claim !== undefined).map(({name, place}) => `${name}: ${describePlace(place)}`).join('; ');
-  return blocked('RestoreFailed', `the volume of ${owner.pod}, whose database is restored, is not within reach (${where}). Bring its node back, and the run goes on by itself. Every name is held and all old data is kept${newClusterOf(observation).begunAt === undefined ? '; or delete the QuorumRecovery, which lets everything go' : ''}`);
+  return blocked('RestoreFailed', `the volume of ${owner.pod}, whose database is restored, is not within reach (${where}). Bring its node back, and the run goes on by itself. If it is lost for good: delete its Node object once the machine is off, or taint it node.kubernetes.io/out-of-service; then everything is let go, and a new plan is made from what is left. Every name is held and all old data is kept${newClusterOf(observation).begunAt === undefined ? '; or delete the QuorumRecovery, which lets everything go' : ''}`);
 }
 
 /** The claims of nodes that are gone are made anew, their old volumes kept. From there on nothing is let go. */

@@ -1,5 +1,6 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import {agentContainer, agentReport} from '../../observe/agentReport.ts';
+import {databaseOwner} from '../../api/strategies.ts';
 import {marks} from '../../api/types.ts';
 import type {Plan, SnapshotRecord} from '../../api/types.ts';
 import {snapshotPod, snapshotStep} from '../../kubernetes/snapshotPod.ts';
@@ -7,6 +8,7 @@ import {isGated, isTerminating} from '../../kubernetes/ownPods.ts';
 import {isLaunch} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../causes.ts';
+import {fallBackBytes} from '../fallBackRoom.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, wait} from '../decision.ts';
 import {helperOf, memberIDOf, runIn, sourceOf, viewOf} from './common.ts';
@@ -86,7 +88,9 @@ function fromAgent(observation: Observation, view: OrdinalView, helper: V1Pod): 
 }
 
 function take(observation: Observation, view: OrdinalView): Action {
-  const options = {observation, view, source: sourceOf(observation, view), run: runIn(observation).id, memberID: memberIDOf(observation, view.pod), within: withinS};
+  // No copy follows where its own database is restored, and more than that: what would take the room for it is not kept.
+  const leave = databaseOwner(runIn(observation).plan) === undefined ? undefined : fallBackBytes(observation, view);
+  const options = {observation, view, source: sourceOf(observation, view), run: runIn(observation).id, memberID: memberIDOf(observation, view.pod), within: withinS, leave};
   return {type: 'TakeSnapshot', of: view.pod, pod: snapshotPod(options)};
 }
 

@@ -1,3 +1,4 @@
+import {databaseOwner} from '../../api/strategies.ts';
 import {marks} from '../../api/types.ts';
 import {firstMemberPod} from '../../kubernetes/helperPods.ts';
 import {isGated, isTerminating, ownPod, runOf} from '../../kubernetes/ownPods.ts';
@@ -8,6 +9,7 @@ import {podCause} from '../causes.ts';
 import type {Action, Decision} from '../decision.ts';
 import {act, blocked, wait} from '../decision.ts';
 import {initialCluster, newMemberID, tokenOf, viewsOf} from '../newCluster.ts';
+import {withoutOwner} from '../ownerGone.ts';
 import {isOverdue} from '../trouble.ts';
 import {takeAway} from './agents.ts';
 import {helperOf, runIn, sourceOf} from './common.ts';
@@ -29,7 +31,8 @@ const causesIn = (observation: Observation, views: readonly OrdinalView[]): stri
 /** What is waited for too long is said, with what is there: nothing is let go any more. */
 function unlessOverdue(observation: Observation, step: string, decision: Decision, down: readonly OrdinalView[] = []): Decision {
   if (decision.kind !== 'wait' || !isOverdue(observation, step)) return decision;
-  const forGood = down.length === 0 ? '' : `. One that is gone for good is replaced through a quorum of the others: delete its Node object once the machine is off for good, or taint it node.kubernetes.io/out-of-service, or name it in spec.lostMembers (${namesIn(observation, down)})`;
+  const alone = databaseOwner(runIn(observation).plan) !== undefined;
+  const forGood = down.length === 0 ? '' : alone ? '. If its volume is lost for good with its node: delete the Node object once the machine is off, or taint it node.kubernetes.io/out-of-service; then everything is let go, and a new plan is made from what is left' : `. One that is gone for good is replaced through a quorum of the others: delete its Node object once the machine is off for good, or taint it node.kubernetes.io/out-of-service, or name it in spec.lostMembers (${namesIn(observation, down)})`;
   return blocked('NewClusterNotServing', `after ${observation.spec.verification.timeout}: ${decision.why}. The old data is kept on its volumes (.quorumrecovery/${runIn(observation).id}); look at these pods. The run goes on by itself once they run${forGood}`);
 }
 
@@ -48,6 +51,8 @@ function serves(observation: Observation, step: string, parted: Parted, canaries
 
 /** Starts all members of the new cluster at once from the unchanged template, on data that is there: etcd ignores the initial flags then. */
 export function startAll(observation: Observation): Decision {
+  const over = withoutOwner(observation, true);
+  if (over) return over;
   const parted = partLost(observation);
   const holding = holdLostOnes(observation, parted);
   if (holding !== undefined && holding.kind !== 'wait') return holding;

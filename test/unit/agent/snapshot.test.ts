@@ -105,6 +105,16 @@ describe('a snapshot of the member that runs on a volume', () => {
     assert.deepEqual(readFileSync(target), Buffer.concat([database, sha(database)]));
   });
 
+  it('leaves the room that what follows it needs, beside a copy or in its place', async () => {
+    const {root, database, target} = volume();
+    const needed = database.length + 32 + 1_000_000 + (4 << 20);
+    const words = new RegExp(`needs ${needed} bytes \\(${database.length + 32} for itself, 1000000 for the data that is built from the database of this member afterwards\\), and ${needed - 1} are free`);
+    await assert.rejects(save(root, sent(database), {leaveCopy: false, leave: 1_000_000, free: () => needed - 1}), refusedWith('NoSpace', words));
+    assert.equal(existsSync(target), false);
+    await save(root, sent(database), {leaveCopy: false, leave: 1_000_000, free: () => needed});
+    assert.equal(existsSync(target), true);
+  });
+
   const {database} = volume();
   const wrong = Buffer.from(sha(database));
   wrong[0] = (wrong[0] ?? 0) ^ 1;

@@ -13,7 +13,7 @@ import {inspect, offlineFacts} from '../../../src/decide/steps/inspect.ts';
 import {plan} from '../../../src/decide/steps/plan.ts';
 import {restoreClaims} from '../../../src/decide/steps/restoreClaims.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
-import {answers, clusterID, idOf, members, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
+import {answers, clusterID, idOf, members, newSet, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';
 
 const at = new Date(now).toISOString();
@@ -121,6 +121,26 @@ describe('What a force falls back to', () => {
     assert.equal(planned(lost([facts], '', {spec: {target: {statefulSet: 'etcd', auth: {secretName: 'root'}}}})).strategy, 'RestoreSnapshot');
   });
 
+  describe('where its log is damaged', () => {
+    /** No etcd runs that could tell its version: the image's tag does. */
+    const imageOf = (version: string) => {
+      const set = newSet(3);
+      const [container] = set.spec?.template.spec?.containers ?? [];
+      if (container) container.image = `registry.example/etcd:${version}`;
+      return {set};
+    };
+    for (const version of ['3.4.30', '3.5.10', '3.5.19', '3.8.0']) {
+      it(`is nothing in ${version}, from whose database no cluster is started, and the refusal says why`, () => {
+        const decision = plan(observationOf(lost([broken()], '', imageOf(version))));
+        assert.equal(told(decision), 'blocked NoSurvivor');
+        assert.match('message' in decision ? decision.message : '', new RegExp(`etcd-0 is no survivor: its data cannot be read: crc mismatch; the database of etcd-0 can be read, and is not restored in etcd ${version.replaceAll('.', '\\.')}: that is done from 3\\.5\\.20 on`));
+      });
+    }
+    for (const version of ['3.5.20', '3.5.22', '3.6.0', '3.6.16']) {
+      it(`is its database in ${version}, whether that is forced or not`, () => { assert.equal(planned(lost([broken()], '', imageOf(version))).snapshot?.pod, 'etcd-0'); });
+    }
+  });
+
   it('says what to do where its database does not tell who is a voter', () => {
     const decision = plan(observationOf(lost([read()], '3.5.19')));
     assert.match('message' in decision ? decision.message : '', /is done from 3\.5\.20 on: name an image of a later patch in the StatefulSet/);
@@ -142,6 +162,58 @@ describe('What a force falls back to', () => {
     assert.equal(hash(read()), hash(read(), 60_000));
     assert.notEqual(hash(read()), hash(read({index: 101})));
     assert.notEqual(hash(read()), hash(read({database: {...database, index: 94}})));
+  });
+});
+
+describe('the room for the database of a survivor', () => {
+  const big = {...database, bytes: 20_000_000};
+  /** Twice the database, two segments of the log, and what is kept free. */
+  const needed = 2 * 20_000_000 + 134_217_728 + 4_194_304;
+  const of = (freeBytes: number, more: Partial<OfflineFacts> = {}, options: ObservationOptions = {}) => lost([read({database: big, freeBytes, ...more})], '3.5.21', options);
+
+  it('is told in the plan: what is needed, and what is there', () => {
+    const {notes} = planned(of(needed));
+    assert.ok(notes.some((note) => /^restoring the database of etcd-0 takes 179 MB on claim data-etcd-0 beside what is there \(20 MB for the snapshot that is made of it, 20 MB for the database that is built from that, 135 MB for the log\), and 178 MB were free\. The snapshot of a member that still runs is taken .* only where that room is left$/.test(note)), notes.join('\n'));
+    assert.ok(!planned(of(needed, {}, {spec: {preserve: {mode: 'Skip'}}})).notes.join('\n').includes('only where that room is left'));
+  });
+
+  it('is asked before anything is touched: without it nothing is planned, and the refusal says how much, and what to do', () => {
+    const decision = plan(observationOf(of(needed - 1)));
+    assert.equal(told(decision), 'blocked RestoreFailed');
+    assert.match('message' in decision ? decision.message : '', /etcd-0: there is no room .* claim data-etcd-0 has 178 MB free, and 179 MB are needed .* Nothing was touched\. Enlarge the claim, or remove .* looked at again every two minutes$/);
+  });
+
+  it('is that for a defragmentation too, where the database fills its quota', () => {
+    const full = {database: {...big, alarms: [{memberID: idOf(0), alarm: 'NOSPACE' as const}]}};
+    assert.equal(told(plan(observationOf(of(needed, full)))), 'blocked RestoreFailed');
+    assert.match(planned(of(needed + 20_000_000, full)).notes.join('\n'), /20 MB to defragment it, because it fills its quota/);
+  });
+
+  it('is on two volumes where the log has one of its own', () => {
+    const apart = (freeBytes: number, walFreeBytes: number) => {
+      const observation = observationOf(of(freeBytes, {walFreeBytes}));
+      const [view] = observation.ordinals;
+      if (view?.data) view.wal = {...view.data, name: 'wal-etcd-0'};
+      return observation;
+    };
+    assert.equal(told(plan(apart(needed - 134_217_728, 134_217_728))), 'act');
+    const decision = plan(apart(needed, 134_217_727));
+    assert.equal(told(decision), 'blocked RestoreFailed');
+    assert.match('message' in decision ? decision.message : '', /claim wal-etcd-0 has 134 MB free, and 135 MB are needed for the log/);
+  });
+
+  it('is looked at again: someone may have made some', () => {
+    const decision = plan(observationOf({...of(needed - 1), more: {now: now + 121_000}}));
+    assert.ok(decision.kind === 'record' && decision.why === 'reading the disks again', JSON.stringify(decision));
+  });
+
+  it('is no matter of the hash: a person approves what is lost, not how full a disk is', () => { assert.equal(planned(of(needed)).hash, planned(of(2 * needed)).hash); });
+
+  it('is what the agent asks for before it makes the snapshot', () => {
+    const decision = restoreClaims(running({steps, newCluster: begun, offline: [read({stage: 'Held', database: big})], plan: planOf({strategy: 'RestoreSnapshot', candidates: ['etcd-0'], snapshot: {...snapshot, bytes: 20_000_000}})}));
+    assert.ok(decision.kind === 'act' && decision.actions[0]?.type === 'CreatePod', JSON.stringify(decision));
+    const args = decision.actions[0].pod.spec?.initContainers?.[0]?.args ?? [];
+    assert.equal(args[args.indexOf('--needs') + 1], String(20_000_000 + 134_217_728), 'the agent adds the snapshot itself, and what is kept free');
   });
 });
 

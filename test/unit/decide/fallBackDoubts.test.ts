@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type {OfflineFacts, QuorumRecoveryStatus} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {entriesBeyond} from '../../../src/decide/fallBackLoss.ts';
+import {newClusterID} from '../../../src/decide/newCluster.ts';
 import {inspect} from '../../../src/decide/steps/inspect.ts';
 import {plan} from '../../../src/decide/steps/plan.ts';
 import {canFallBack} from '../../../src/etcd/versions.ts';
@@ -88,6 +89,53 @@ describe('The plan to start from a database', () => {
 
   it('is carried out where no more is lost', () => {
     assert.equal(readAgain(before, [read(0, 100, 100, 'Held'), read(1, 99, 99, 'Held')]).kind, 'done');
+  });
+
+  const idIn = (...ordinals: number[]) => newClusterID({id: 'run-1'}, observationOf(options(before)).ordinals.filter(({ordinal}) => ordinals.includes(ordinal)));
+
+  it('names the cluster ID for each member that may begin', () => {
+    assert.ok(planned(options(before)).notes.some((note) => note.includes(`another ID (${idIn(0)}, if etcd-0 begins it; ${idIn(1)}, if etcd-1 begins it)`)));
+  });
+
+  it('names the member that is taken, where another one has more by then: nobody is asked again for that', () => {
+    const made = planned(options(before));
+    const observation = observationOf(options(before));
+    const decision = readAgain(before, [read(0, 100, 100, 'Held'), read(1, 105, 105, 'Held')]);
+    assert.ok(decision.kind === 'done', JSON.stringify(decision));
+    assert.match(decision.message, /^the database of etcd-1, which has more in it by now than that of etcd-0: its log ends with entry 105 too/);
+    const {run} = recorded(decision, recorded(plan(observation), observation.status));
+    const taken = run?.plan ?? assert.fail();
+    assert.deepEqual([taken.hash, taken.survivor, taken.snapshot?.pod, taken.snapshot?.index], [made.hash, 'etcd-1', 'etcd-1', 105]);
+    assert.match(taken.why, /A snapshot is made of etcd-1's own database/);
+    assert.match(taken.expectedLoss, /^the database of etcd-1 has the log up to entry 105/);
+    assert.deepEqual(taken.lost.map(({pod}) => pod), ['etcd-0', 'etcd-2', 'etcd-3', 'etcd-4']);
+    assert.deepEqual(taken.claims.slice(0, 2).map(({pod, fate}) => [pod, fate.split(' ').slice(0, 3).join(' ')]), [['etcd-0', 'its data is'], ['etcd-1', 'a snapshot of']]);
+    const notes = taken.notes.join('\n');
+    assert.ok(notes.includes(`another ID (${idIn(1)}) and`), notes);
+    assert.ok(!notes.includes(idIn(0)), notes);
+    assert.match(notes, /of the databases of etcd-1, etcd-0 that of etcd-1 has most in it, and is taken/);
+    assert.deepEqual(run?.steps.map(({name}) => name).filter((name) => name.startsWith('Join')), ['Join etcd-0', 'Join etcd-2', 'Join etcd-3', 'Join etcd-4']);
+    assert.deepEqual(taken.steps, run.steps.map(({name}) => name));
+  });
+
+  it('says what is taken where it is the first one all the same, with the words that it had', () => {
+    const observation = observationOf(options(before));
+    const {run} = recorded(readAgain(before, [read(0, 100, 100, 'Held'), read(1, 99, 99, 'Held')]), recorded(plan(observation), observation.status));
+    const made = planned(options(before));
+    assert.deepEqual([run?.plan?.why, run?.plan?.lost, run?.plan?.claims, run?.plan?.notes], [made.why, made.lost, made.claims, made.notes]);
+  });
+
+  it('is made anew where the log of the one that is taken can be forced by then: that keeps more', () => {
+    const mended = (applied: number) => {
+      const observation = observationOf(five([read(0, 1_000, 1_000), damaged(1, 50_000, 800)]));
+      const status = recorded(plan(observation), observation.status);
+      assert.equal(status.run?.plan?.survivor, 'etcd-1');
+      status.run.offline = [read(0, 1_000, 1_000, 'Held'), read(1, applied, 50_000, 'Held')];
+      return inspect(observationOf(five([], {status})));
+    };
+    const decision = mended(50_000);
+    assert.ok(decision.kind === 'abort' && decision.reason === 'PlanChanged', JSON.stringify(decision));
+    assert.match(decision.message, /nothing speaks against a force any more \(etcd-1 has the newest data/);
   });
 
   it('says that the store was not read, where a snapshot in it may be newer', () => {

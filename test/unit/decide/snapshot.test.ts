@@ -128,6 +128,18 @@ describe('the pod that snapshots', () => {
     assert.match(spec.containers[0]?.args?.join(' ') ?? '', /^snapshot --endpoint http:\/\/10.0.0.0:2379 --within 110 --expect-member a0 --copy --root \/data --data-dir \/data --run run-1$/);
     assert.equal(spec.volumes?.length, 1);
   });
+  it('leaves room for what is built from the own database, where that is restored in the place of a force', () => {
+    const plan = planOf({strategy: 'RestoreSnapshot', snapshot: {name: 'member/snap/db', pod: 'etcd-0', revision: 48, bytes: 20_000_000}});
+    const database = {index: 95, term: 5, revision: 48, bytes: 20_000_000, file: 'db'};
+    const of = (more: object): string => {
+      const options = left([{pod: 'etcd-0'}], [], {run: {plan, offline: [{pod: 'etcd-0', stage: 'Planning', data: 'Present', memberID: idOf(0), clusterID, members: members(3), database: {...database, ...more}}]}});
+      const decision = stop(observationOf({...options, ordinals: [{...running(0), probe: answers(0, 3)}, held(1), held(2)]}));
+      const [action] = decision.kind === 'act' ? decision.actions : [];
+      return action?.type === 'TakeSnapshot' ? action.pod.spec?.containers[0]?.args?.join(' ') ?? '' : JSON.stringify(decision);
+    };
+    assert.match(of({}), / --no-copy --needs 174217728 /);
+    assert.match(of({alarms: [{memberID: idOf(0), alarm: 'NOSPACE'}]}), / --no-copy --needs 194217728 /);
+  });
   it('has the client certificate of the spec where etcd serves TLS', () => {
     const set = newSet(3);
     const etcd = set.spec?.template.spec?.containers[0];
