@@ -11,7 +11,6 @@ import {countVoters} from '../records.ts';
 import {isReplacement} from '../replace.ts';
 import {helperOf, madeSinceHold, memberIDOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
 import {defer, isBack, unreadEnd, unschedulable, waitsForProof} from './defer.ts';
-import {deferToSurvivor} from './givePlaceBack.ts';
 import {inspectDisks} from './inspect.ts';
 import {replaceClaims} from './joinClaims.ts';
 import {clusterText, peerOf, placePod} from './joinPod.ts';
@@ -46,7 +45,7 @@ export function join(observation: Observation, pod: string): Decision {
   // An old pod that was out of reach while the others were stopped, or that ended behind its fence, goes before its member joins anew.
   const retiring = view.object && replaceEnded(observation, view);
   if (retiring) return intruded(observation, view) && retiring.kind === 'wait' ? notHeld(view) : retiring;
-  if (probe.kind !== 'Answered') return deferToSurvivor(observation, view) ?? wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
+  if (probe.kind !== 'Answered') return wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
   if (!isLaunch(view.launch)) return blocked('PodRefused', view.launch.message);
   const {initialAdvertisePeerURLs: peerURLs} = view.launch;
   const member = listedAs(observation, view);
