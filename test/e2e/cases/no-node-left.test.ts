@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import {marks} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
 import {dataThere, recovered, required} from '../checks.ts';
 import {labOf, others} from '../faults.ts';
@@ -29,10 +30,10 @@ describe('There is no node left for one member', () => {
 async function whileNoPodIsMade(scenario: Scenario, act: () => Promise<void>): Promise<void> {
   const {namespace} = scenario;
   const lab = labOf(scenario);
-  const quota = ['--namespace', namespace, 'quota', 'full'];
+  const quota = ['quota', 'full', '--namespace', namespace];
   await lab.kubectl(['create', ...quota, '--hard=pods=1']);
   await until('a pod that the quota refuses', async () => {
-    const words = await lab.kubectl(['--namespace', namespace, 'run', 'trial', '--image=localhost/busybox:1', '--dry-run=server']).then(() => '', (error: unknown) => String(error));
+    const words = await lab.kubectl(['run', 'trial', '--image=localhost/busybox:1', '--dry-run=server', '--namespace', namespace]).then(() => '', (error: unknown) => String(error));
     return /quota/.test(words) ? true : new Missing(words === '' ? 'it would be made' : words);
   });
   try {
@@ -42,12 +43,13 @@ async function whileNoPodIsMade(scenario: Scenario, act: () => Promise<void>): P
   }
 }
 
-/** The first pod of these that the scheduler has looked for a place for in vain. */
+/** The pod of these that waits for a node which another of the set's is on; the others of them have theirs. */
 async function withoutPlace(scenario: Scenario, pods: readonly string[]): Promise<string> {
   return await until(`a joiner that no node takes, of ${pods.join(', ')}`, async () => {
-    const found = (await scenario.pods()).find(({metadata, status}) => pods.includes(metadata?.name ?? '')
-      && status?.conditions?.some(({type, status: is, reason}) => type === 'PodScheduled' && is === 'False' && reason === 'Unschedulable') === true);
-    return found?.metadata?.name;
+    const [found, ...more] = (await scenario.pods()).filter(({metadata, spec}) => pods.includes(metadata?.name ?? '') && spec?.nodeName === undefined);
+    const isJoiner = found?.metadata?.annotations?.[marks.cluster] !== undefined;
+    const apart = found?.status?.conditions?.some(({type, reason, message}) => type === 'PodScheduled' && reason === 'Unschedulable' && /anti-affinity/.test(message ?? ''));
+    return isJoiner && apart === true && more.length === 0 ? found.metadata?.name : undefined;
   }, {seconds: 120, every: 50});
 }
 
