@@ -174,7 +174,7 @@ const joinSchema = z.object({
   attempt: count,
   memberID: text.optional(),
   guarded: z.boolean().optional().describe('Its old data was set aside on its own volume.'),
-  replacedClaims: z.array(text).optional().describe('UIDs of claims that are replaced, because their volumes are lost.'),
+  replacedClaims: z.array(text).optional().describe('UIDs of claims that are replaced, because their volumes are lost, or were made on a node that the member gave back to the survivor.'),
   deferred: z.object({reason: text, message: text, nodes: text.optional()}).optional(),
   added: z.boolean().optional().describe('Its ordinal came with a scale-up during the run: it is held and joins like the others.'),
   gone: z.boolean().optional().describe('Its ordinal went with a scale-down during the run.'),

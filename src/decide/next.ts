@@ -18,6 +18,7 @@ import {withHelper} from './steps/forceHelper.ts';
 import {hold} from './steps/hold.ts';
 import {inspect} from './steps/inspect.ts';
 import {keepHeld, mayRetry} from './steps/defer.ts';
+import {givePlacesBack} from './steps/givePlaceBack.ts';
 import {join} from './steps/join.ts';
 import {prepareJoins} from './steps/joinPod.ts';
 import {plan} from './steps/plan.ts';
@@ -90,7 +91,7 @@ export function nextStep(observation: Observation): NextStep | undefined {
   if (changed) return {name: waiting?.name ?? 'Release', decision: changed};
   if (waiting === undefined) return undefined;
   // What a quorum may hang on comes before the question for it.
-  const step = keepDeferredHeld(observation) ?? makeAgain(observation) ?? anyServes(observation) ?? quorumServes(observation, waiting.name) ?? unproven(observation) ?? neverLetGo(observation, againstConfiguration(observation, waiting.name, decideStep(observation, waiting.name)));
+  const step = keepDeferredHeld(observation) ?? makeAgain(observation) ?? givePlacesBack(observation) ?? anyServes(observation) ?? quorumServes(observation, waiting.name) ?? unproven(observation) ?? neverLetGo(observation, againstConfiguration(observation, waiting.name, decideStep(observation, waiting.name)));
   const decision = troubled(observation, waiting.name, step);
   const instead = meanwhile(observation, waiting.name, decision);
   return {name: waiting.name, decision: returnMeanwhile(observation, instead) ?? instead};

@@ -1,4 +1,5 @@
-import type {QuorumRecovery, QuorumRecoveryStatus} from '../../src/api/types.ts';
+import assert from 'node:assert/strict';
+import type {Plan, QuorumRecovery, QuorumRecoveryStatus} from '../../src/api/types.ts';
 import {apiVersion, kind} from '../../src/api/types.ts';
 import {setName} from './etcd.ts';
 import type {Scenario} from './scenario.ts';
@@ -41,6 +42,15 @@ export async function untilReady(scenario: Scenario, reason: string, seconds = 1
     const current = found.status?.observedGeneration === found.metadata.generation;
     return current && conditionOf(found.status, 'Ready')?.reason === reason ? found : new Missing(standing(found.status));
   }, {seconds});
+}
+
+/** The plan that waits for a person's word, before which no name is held. */
+export async function askedPlan(scenario: Scenario): Promise<Plan> {
+  const {status} = await untilReady(scenario, 'AwaitingApproval');
+  const plan = status?.run?.plan;
+  assert.ok(plan, 'it asks, and there is no plan');
+  assert.deepEqual(status.heldPods ?? [], [], 'something was touched before the approval');
+  return plan;
 }
 
 /** Waits until the run is in one of these phases, looking often: a phase can be over in half a second. */

@@ -15,8 +15,8 @@ export const acts = [
   /** No room for a copy on any disk, and room again. */
   'fill the disks', 'make room',
 ] as const;
-/** Not one of those that are drawn at random: the quorum may be lost with it for good. */
-export type Act = (typeof acts)[number] | 'lose another node';
+/** Not among those that are drawn at random: the quorum may be lost for good with a node, and a joiner may be on the survivor's when the end is told beforehand. */
+export type Act = (typeof acts)[number] | 'lose another node' | 'delete the survivor by force';
 
 /** Faults that a run has to get over by itself, with the same end. */
 export const mended: readonly Act[] = ['delete a held pod', 'delete a helper', 'kill the forced etcd', 'start the forced etcd again', 'kill the survivor', 'end the next agent'];
@@ -51,8 +51,9 @@ export class People {
         break;
       case 'delete a held pod': this.#delete((pod) => (pod.spec?.schedulingGates ?? []).length > 0); break;
       case 'delete a helper': this.#delete((pod) => pod.metadata?.annotations?.[marks.step] !== undefined); break;
-      // Not the one member of the new cluster: a joiner may take its node, and nobody but a person gives it back.
+      // Not the one member of the new cluster: a joiner may take its node, which it gives back later.
       case 'delete a pod by force': this.#delete((pod) => pod.metadata?.labels?.['app'] === 'etcd' && (!this.#forced || pod.metadata.name !== this.#survivor), 0); break;
+      case 'delete the survivor by force': this.#delete((pod) => pod.metadata?.name === this.#survivor, 0); break;
       case 'kill the forced etcd': this.#each((process) => process.helper, (process) => { this.#world.machines.get(process.node)?.kubelet.crash(process); }); break;
       case 'start the forced etcd again': this.#each((process) => process.helper, (process) => { this.#world.machines.get(process.node)?.kubelet.startAgain(process); }); break;
       case 'kill the survivor': this.#each((process) => !process.helper && process.ordinal === this.#survivor, (process) => { this.#world.machines.get(process.node)?.kubelet.crash(process); }); break;

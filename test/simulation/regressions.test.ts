@@ -83,6 +83,14 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
     scenario: {seed: 993_606, fates: ['Alive', 'Named', 'Alive'], spareNodes: 0, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, approvalMs: 0, shards: true},
     acts: [[19_394, 'delete a pod by force']], outcome: 'Degraded',
   },
+  {
+    title: 'a joiner whose pod was made before its turn gives the survivor\'s node back, which it took when somebody deleted the survivor by force, before any other has joined',
+    scenario: {seed: 2, fates: ['Alive', 'Deleted', 'Deleted'], spareNodes: 1, antiAffinity: true, policyLagMs: 0, watched: true, beforeMs: 0, tail: 0}, acts: [[13_000, 'delete the survivor by force']], outcome: 'Degraded',
+  },
+  {
+    title: 'a joiner whose pod was made before its turn gives the survivor\'s node back while another one joins',
+    scenario: {seed: 1, fates: ['Alive', 'Deleted', 'Deleted'], spareNodes: 1, antiAffinity: true, policyLagMs: 0, watched: true, beforeMs: 0, tail: 0}, acts: [[16_000, 'delete the survivor by force']], outcome: 'Degraded',
+  },
 ];
 
 describe('schedules that once went wrong', () => {

@@ -1,4 +1,4 @@
-import type {V1Pod} from '@kubernetes/client-node';
+import type {V1ObjectMeta, V1Pod} from '@kubernetes/client-node';
 import {databaseOwner} from '../../api/strategies.ts';
 import type {JoinRecord, Run} from '../../api/types.ts';
 import {marks} from '../../api/types.ts';
@@ -57,6 +57,13 @@ export const recordJoin = (pod: string, change: Partial<JoinRecord>): Transactio
   const found = joins.find((join) => join.pod === pod) ?? {pod, attempt: 1};
   draft.run.joins = [...joins.filter((join) => join.pod !== pod), {...found, ...change}].sort((a, b) => (a.pod < b.pod ? -1 : 1));
 };
+
+/** It was made while the names of the run were held. */
+export function madeSinceHold(observation: Observation, metadata: V1ObjectMeta | undefined): boolean {
+  const held = runIn(observation).steps.find(({name}) => name === 'Hold')?.finishedAt;
+  const made = metadata?.creationTimestamp;
+  return held !== undefined && made !== undefined && new Date(made).getTime() > Date.parse(held);
+}
 
 export const helperOf = (observation: Observation, step: string, pod: string): V1Pod | undefined => observation.helpers.find((helper) =>
   helper.metadata?.annotations?.[marks.run] === observation.status.run?.id

@@ -9,7 +9,7 @@ import {act, blocked, done, wait} from '../decision.ts';
 import {durationMs} from '../durations.ts';
 import {countVoters} from '../records.ts';
 import {isReplacement} from '../replace.ts';
-import {helperOf, joinOf, memberIDOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
+import {helperOf, madeSinceHold, memberIDOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
 import {defer, isBack, unreadEnd, unschedulable, waitsForProof} from './defer.ts';
 import {inspectDisks} from './inspect.ts';
 import {replaceClaims} from './joinClaims.ts';
@@ -20,14 +20,6 @@ function overdue(observation: Observation, pod: string): boolean {
   const step = runIn(observation).steps.find((candidate) => candidate.name === `Join ${pod}`);
   if (step?.startedAt === undefined) return false;
   return observation.now - Date.parse(step.startedAt) > durationMs(observation.spec.verification.timeout);
-}
-
-/** Whoever deletes the survivor's pod lets this one onto its node, where it would keep out the only one that has the data. */
-function givePlaceBack(observation: Observation, view: OrdinalView): Decision | undefined {
-  const {pod, object} = survivorOf(observation);
-  const isMember = joinOf(runIn(observation), view.pod)?.memberID !== undefined;
-  if (object === undefined || isMember || view.object?.spec?.nodeName === undefined || !unschedulable(observation, object)) return undefined;
-  return defer(observation, view, 'Unschedulable', `${view.pod} gives its place back: no node takes ${pod}, which has the data (${podCause(object) ?? ''}). It stays held and joins when a node is there`);
 }
 
 /** The member list that etcd will check this joiner against: that of the moment, with itself. A member that never published has no name in it. */
@@ -53,7 +45,7 @@ export function join(observation: Observation, pod: string): Decision {
   // An old pod that was out of reach while the others were stopped, or that ended behind its fence, goes before its member joins anew.
   const retiring = view.object && replaceEnded(observation, view);
   if (retiring) return intruded(observation, view) && retiring.kind === 'wait' ? notHeld(view) : retiring;
-  if (probe.kind !== 'Answered') return givePlaceBack(observation, view) ?? wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
+  if (probe.kind !== 'Answered') return wait(`${survivor.pod} does not answer: ${probe.kind === 'NotAsked' ? probe.why : probe.message}`);
   if (!isLaunch(view.launch)) return blocked('PodRefused', view.launch.message);
   const {initialAdvertisePeerURLs: peerURLs} = view.launch;
   const member = listedAs(observation, view);
@@ -80,11 +72,7 @@ function proveEnd(observation: Observation, view: OrdinalView): Decision | undef
 }
 
 /** The controller made this pod while its name was held, in the moment in which a joiner was to take the place of the gated one: only the policy keeps it out then. Asked of pods that are none of the run's. */
-function intruded(observation: Observation, {object}: OrdinalView): boolean {
-  const held = runIn(observation).steps.find(({name}) => name === 'Hold')?.finishedAt;
-  const made = object?.metadata?.creationTimestamp;
-  return held !== undefined && made !== undefined && new Date(made).getTime() > Date.parse(held);
-}
+const intruded = (observation: Observation, {object}: OrdinalView): boolean => madeSinceHold(observation, object?.metadata);
 
 const notHeld = ({pod}: OrdinalView): Decision =>
   blocked('HoldNotEnforced', `the StatefulSet controller made pod ${pod} although its name is held: the admission policy does not deny it any more. The pod is stopped before its member joins. Bring policy and binding back (kubectl get validatingadmissionpolicybinding; install the chart again), and the run goes on by itself`);

@@ -4,10 +4,14 @@ import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, wait} from '../decision.ts';
 import {isNamedLost} from '../membership.ts';
 import {judgeProcess} from '../processes.ts';
-import {joinOf, memberIDOf, recordJoin, runIn} from './common.ts';
+import {joinOf, madeSinceHold, memberIDOf, recordJoin, runIn} from './common.ts';
 
 const isLost = (claim: ClaimView, named: boolean) =>
   claim.object !== undefined && (claim.place.at === 'GoneNode' || (named && claim.place.at === 'NotReadyNode'));
+
+/** Made for the joiner on a node that it gave back to the survivor: a volume there would tie it to that node. */
+const isGivenBack = (observation: Observation, {object}: ClaimView, known: readonly string[]) =>
+  known.includes(object?.metadata?.uid ?? '') && madeSinceHold(observation, object?.metadata);
 
 /** Where only the place of its disk proves that the member has ended, the proof goes with the claim: it is recorded before. */
 function keepProof(observation: Observation, view: OrdinalView): Transaction {
@@ -22,12 +26,12 @@ function keepProof(observation: Observation, view: OrdinalView): Transaction {
   };
 }
 
-/** Claims whose volumes are lost are made anew, the old volumes kept. The name of their pod is held, and what starts on them is a joiner. */
+/** Claims whose volumes are lost, or tie a joiner to the survivor's node, are made anew, the old volumes kept. The name of their pod is held, and what starts on them is a joiner. */
 export function replaceClaims(observation: Observation, view: OrdinalView): Decision | undefined {
   const join = joinOf(runIn(observation), view.pod);
   const named = isNamedLost(observation, view.pod, memberIDOf(observation, view.pod));
-  const lost = view.claims.filter((claim) => isLost(claim, named));
   const known = join?.replacedClaims ?? [];
+  const lost = view.claims.filter((claim) => isLost(claim, named) || isGivenBack(observation, claim, known));
   const fresh = lost.map((claim) => claim.object?.metadata?.uid ?? '').filter((uid) => !known.includes(uid));
   if (fresh.length > 0) {
     const kept = keepProof(observation, view);

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import {closeSync, fsyncSync, openSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {readBackend} from '../../../src/etcd/bolt/backend.ts';
 import {readWal} from '../../../src/etcd/wal/wal.ts';
 import {e2e} from '../case.ts';
 import {dataThere, nothingLeft, setUnchanged, whole} from '../checks.ts';
+import {damageLog, walOf} from '../damage.ts';
 import type {EtcdOptions} from '../etcd.ts';
 import {others} from '../faults.ts';
 import {Plugin} from '../plugin.ts';
 import {gateContainer, openGates, powerFailure} from '../power-failure.ts';
-import {applyRecovery, changeRecovery, conditionOf, recovery, untilComplete, untilReady} from '../recovery.ts';
+import {applyRecovery, askedPlan, changeRecovery, conditionOf, recovery, standing, toldOf, untilComplete, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {seedCount} from '../scenario.ts';
 import type {WriterReport} from '../tool-protocol.ts';
@@ -92,19 +92,9 @@ describe('An etcd version whose --force-new-cluster is not clean, two of three n
   }, {minutes: 9});
 });
 
-/** Some bytes in the middle of the log are others. */
-function damage(wal: string): void {
-  const {segment, offset} = readWal(wal)?.end.position ?? {segment: '', offset: 0};
-  const file = openSync(join(wal, segment), 'r+');
-  writeSync(file, Buffer.alloc(512, 7), 0, 512, Math.floor(offset / 2));
-  fsyncSync(file);
-  closeSync(file);
-  assert.equal(readWal(wal)?.end.kind, 'corrupt');
-}
-
 describe('The log of the only member that is left is damaged, and its database is not', () => {
   e2e('the cluster goes on from that database after approval, and it is told that nobody knows how much the log held', async (scenario) => {
-    const {disk, before} = await killed(scenario, {}, damage);
+    const {disk, before} = await killed(scenario, {}, damageLog);
     await applyRecovery(scenario);
     const {status: asked} = await untilReady(scenario, 'AwaitingApproval');
     const plan = asked?.run?.plan;
@@ -115,4 +105,31 @@ describe('The log of the only member that is left is damaged, and its database i
     assert.deepEqual([conditionOf(status, 'DataLossPossible')?.status, conditionOf(status, 'DataLossPossible')?.reason], ['True', 'RestoredFromSurvivor']);
     await compared(scenario, before, disk.revision);
   }, {minutes: 9});
+});
+
+describe('The log of the only member that is left is damaged after its plan was asked about, which was to go on from its database', () => {
+  e2e('nobody can tell any more how much is lost, so that the approved plan is not carried out: everything is put back (PlanChanged), another plan is asked about, and that one ends as it says', async (scenario) => {
+    const {disk, before} = await killed(scenario, {image: 'localhost/etcd:3.5.21'});
+    await applyRecovery(scenario);
+    const plan = await askedPlan(scenario);
+    const id = (await recovery(scenario)).status?.run?.id;
+    assert.deepEqual([plan.strategy, plan.snapshot?.pod, plan.snapshot?.index, plan.snapshot?.logIndex], ['RestoreSnapshot', survivor, disk.index, disk.logIndex]);
+    damageLog(await walOf(scenario, survivor));
+    await changeRecovery(scenario, {approval: 'Required', approvedPlan: plan.hash});
+    const [past] = await until('the end of the run whose plan is not carried out', async () => {
+      const {status} = await recovery(scenario);
+      return status?.run?.id === id ? new Missing(standing(status)) : status?.history;
+    }, {seconds: 120});
+    assert.deepEqual([past?.id, past?.outcome, past?.reason], [id, 'Released', 'PlanChanged']);
+    assert.match(await toldOf(scenario, 'Released'), new RegExp(`the database of ${survivor}: its log cannot be read to its end, so that how much was written after entry ${disk.index} is not known: .*, and the plan had been that .*every held pod is let go, and a new plan is made`));
+    const second = await askedPlan(scenario);
+    assert.notEqual(second.hash, plan.hash, 'the word for the first plan would do for the second');
+    assert.deepEqual([second.strategy, second.snapshot?.pod, second.snapshot?.index, second.snapshot?.logIndex], ['RestoreSnapshot', survivor, disk.index, undefined]);
+    assert.match(second.why, /nothing can be forced: its data cannot be read/);
+    assert.match(second.expectedLoss, new RegExp(`how much was written after entry ${disk.index} is not known`));
+    const status = await approved(scenario);
+    assert.equal(status.run?.attempt, 2, 'it took more than the two runs');
+    assert.deepEqual([conditionOf(status, 'DataLossPossible')?.status, conditionOf(status, 'DataLossPossible')?.reason], ['True', 'RestoredFromSurvivor']);
+    await compared(scenario, before, disk.revision);
+  }, {minutes: 9, extended: true});
 });
