@@ -18,7 +18,16 @@ interface Entry {
   running: number;
 }
 
-const keyOf = (endpoint: EtcdEndpoint): string => createHash('sha256').update(JSON.stringify(endpoint)).digest('base64');
+const keys = new WeakMap<EtcdEndpoint, string>();
+
+/** By content, so that whoever reads the same certificates again finds the same connection. Made once for each object, of which there is one for each member that is asked in turn. */
+function keyOf(endpoint: EtcdEndpoint): string {
+  const known = keys.get(endpoint);
+  if (known !== undefined) return known;
+  const key = createHash('sha256').update(JSON.stringify(endpoint)).digest('base64');
+  keys.set(endpoint, key);
+  return key;
+}
 
 /**
  * Clients by endpoint, because a connection with mTLS costs 5 ms of CPU. What it hands out may be kept: it connects

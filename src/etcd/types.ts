@@ -3,20 +3,20 @@ import type {LeaderWatch, WatchHeard} from './leader-watch.ts';
 /** Where one member can be reached, and how. All certificates and keys are PEM text. */
 export interface EtcdEndpoint {
   /** IP address or DNS name, without scheme and port. */
-  address: string;
-  port: number;
+  readonly address: string;
+  readonly port: number;
   /** Present: TLS. Without `ca` the system's roots are trusted. */
-  tls?: EndpointTLS;
+  readonly tls?: EndpointTLS;
   /** Only usable while there is a quorum: Authenticate goes through raft. */
-  auth?: {username: string; password: string};
+  readonly auth?: {username: string; password: string};
 }
 
 export interface EndpointTLS {
-  ca?: string;
-  cert?: string;
-  key?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
   /** The name that the server's certificate must carry, where it is not `address`. */
-  serverName?: string;
+  readonly serverName?: string;
 }
 
 /** What Maintenance.Status says. It is served without quorum by a member that had published itself before. */
