@@ -85,6 +85,21 @@ export const stalled = (reason: StalledReason, message: string): Decision => ({k
 export const act = (why: string, ...actions: Action[]): Decision => ({kind: 'act', actions, why});
 export const done = (message: string, record?: Transaction): Decision => ({kind: 'done', message, ...(record && {record})});
 
+/** What is decided for several members at once: what stops the run comes first, then what is recorded, then what is done; only then is anything waited for. */
+export function together(decisions: readonly Decision[]): Decision | undefined {
+  const why = (some: readonly {why: string}[]): string => some.map((one) => one.why).join('; ');
+  const stops = decisions.find(({kind}) => kind !== 'record' && kind !== 'act' && kind !== 'wait');
+  if (stops) return stops;
+  const records = decisions.filter((decision) => decision.kind === 'record');
+  if (records.length > 0) return {kind: 'record', why: why(records), record: (draft) => { for (const {record} of records) record(draft); }};
+  const acts = decisions.filter((decision) => decision.kind === 'act');
+  const intents = acts.flatMap(({record}) => (record === undefined ? [] : [record]));
+  if (acts.length > 0) {
+    return {kind: 'act', why: why(acts), actions: acts.flatMap(({actions}) => actions), ...(intents.length > 0 && {record: (draft: QuorumRecoveryStatus) => { for (const record of intents) record(draft); }})};
+  }
+  return decisions[0];
+}
+
 /** What became of an action: it is done, or it has to be tried again, or it cannot succeed as things are. */
 export type Outcome =
   | {kind: 'done'; record?: Transaction; message?: string}

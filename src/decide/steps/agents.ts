@@ -16,10 +16,13 @@ export const saidBy = (helper: V1Pod): AgentReport | undefined => (endedUnseen(h
 /** One that will not tell anything any more makes room for another; until it is gone, what it was to read or to do is open. */
 export const makesRoom = (helper: V1Pod): boolean => endedUnseen(helper) && !isTerminating(helper);
 
-/** One that is needed no more goes. One on a silent node goes when its node does, and nothing waits for it. */
+/** Its kubelet told that every container of it has ended well: no process of it is left, and none starts again. Nobody else writes that phase; `Failed` others do. */
+const isOver = ({status}: V1Pod): boolean => status?.phase === 'Succeeded';
+
+/** One that is needed no more goes, and only what may still run is waited for: its object takes seconds more. One on a silent node goes when its node does, and nothing waits for it. */
 export function takeAway(observation: Observation, helper: V1Pod, todo: {actions: Action[]; waits: string[]}): void {
   if (!isTerminating(helper)) todo.actions.push({type: 'DeletePod', pod: helper});
-  else if (!isSilent(observation, helper)) todo.waits.push(`the volume agent ${helper.metadata?.name ?? ''} is going`);
+  else if (!isOver(helper) && !isSilent(observation, helper)) todo.waits.push(`the volume agent ${helper.metadata?.name ?? ''} is going`);
 }
 
 /** The same for several; undefined: none is left that has to be waited for. */

@@ -9,7 +9,7 @@ import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {describePlace} from '../../observe/places.ts';
 import {podCause} from '../causes.ts';
 import type {Action, Decision} from '../decision.ts';
-import {act, blocked, done, wait} from '../decision.ts';
+import {act, blocked, done, together, wait} from '../decision.ts';
 import {entriesBeyond} from '../fallBackLoss.ts';
 import {builtBytes} from '../fallBackRoom.ts';
 import {withoutOwner} from '../ownerGone.ts';
@@ -217,11 +217,7 @@ function claimsAnew(observation: Observation, open: readonly OrdinalView[]): Dec
   if (newClusterOf(observation).begunAt === undefined) {
     return {kind: 'record', why: `the claims of ${lost.map(({pod}) => pod).join(', ')} are made anew: from here on the run is finished, whatever comes`, record: beginNewCluster(observation)};
   }
-  for (const view of lost) {
-    const decision = replaceClaims(observation, view);
-    if (decision) return decision;
-  }
-  return undefined;
+  return together(lost.map((view) => replaceClaims(observation, view)).filter((decision) => decision !== undefined));
 }
 
 function giveTurns(observation: Observation, open: readonly OrdinalView[]): Decision {

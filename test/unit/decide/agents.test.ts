@@ -79,6 +79,14 @@ describe('an agent whose node failed under it', () => {
     assert.equal(decided(decommission, {joins: guarded.joins.slice(0, 1)}, refused), 'DeletePod etcd-1-agent');
     assert.equal(decided(decommission, {joins: guarded.joins.slice(0, 1)}, going(refused, 'node-1')), 'wait');
   });
+  it('is not waited for any more once its kubelet has told that all of it ended well; other ends may be another\'s word', () => {
+    const over = (agent: V1Pod, phase: string): V1Pod => ({...going(agent, 'node-1'), status: {...agent.status, phase}});
+    const heard = {offline: [read(0), read(1)]};
+    assert.doesNotMatch(decided(inspect, heard, over(agentOf('etcd-1', 'InspectHeld', {exitCode: 0}), 'Succeeded')), /wait|DeletePod/);
+    for (const phase of ['Running', 'Failed']) assert.equal(decided(inspect, heard, over(agentOf('etcd-1', 'InspectHeld', {exitCode: 0}), phase)), 'wait', phase);
+    const guarded = {joins: [0, 1].map((index) => ({pod: `etcd-${index}`, attempt: 1, guarded: true}))};
+    assert.equal(decided(decommission, guarded, over(agentOf('etcd-1', 'Decommission', {exitCode: 0}), 'Succeeded')), 'done');
+  });
   it('that takes earlier runs\' copies away does not hold a new plan up from a silent node', () => {
     const planned = (pruner: V1Pod) => plan(observationOf({more: {pruners: [pruner]}, status: {run: runOf()}})).kind;
     assert.equal(planned(agentOf('etcd-1', 'Prune', {})), 'act');

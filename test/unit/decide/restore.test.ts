@@ -268,6 +268,20 @@ describe('restoring on all claims', () => {
     assert.equal(recorded(decision, ready.status).run?.newCluster?.begunAt, at);
   });
 
+  it('replaces the claims of all lost members side by side: first what was lost is written down', () => {
+    const ordinals = [gone(0, true), gone(1, true), gone(2, true)];
+    const observation = restoring(begun({begunAt: at}), [], {ordinals, nodes: []});
+    const first = restoreClaims(observation);
+    assert.equal(first.kind, 'record');
+    const status = recorded(first, observation.status);
+    assert.deepEqual(status.run?.joins?.map(({pod, replacedClaims = []}) => `${pod} ${replacedClaims.length}`), ['etcd-0 1', 'etcd-1 1', 'etcd-2 1']);
+    const next = restoring(begun({begunAt: at}), [], {ordinals, nodes: []});
+    if (next.status.run) next.status.run.joins = status.run.joins;
+    const second = restoreClaims(next);
+    assert.ok(second.kind === 'act');
+    assert.deepEqual([new Set(second.actions.map(({type}) => type)).size, second.actions.length], [1, 3]);
+  });
+
   it('starts nobody before every member\'s data is in place, and all of them then, without the helpers', () => {
     const helpers = helpersOf(restoring(begun()), hasSeeded);
     const observation = restoring(begun({begunAt: at}), helpers);
@@ -275,7 +289,9 @@ describe('restoring on all claims', () => {
     assert.equal(restoreClaims(restoring(begun({begunAt: at, seeded: members}), helpers)).kind, 'done');
     const away = startAll(restoring(begun({begunAt: at, seeded: members}), helpers));
     assert.deepEqual(away.kind === 'act' && away.actions.map(({type}) => type), ['DeletePod', 'DeletePod', 'DeletePod']);
-    const ready = restoring(begun({begunAt: at, seeded: members}));
+    const ended = helpers.map((pod): V1Pod => ({...pod, metadata: {...pod.metadata, deletionTimestamp: new Date(now)}}));
+    assert.equal(startAll(restoring(begun({begunAt: at, seeded: members}), ended.map((pod) => ({...pod, status: {...pod.status, phase: 'Running'}})))).kind, 'wait');
+    const ready = restoring(begun({begunAt: at, seeded: members}), ended.map((pod) => ({...pod, status: {...pod.status, phase: 'Succeeded'}})));
     const start = startAll(ready);
     assert.deepEqual(start.kind === 'act' && start.actions.map(({type}) => type), ['UngatePod', 'UngatePod', 'UngatePod']);
     assert.deepEqual(recorded(start, ready.status).heldPods, members, 'their names are held until the new cluster serves');
