@@ -7,6 +7,7 @@ import {run} from '../lab/shell.ts';
 import {etcdctl} from './etcdctl.ts';
 import {labOf} from './faults.ts';
 import type {Scenario} from './scenario.ts';
+import {until} from './wait.ts';
 
 /** The claim of the store, in the case's namespace. */
 export const storeClaim = 'backups';
@@ -90,6 +91,8 @@ export async function withStore<T>(scenario: Scenario, act: (store: SnapshotStor
   try {
     await kube.create('persistentvolumes', {metadata: {name}, spec: {...spec, capacity: resources, hostPath: {path: directory}, persistentVolumeReclaimPolicy: 'Retain', claimRef: {namespace, name: storeClaim}}});
     await kube.create('persistentvolumeclaims', {metadata: {name: storeClaim, namespace}, spec: {...spec, volumeName: name, resources: {requests: resources}}});
+    // The controller that binds them may look again only after a quarter of a minute, where it saw the claim before the volume.
+    await until(`the claim ${storeClaim} to be bound`, async () => (await kube.get('persistentvolumeclaims', namespace, storeClaim))?.status?.phase === 'Bound' || undefined, {seconds: 60});
     return await act(store);
   } finally {
     store.end();

@@ -16,8 +16,11 @@ export const saidBy = (helper: V1Pod): AgentReport | undefined => (endedUnseen(h
 /** One that will not tell anything any more makes room for another; until it is gone, what it was to read or to do is open. */
 export const makesRoom = (helper: V1Pod): boolean => endedUnseen(helper) && !isTerminating(helper);
 
-/** Its kubelet told that every container of it has ended well: no process of it is left, and none starts again. Nobody else writes that phase; `Failed` others do. */
-const isOver = ({status}: V1Pod): boolean => status?.phase === 'Succeeded';
+/** Its kubelet told that every container of it has ended well: no process of it is left, and none starts again (restartPolicy Never). The phase comes a second later, and `Failed` others write too. */
+function isOver({status}: V1Pod): boolean {
+  const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  return containers.length > 0 && containers.every(({state}) => state?.terminated?.exitCode === 0);
+}
 
 /** One that is needed no more goes, and only what may still run is waited for: its object takes seconds more. One on a silent node goes when its node does, and nothing waits for it. */
 export function takeAway(observation: Observation, helper: V1Pod, todo: {actions: Action[]; waits: string[]}): void {

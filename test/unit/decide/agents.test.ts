@@ -79,13 +79,17 @@ describe('an agent whose node failed under it', () => {
     assert.equal(decided(decommission, {joins: guarded.joins.slice(0, 1)}, refused), 'DeletePod etcd-1-agent');
     assert.equal(decided(decommission, {joins: guarded.joins.slice(0, 1)}, going(refused, 'node-1')), 'wait');
   });
-  it('is not waited for any more once its kubelet has told that all of it ended well; other ends may be another\'s word', () => {
-    const over = (agent: V1Pod, phase: string): V1Pod => ({...going(agent, 'node-1'), status: {...agent.status, phase}});
+  it('is not waited for any more once its kubelet has told that every container of it ended well', () => {
+    const over = (step: string, exitCode: number): V1Pod => going(agentOf('etcd-1', step, {exitCode}), 'node-1');
     const heard = {offline: [read(0), read(1)]};
-    assert.doesNotMatch(decided(inspect, heard, over(agentOf('etcd-1', 'InspectHeld', {exitCode: 0}), 'Succeeded')), /wait|DeletePod/);
-    for (const phase of ['Running', 'Failed']) assert.equal(decided(inspect, heard, over(agentOf('etcd-1', 'InspectHeld', {exitCode: 0}), phase)), 'wait', phase);
+    assert.doesNotMatch(decided(inspect, heard, over('InspectHeld', 0)), /wait|DeletePod/);
+    assert.equal(decided(inspect, heard, over('InspectHeld', 137)), 'wait');
+    const beside = over('InspectHeld', 0);
+    beside.status?.containerStatuses?.push({...ended(), name: 'etcdutl', state: {running: {startedAt: new Date(now)}}});
+    assert.equal(decided(inspect, heard, beside), 'wait', 'etcdutl still reads the disk');
+    assert.equal(decided(inspect, heard, {...over('InspectHeld', 0), status: {phase: 'Succeeded'}}), 'wait', 'nothing is told of its containers');
     const guarded = {joins: [0, 1].map((index) => ({pod: `etcd-${index}`, attempt: 1, guarded: true}))};
-    assert.equal(decided(decommission, guarded, over(agentOf('etcd-1', 'Decommission', {exitCode: 0}), 'Succeeded')), 'done');
+    assert.equal(decided(decommission, guarded, over('Decommission', 0)), 'done');
   });
   it('that takes earlier runs\' copies away does not hold a new plan up from a silent node', () => {
     const planned = (pruner: V1Pod) => plan(observationOf({more: {pruners: [pruner]}, status: {run: runOf()}})).kind;

@@ -289,9 +289,9 @@ describe('restoring on all claims', () => {
     assert.equal(restoreClaims(restoring(begun({begunAt: at, seeded: members}), helpers)).kind, 'done');
     const away = startAll(restoring(begun({begunAt: at, seeded: members}), helpers));
     assert.deepEqual(away.kind === 'act' && away.actions.map(({type}) => type), ['DeletePod', 'DeletePod', 'DeletePod']);
-    const ended = helpers.map((pod): V1Pod => ({...pod, metadata: {...pod.metadata, deletionTimestamp: new Date(now)}}));
-    assert.equal(startAll(restoring(begun({begunAt: at, seeded: members}), ended.map((pod) => ({...pod, status: {...pod.status, phase: 'Running'}})))).kind, 'wait');
-    const ready = restoring(begun({begunAt: at, seeded: members}), ended.map((pod) => ({...pod, status: {...pod.status, phase: 'Succeeded'}})));
+    const going = helpers.map((pod): V1Pod => ({...pod, metadata: {...pod.metadata, deletionTimestamp: new Date(now)}}));
+    assert.equal(startAll(restoring(begun({begunAt: at, seeded: members}), going.map((pod) => ({...pod, status: {phase: 'Running'}})))).kind, 'wait');
+    const ready = restoring(begun({begunAt: at, seeded: members}), going);
     const start = startAll(ready);
     assert.deepEqual(start.kind === 'act' && start.actions.map(({type}) => type), ['UngatePod', 'UngatePod', 'UngatePod']);
     assert.deepEqual(recorded(start, ready.status).heldPods, members, 'their names are held until the new cluster serves');
