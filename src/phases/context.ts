@@ -8,6 +8,7 @@ import type {EtcdAccess} from '../observe/access.ts';
 import type {Credentials} from '../observe/credentials.ts';
 import type {Observation} from '../observe/observation.ts';
 import {isLaunch} from '../observe/observation.ts';
+import type {HeavyActs} from './heavy.ts';
 
 /** What an act may use. */
 export interface Acting {
@@ -19,6 +20,8 @@ export interface Acting {
   now: () => number;
   /** Aborted when the lease is lost: no further act is begun. */
   signal: AbortSignal;
+  /** Of this process. */
+  heavy: HeavyActs;
 }
 
 export const finished = (message?: string, record?: Transaction): Outcome => ({kind: 'done', ...(message !== undefined && {message}), ...(record && {record})});

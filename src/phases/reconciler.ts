@@ -43,6 +43,7 @@ import {Custodian} from './custodian.ts';
 import type {Installation} from './custodian.ts';
 import {goesLate, mayDepart} from './departing.ts';
 import {addFinalizer, dropFinalizer, hasFinalizer} from './finalizer.ts';
+import {HeavyActs} from './heavy.ts';
 import {perform} from './perform.ts';
 import type {Reporter} from './reporter.ts';
 import {finishRun, markEnded, markRunning, startRun, wantsRun} from './run.ts';
@@ -99,6 +100,7 @@ export class Recoverer {
   readonly #watching: Watching;
   readonly #custodian: Custodian;
   readonly #launches = new Launches();
+  readonly #heavy = new HeavyActs();
   readonly #witness: CalmWitness;
   /** What was seen of clusters that serve and is no finding yet, by resource. */
   readonly #doubts = new Map<string, Doubt[]>();
@@ -403,7 +405,7 @@ export class Recoverer {
 
   async #perform({observation, credentials}: Observed, actions: readonly Action[]): Promise<Outcome[]> {
     const {client, etcd, now, signal} = this.#options;
-    return await Promise.all(actions.map(async (action) => await perform({client, etcd, credentials, observation, now, signal}, action)));
+    return await Promise.all(actions.map(async (action) => await perform({client, etcd, credentials, observation, now, signal, heavy: this.#heavy}, action)));
   }
 
   async #act(base: QuorumRecovery, observed: Observed, {name, decision}: NextStep): Promise<Pass> {

@@ -24,8 +24,21 @@ async function advanceTo(acting: Acting, member: EtcdMember, from: number, targe
   return revision;
 }
 
-/** Moves the revision of the forced etcd past what clients of the old cluster may have seen, and ends every watch from before it. */
+/**
+ * Moves the revision of the forced etcd past what clients of the old cluster may have seen, and ends every watch from before it. Where many clusters
+ * are forced at the same moment they take turns.
+ */
 export async function moveRevision(acting: Acting, pod: V1Pod, target: number): Promise<Outcome> {
+  const end = acting.heavy.begin();
+  if (end === undefined) return again('the revision is moved on once those of other clusters are, two at a time', 250);
+  try {
+    return await moveNow(acting, pod, target);
+  } finally {
+    end();
+  }
+}
+
+async function moveNow(acting: Acting, pod: V1Pod, target: number): Promise<Outcome> {
   const {run} = acting.observation.status;
   const survivor = run?.plan?.survivor ?? '';
   return await untilReady(60, async () => {

@@ -7,6 +7,7 @@ import {force} from '../../src/decide/steps/force.ts';
 import type {EtcdMember} from '../../src/etcd/types.ts';
 import type {KubernetesClient} from '../../src/kubernetes/client.ts';
 import type {Observation} from '../../src/observe/observation.ts';
+import {HeavyActs} from '../../src/phases/heavy.ts';
 import type {Acting} from '../../src/phases/context.ts';
 import {mainScenario} from '../simulation/scenario.ts';
 import type {Scenario} from '../simulation/scenario.ts';
@@ -108,7 +109,7 @@ export const peers = (...indexes: number[]) => indexes.map((index) => `etcd-${in
 
 /** What an act is done with: an etcd and an API server that write down what is asked of them. */
 export function actingWith(observation: Observation, member: Partial<EtcdMember> = {}, client: Partial<KubernetesClient> = {}, signal = new AbortController().signal): Acting {
-  return {client, etcd: {member: () => member}, credentials: {}, observation, now: () => now, signal} as unknown as Acting;
+  return {client, etcd: {member: () => member}, credentials: {}, observation, now: () => now, signal, heavy: new HeavyActs()} as unknown as Acting;
 }
 
 /** Writes down each change that is asked of the API server. */

@@ -5,6 +5,7 @@ import type {QuorumRecoveryStatus} from '../../../src/api/types.ts';
 import {connectMember} from '../../../src/etcd/client.ts';
 import {EtcdError} from '../../../src/etcd/errors.ts';
 import type {EtcdMember, MemberAlarm} from '../../../src/etcd/types.ts';
+import {HeavyActs} from '../../../src/phases/heavy.ts';
 import {moveRevision} from '../../../src/phases/revisions.ts';
 import {actingWith, forcedPod, identity, planned, ready} from '../../invariants/fixtures.ts';
 import {etcdVersions, freePort, startEtcd, stopEverything, until} from '../agent/etcd-processes.ts';
@@ -84,6 +85,25 @@ describe('the revision of the forced etcd', () => {
       return await advance(key, by);
     }}, {}, stops.signal), forcedPod(), 12_050);
     assert.deepEqual([outcome.kind, done], ['retry', ['advance 5000']]);
+  });
+  it('takes turns with those of other clusters, two at a time, so that this process can do what else it has to', async () => {
+    const heavy = new HeavyActs();
+    const {member} = etcd({});
+    const advance = member.advance ?? assert.fail();
+    const under = Promise.withResolvers<undefined>();
+    const slow: Partial<EtcdMember> = {...member, advance: async (key, by) => {
+      await under.promise;
+      return await advance(key, by);
+    }};
+    const move = async (of: Partial<EtcdMember>) => await moveRevision({...acting(of), heavy}, forcedPod(), 1_050);
+    const first = [move(slow), move(slow)];
+    const third = await move(etcd({}).member);
+    assert.deepEqual([third.kind, 'why' in third && third.why], ['retry', 'the revision is moved on once those of other clusters are, two at a time']);
+    under.resolve(undefined);
+    await Promise.allSettled(first);
+    assert.equal((await move(etcd({}).member)).kind, 'done');
+    const failing = {...etcd({}).member, advance: () => Promise.reject(new Error('no'))};
+    for (let round = 0; round < 3; round += 1) await assert.rejects(move(failing), /no/, 'one that failed has not ended');
   });
   it('ends where it got to after half a minute on a slow disk, and is not called proven then', async () => {
     let time = 0;
