@@ -28,6 +28,12 @@ export interface Arguments {
   /** In member/snap: the member's own database, which its new data is made from. It must be the one that was read: applied up to expectIndex, at this revision. */
   database?: string;
   expectRevision?: number;
+  /** A snapshot in the store that the environment names: what the member's data is built from. */
+  name?: string;
+  /** Of that snapshot. */
+  expectSHA256?: string;
+  /** It is read where it is, and not fetched to the volume. */
+  inPlace: boolean;
   copy: boolean;
   /** Commit the entries that the force would drop; see decideTail. */
   commitTail: boolean;
@@ -65,6 +71,9 @@ const flags = {
   'expect-index': {type: 'string'},
   'expect-revision': {type: 'string'},
   database: {type: 'string'},
+  name: {type: 'string'},
+  'expect-sha256': {type: 'string'},
+  'in-place': {type: 'boolean'},
   copy: {type: 'boolean'},
   'commit-tail': {type: 'boolean'},
   'later-entry-term': {type: 'string'},
@@ -89,8 +98,8 @@ const rules: Record<VolumeCommand, {needs: readonly Flag[]; takes: readonly Flag
     needs: ['data-dir', 'attempt', 'pod'], takes: ['expect-member', 'expect-cluster', 'expect-term', 'expect-index', 'copy', 'commit-tail', 'later-entry-term'],
   },
   'restore-copy': {needs: ['data-dir'], takes: ['attempt']},
-  'prepare-seed': {needs: ['data-dir'], takes: ['needs', 'database', 'expect-index', 'expect-revision']},
-  seed: {needs: ['data-dir', 'attempt'], takes: ['expect-member', 'expect-cluster', 'database', 'expect-index', 'expect-revision']},
+  'prepare-seed': {needs: ['data-dir'], takes: ['needs', 'database', 'expect-index', 'expect-revision', 'name', 'expect-sha256', 'in-place']},
+  seed: {needs: ['data-dir', 'attempt'], takes: ['expect-member', 'expect-cluster', 'database', 'expect-index', 'expect-revision', 'name', 'in-place']},
   prune: {needs: ['data-dir'], takes: ['finished']},
   snapshot: {needs: ['data-dir', 'endpoint'], takes: ['server-name', 'tls', 'within', 'copy', 'needs', 'expect-member']},
 };
@@ -109,6 +118,8 @@ const formats: Partial<Record<Flag, {pattern: RegExp; what: string}>> = {
   'expect-index': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft index'},
   'expect-revision': {pattern: /^[1-9][0-9]{0,14}$/, what: 'a revision'},
   database: {pattern: /^(db|[0-9a-f]{16}\.snap\.db)$/, what: 'the name of a database in member/snap'},
+  name: {pattern: /^[0-9A-Za-z][0-9A-Za-z._-]{0,199}$/, what: 'the name of a snapshot'},
+  'expect-sha256': {pattern: /^[0-9a-f]{64}$/, what: 'a SHA-256 in lower-case hex'},
   'later-entry-term': {pattern: /^(0|[1-9][0-9]{0,14})$/, what: 'a raft term'},
   endpoint: {pattern: /^https?:\/\/[^/?#@]+:[0-9]{1,5}$/, what: 'http://host:port or https://host:port'},
   'server-name': {pattern: /^[0-9A-Za-z.-]{1,253}$/, what: 'a DNS name'},
@@ -143,6 +154,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     root: pathOf(values, 'root') ?? '',
     copy: values.copy !== false,
     commitTail: values['commit-tail'] !== false,
+    inPlace: values['in-place'] === true,
     finished: text(values.finished)?.split(',') ?? [],
     ...optional('dataDir', pathOf(values, 'data-dir')),
     ...optional('walDir', pathOf(values, 'wal-dir')),
@@ -162,6 +174,8 @@ export function parseArguments(argv: readonly string[]): Arguments {
     ...optional('expectIndex', number(values['expect-index'])),
     ...optional('expectRevision', number(values['expect-revision'])),
     ...optional('database', text(values.database)),
+    ...optional('name', text(values.name)),
+    ...optional('expectSHA256', text(values['expect-sha256'])),
   };
 }
 
@@ -185,6 +199,12 @@ function checkFormats(values: Values): void {
   }
   if (values.database !== undefined && (values['expect-index'] === undefined || values['expect-revision'] === undefined)) {
     throw new Refusal('BadUsage', '--database needs --expect-index and --expect-revision.');
+  }
+  if (values.database !== undefined && values.name !== undefined) {
+    throw new Refusal('BadUsage', 'A member\'s data is built from one snapshot: --database and --name exclude each other.');
+  }
+  if (values.name === undefined && (values['in-place'] === true || values['expect-sha256'] !== undefined)) {
+    throw new Refusal('BadUsage', '--in-place and --expect-sha256 need --name.');
   }
 }
 

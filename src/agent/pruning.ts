@@ -36,7 +36,7 @@ export interface PrunePlan {
 const removing = 'removing-';
 const records = /^(sealed|join-[0-9a-f]{1,16}|restored-[1-9][0-9]*)$/;
 const kept = /^(copy(\.tmp)?|restore|built|set-aside(-[1-9][0-9]*)?|removing-.+)$/;
-const small = /^(force-[1-9][0-9]*|tail\.json|(snapshot|survivor)\.db(\.tmp)?|\.force-.+\.tmp|\.sealed\.tmp|(tail\.json|set-aside-intent\.json|restore-intent\.json|guard|block|join-.+|restored-.+)\.tmp)$/;
+const small = /^(force-[1-9][0-9]*|tail\.json|(snapshot|survivor)\.db(\.tmp)?|snapshot\.db\.json(\.tmp)?|\.force-.+\.tmp|\.sealed\.tmp|(tail\.json|set-aside-intent\.json|restore-intent\.json|guard|block|join-.+|restored-.+)\.tmp)$/;
 const data = /^(copy|set-aside(-[1-9][0-9]*)?)$/;
 const namedAtMost = 4;
 

@@ -25,6 +25,9 @@ export const reserveBytes = 4 << 20;
 /** A new member has two preallocated segments of the WAL beside its database (server/storage/wal: SegmentSizeBytes and the file pipeline), bytes. */
 export const newWalBytes = 2 * 64 * 1024 * 1024;
 
+/** In the run's directory: a snapshot that was brought there, from a running member or from a store. */
+export const snapshotName = 'snapshot.db';
+
 /** In the run's directory: the snapshot that is made offline from a member's own database. */
 export const ownSnapshotName = 'survivor.db';
 
@@ -80,6 +83,8 @@ export type AgentFailureReason =
   | 'SnapshotTruncated'
   /** A snapshot is of another cluster, or nothing proves that it is of this one. */
   | 'SnapshotForeign'
+  /** A snapshot was written to or replaced while it was read where it is. */
+  | 'SnapshotChanged'
   /** A snapshot is older than what may be taken. */
   | 'SnapshotTooOld'
   /** The member that was snapshotted had not applied what it was known to have. */
@@ -359,8 +364,10 @@ export interface RestoreFacts extends RestoredFiles {
 export type RestoreCopyReport = AgentSuccess<'restore-copy'> & RestoreFacts;
 
 export type PrepareSeedReport = AgentSuccess<'prepare-seed'> & {
-  /** With --database: the snapshot that was made of it. `already`: an earlier start had made it. */
+  /** On the volume: made of --database, or fetched from the store. `already`: an earlier start had done it. */
   snapshot?: {path: string; bytes: number; sha256: string; already: boolean};
+  /** With --in-place: the one in the store, whose content was verified there. */
+  verified?: {name: string; bytes: number; sha256: string};
 };
 
 export type SeedReport = AgentSuccess<'seed'> & RestoreFacts;

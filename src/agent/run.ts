@@ -27,7 +27,7 @@ export const isStoreCommand = (word: string | undefined): word is StoreCommand =
 /** Those on a dump of keys and values: see dump/main.ts. */
 export const isDumpCommand = (word: string | undefined): word is DumpCommand => word === 'dump-check' || word === 'dump-load' || word === 'dump-compare';
 
-/** Those that only work on the volume; `snapshot` waits for a network: see streaming.ts. */
+/** Those that only work on the volume; `snapshot` waits for a network: see streaming.ts. So does `prepare-seed` of a snapshot in a store: see store/seeding.ts. */
 const commands: Record<Exclude<VolumeCommand, 'snapshot'>, (args: Arguments, onStep?: OnStep) => AgentSuccessReport> = {
   inspect,
   copy,
@@ -46,6 +46,9 @@ const commands: Record<Exclude<VolumeCommand, 'snapshot'>, (args: Arguments, onS
 export function runCommand(args: Arguments, onStep?: OnStep): AgentSuccessReport {
   if (args.command === 'snapshot') {
     throw new Refusal('BadUsage', 'snapshot is no command of this entry.');
+  }
+  if (args.command === 'prepare-seed' && args.name !== undefined) {
+    throw new Refusal('BadUsage', 'prepare-seed of a snapshot in a store is no command of this entry.');
   }
   return commands[args.command](args, onStep);
 }

@@ -10,7 +10,7 @@ import {isSpaceError, Refusal} from './failure.ts';
 import type {SnapshotChunk} from './maintenance.ts';
 import {relativeTo} from './place.ts';
 import type {DataPlace} from './place.ts';
-import {reserveBytes} from './report.ts';
+import {reserveBytes, snapshotName} from './report.ts';
 import type {SnapshotFacts} from './report.ts';
 import {statIfThere} from './volume.ts';
 
@@ -33,7 +33,7 @@ export interface SnapshotOptions {
  * @throws {Refusal} NoSpace, SnapshotDamaged, Unreadable, MemberMismatch, Conflict, and what the stream throws
  */
 export async function saveSnapshot(place: DataPlace, stream: () => AsyncIterable<SnapshotChunk>, options: SnapshotOptions): Promise<SnapshotFacts> {
-  const target = join(place.runDirectory, 'snapshot.db');
+  const target = join(place.runDirectory, snapshotName);
   const temporary = `${target}.tmp`;
   const there = statIfThere(target);
   if (there?.isFile() === false) throw new Refusal('Conflict', `${target} is no file. Nothing was changed; a person has to say what it is.`);

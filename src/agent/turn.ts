@@ -16,6 +16,12 @@ function turnIn(path: string, argv: readonly string[]): string | undefined {
   return text !== '' && text === argv[argv.indexOf('--attempt') + 1] ? text : undefined;
 }
 
+/** The command line without the file that is waited for. */
+export function withoutTurn(argv: readonly string[]): string[] {
+  const at = argv.indexOf(flag);
+  return at < 0 ? [...argv] : [...argv.slice(0, at), ...argv.slice(at + 2)];
+}
+
 /**
  * `prepare-join --turn FILE`, `prepare-force --turn FILE` and `seed --turn FILE`: waits for the turn before anything on the volume is looked at, so that the
  * pod can be started ahead of it. The file is an annotation of the pod, which the kubelet writes anew soon after it changed (downward API);
@@ -25,7 +31,7 @@ export async function awaitTurn(argv: readonly string[], {everyMs = 50, onLook}:
   const at = argv.indexOf(flag);
   const path = argv[at + 1];
   if (!waiting.has(argv[0] ?? '') || at < 0 || path === undefined) return [...argv];
-  const rest = [...argv.slice(0, at), ...argv.slice(at + 2)];
+  const rest = withoutTurn(argv);
   for (;;) {
     onLook?.();
     const turn = turnIn(path, argv);

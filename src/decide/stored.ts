@@ -1,6 +1,6 @@
 import type {PlanSnapshot, Run, StoredSnapshot} from '../api/types.ts';
-import {storeInPod} from '../kubernetes/storePod.ts';
-import type {Fetching} from '../kubernetes/restorePod.ts';
+import {fileInPod, storeInPod} from '../kubernetes/storePod.ts';
+import type {InStore} from '../kubernetes/restorePod.ts';
 import type {Observation} from '../observe/observation.ts';
 import {durationMs} from './durations.ts';
 import type {Membership} from './membership.ts';
@@ -30,13 +30,13 @@ export function choosing(observation: Observation): string[] {
 /** What was asked for: an answer to something else is none. */
 export const askedFor = (observation: Observation): string => sha256({snapshot: observation.spec.snapshot, choosing: choosing(observation)});
 
-/** How a member's helper gets the very snapshot that the plan names. */
-export function fetching(observation: Observation, {name, sha256: digest}: PlanSnapshot, file: string): Fetching {
+/** Where a member's helper gets the very snapshot from that the plan names. */
+export function inStore(observation: Observation, {name, sha256: digest}: PlanSnapshot): InStore {
   const {snapshot} = observation.spec;
   if (snapshot === undefined) throw new Error('spec.snapshot is gone');
   const {env, volumes, volumeMounts} = storeInPod(snapshot, 'Read');
   // Whose it is was settled with the plan, and its hash says that it is the same one; a person's name for it says so again.
-  return {command: ['store-fetch', '--to', file, '--name', name, ...(digest === undefined ? [] : ['--expect-sha256', digest])], env, volumes, mounts: volumeMounts};
+  return {name, sha256: digest, env, volumes, mounts: volumeMounts, file: fileInPod(snapshot, name)};
 }
 
 /** A snapshot from somebody else's cluster, or a broken one: what was not taken, and why. */

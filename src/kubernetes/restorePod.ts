@@ -1,9 +1,8 @@
 import type {V1Container, V1EnvVar, V1LabelSelector, V1Pod, V1PodAffinityTerm, V1PodSpec, V1Volume, V1VolumeMount} from '@kubernetes/client-node';
-import {newWalBytes, ownSnapshotName} from '../agent/report.ts';
+import {newWalBytes, ownSnapshotName, snapshotName} from '../agent/report.ts';
 import {marks} from '../api/types.ts';
 import {restoreCommand, statusCommand} from '../etcd/etcdutl.ts';
 import {escapeReferences} from '../etcd/launch/expand.ts';
-import {agentContainer} from '../observe/agentReport.ts';
 import {agentPod, launchOf, turn, waiting, waits} from './helperPods.ts';
 import type {HelperOptions} from './helperPods.ts';
 import {etcdutlContainer} from './etcdutlPod.ts';
@@ -12,12 +11,15 @@ import {statefulSetPod} from './ownPods.ts';
 /** What the pods are marked with; also the name of the step. */
 export const restoreStep = 'Restore';
 
-/** How the agent gets the snapshot: its command, and what its container needs for it beside the member's volumes. */
-export interface Fetching {
-  command: string[];
-  env?: V1EnvVar[];
-  volumes?: V1Volume[];
-  mounts?: V1VolumeMount[];
+/** A snapshot in a store: which one it is, and what a container needs to reach it beside the member's volumes. */
+export interface InStore {
+  name: string;
+  sha256: string | undefined;
+  env: V1EnvVar[];
+  volumes: V1Volume[];
+  mounts: V1VolumeMount[];
+  /** Where it is for the containers that have the mounts: etcdutl reads it there. undefined: the agent fetches it to the volume. */
+  file: string | undefined;
 }
 
 export interface RestoreOptions extends HelperOptions {
@@ -30,9 +32,8 @@ export interface RestoreOptions extends HelperOptions {
   bump: number;
   /** What is built from the snapshot takes on the volume beside its log, and is free there before. */
   bytes: number;
-  /** @param file where the snapshot has to be afterwards */
-  fetch?: (file: string) => Fetching;
-  /** Nothing is fetched: the snapshot is made of the member's own database, as it was read. */
+  stored?: InStore;
+  /** No store is needed: the snapshot is made of the member's own database, as it was read. */
   database?: {file: string; index: number; revision: number} | undefined;
 }
 
@@ -63,16 +64,37 @@ function spread(options: HelperOptions, spec: V1PodSpec, own: V1PodSpec): V1PodS
   };
 }
 
+/** The same container, with the store in its reach. */
+const reaching = (container: V1Container, {env, mounts}: Pick<InStore, 'env' | 'mounts'>): V1Container =>
+  ({...container, env: [...(container.env ?? []), ...env], volumeMounts: [...(container.volumeMounts ?? []), ...mounts]});
+
+/** How the containers are told of the snapshot: the flags of the one that prepares and of the one that puts in place, and what etcdutl reads. */
+interface Told {
+  prepare: string[];
+  seed: string[];
+  /** @param home the run's directory on the member's volume */
+  file: (home: string) => string;
+}
+
+function told({stored, database}: RestoreOptions): Told {
+  if (stored === undefined) {
+    const own = database === undefined ? [] : ['--database', database.file, '--expect-index', String(database.index), '--expect-revision', String(database.revision)];
+    return {prepare: own, seed: own, file: (home) => `${home}/${ownSnapshotName}`};
+  }
+  const {name, sha256, file} = stored;
+  const named = ['--name', name, ...(sha256 === undefined ? [] : ['--expect-sha256', sha256])];
+  return file === undefined ? {prepare: named, seed: [], file: (home) => `${home}/${snapshotName}`} : {prepare: [...named, '--in-place'], seed: ['--name', name, '--in-place'], file: () => file};
+}
+
 /**
- * Builds a member's data from the snapshot beside the data that is there, and waits for its turn with it: fetched by the agent, or made by it of
- * the member's own database, restored by the etcdutl of the cluster's own image, then put in place by the agent.
+ * Builds a member's data from the snapshot beside the data that is there, and waits for its turn with it: the snapshot is verified where it is or
+ * fetched by the agent, or made by it of the member's own database, restored by the etcdutl of the cluster's own image, then put in place by the agent.
  */
 export function restorePod(options: RestoreOptions): V1Pod {
-  const {view, source, run, attempt} = options;
+  const {view, source, run, attempt, database, stored} = options;
   const launch = launchOf(view);
-  const {database} = options;
-  const own = database === undefined ? [] : ['--database', database.file, '--expect-index', String(database.index), '--expect-revision', String(database.revision)];
-  const command = ['seed', '--attempt', String(attempt), ...waits, '--expect-member', options.memberID, '--expect-cluster', options.clusterID, ...own];
+  const snapshot = told(options);
+  const command = ['seed', '--attempt', String(attempt), ...waits, '--expect-member', options.memberID, '--expect-cluster', options.clusterID, ...snapshot.seed];
   const pod = agentPod({...options, step: restoreStep, command, readOnly: false});
   const template = statefulSetPod(source).spec ?? {containers: []};
   const agent = pod.spec?.containers[0];
@@ -81,30 +103,26 @@ export function restorePod(options: RestoreOptions): V1Pod {
   const root = valueOf(places, '--root') ?? '';
   const walRoot = valueOf(places, '--wal-root') ?? root;
   const home = `.quorumrecovery/${run}`;
-  const file = `${root}/${home}/${database === undefined ? 'snapshot.db' : ownSnapshotName}`;
-  const as = (name: string, args: readonly string[]): V1Container => ({...agent, name, args: [...args, ...places]});
+  const file = snapshot.file(`${root}/${home}`);
+  const inPlace = stored?.file === undefined ? {env: [], mounts: []} : stored;
   const walApart = launch.walDir !== undefined && !`${launch.walDir}/`.startsWith(`${launch.dataDir}/member/`);
   const etcdutl = (name: string, words: readonly string[]): V1Container => ({
     name, image: launch.image, imagePullPolicy: 'IfNotPresent', command: words.map(escapeReferences), terminationMessagePolicy: 'FallbackToLogsOnError',
-    ...(agent.env && {env: agent.env}), ...(agent.securityContext && {securityContext: agent.securityContext}), ...(agent.volumeMounts && {volumeMounts: agent.volumeMounts}),
+    ...(agent.env && {env: agent.env}), ...(agent.securityContext && {securityContext: agent.securityContext}), volumeMounts: [...(agent.volumeMounts ?? []), ...inPlace.mounts],
   });
   const built = etcdutl(etcdutlContainer, restoreCommand({
     file, name: launch.name, initialCluster: options.initialCluster, peerURLs: launch.initialAdvertisePeerURLs, token: options.token,
     dataDir: `${root}/${home}/built/data`, walDir: walApart ? `${walRoot}/${home}/built/wal` : undefined, bump: options.bump,
   }));
-  const fetch = options.fetch?.(file);
-  const fetcher: V1Container[] = fetch === undefined ? [] : [{
-    ...agent, name: 'fetch', args: [...fetch.command, '--root', root, '--run', run], env: [...(agent.env ?? []), ...(fetch.env ?? [])], volumeMounts: [...(agent.volumeMounts ?? []), ...(fetch.mounts ?? [])],
-  }];
-  const prepare = as('prepare', ['prepare-seed', '--needs', String(options.bytes + (view.wal === undefined ? newWalBytes : 0)), ...own]);
+  const prepare = {...agent, name: 'prepare', args: ['prepare-seed', '--needs', String(options.bytes + (view.wal === undefined ? newWalBytes : 0)), ...snapshot.prepare, ...places]};
   const spec: V1PodSpec = {
     ...pod.spec,
     // A database of some gigabytes takes minutes to fetch, and the pod then waits for the others.
     activeDeadlineSeconds: 3600,
-    volumes: [...(pod.spec.volumes ?? []), ...(fetch?.volumes ?? []), turn],
+    volumes: [...(pod.spec.volumes ?? []), ...(stored?.volumes ?? []), turn],
     // What a store holds was verified as a whole before. A database that is broken further in is one that nothing may be made of.
-    initContainers: [...fetcher, prepare, ...(database === undefined ? [] : [etcdutl('check', statusCommand(file))]), built],
-    containers: [waiting({...agent, name: agentContainer})],
+    initContainers: [reaching(prepare, stored ?? inPlace), ...(database === undefined ? [] : [etcdutl('check', statusCommand(file))]), built],
+    containers: [waiting(reaching(agent, inPlace))],
   };
   return {...pod, spec: spread(options, spec, template)};
 }

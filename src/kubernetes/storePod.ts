@@ -1,3 +1,4 @@
+import {posix} from 'node:path';
 import type {V1EnvVar, V1Volume, V1VolumeMount} from '@kubernetes/client-node';
 import {storeVariable} from '../agent/store/config.ts';
 import type {StoreConfig} from '../agent/store/config.ts';
@@ -18,6 +19,10 @@ const caDirectory = '/quorumrecovery-store-ca';
 const variable = (config: StoreConfig): V1EnvVar => ({name: storeVariable, value: JSON.stringify(config)});
 
 const secretVariable = (name: string, secret: string, key: string): V1EnvVar => ({name, valueFrom: {secretKeyRef: {name: secret, key}}});
+
+/** Where a snapshot in that store is for a container that has its mounts; undefined: it is in a bucket. */
+export const fileInPod = ({claim}: SnapshotSpec, name: string): string | undefined =>
+  (claim === undefined ? undefined : posix.join(claimDirectory, claim.path ?? '', name));
 
 /**
  * The store that `spec.snapshot` names, for a container of the agent. Access keys come from the Secret by the kubelet: the operator does not

@@ -80,9 +80,14 @@ function requireDatabase(args: Arguments, {member}: Disk): Data | undefined {
   return member.data;
 }
 
-/** Room is made for what is built; with --database the snapshot is made that it is built from, once. */
-function prepareSeed(args: Arguments, disk: Disk): AgentReport {
+/** Room is made for what is built; the snapshot in the store is found there, or with --database the one is made that it is built from, once. */
+function prepareSeed(args: Arguments, disk: Disk, stored: StoredSnapshot | undefined): AgentReport {
   disk.built = undefined;
+  if (args.name !== undefined) {
+    if (disk.full === true) return refuse(args, 'NoSpace', 'the volume has 1000000 bytes free. Nothing was changed');
+    if (stored?.name !== args.name) return refuse(args, 'NoSnapshot', `there is no snapshot ${args.name}`);
+    return {ok: true, command: 'prepare-seed', run: args.run, verified: {name: args.name, bytes: 20_512, sha256: args.expectSHA256 ?? ''}};
+  }
   const own = disk.own ??= new Map<string, StoredSnapshot>();
   const already = own.has(args.run);
   const data = already ? undefined : requireDatabase(args, disk);
@@ -130,9 +135,11 @@ function snapshot(args: Arguments, disk: Disk, serves: boolean): AgentReport {
 export interface Use {
   inUse: boolean;
   serves: boolean;
+  /** What the store holds, for who reaches it. */
+  stored?: StoredSnapshot | undefined;
 }
 
-function run(args: Arguments, disk: Disk, serves: boolean, ends: () => boolean): AgentReport {
+function run(args: Arguments, disk: Disk, {serves, stored}: Use, ends: () => boolean): AgentReport {
   switch (args.command) {
     case 'inspect': return {ok: true, command: 'inspect', run: args.run, ...inspectFacts(disk)};
     case 'set-aside': {
@@ -144,7 +151,7 @@ function run(args: Arguments, disk: Disk, serves: boolean, ends: () => boolean):
     case 'prepare-force': return prepareForce(args, disk, inspectFacts(disk), ends);
     case 'prune': return prune(args, disk);
     case 'snapshot': return snapshot(args, disk, serves);
-    case 'prepare-seed': return prepareSeed(args, disk);
+    case 'prepare-seed': return prepareSeed(args, disk, stored);
     case 'seed': return seed(args, disk);
     case 'copy': case 'spend': case 'seal': case 'restore-copy': return refuse(args, 'BadUsage', 'the operator does not use it');
   }
@@ -154,11 +161,11 @@ function run(args: Arguments, disk: Disk, serves: boolean, ends: () => boolean):
  * The volume agent: its own parser of the command line, the effect of each command on the disk, its report.
  * @throws {Ended} `ends` said so
  */
-export function runAgent(argv: readonly string[], disk: Disk, {inUse, serves}: Use, ends: () => boolean = () => false): {report: AgentReport; args: Arguments | undefined} {
+export function runAgent(argv: readonly string[], disk: Disk, use: Use, ends: () => boolean = () => false): {report: AgentReport; args: Arguments | undefined} {
   try {
     const args = parseArguments(argv);
-    if (inUse && !['inspect', 'prune', 'snapshot'].includes(args.command)) refuse(args, 'DataInUse', 'an etcd holds the lock of the backend');
-    return {args, report: run(args, disk, serves, ends)};
+    if (use.inUse && !['inspect', 'prune', 'snapshot'].includes(args.command)) refuse(args, 'DataInUse', 'an etcd holds the lock of the backend');
+    return {args, report: run(args, disk, use, ends)};
   } catch (error) {
     if (error instanceof Refused) return {args: undefined, report: error.report};
     if (error instanceof Ended) throw error;

@@ -156,7 +156,7 @@ export class Kubelet {
     const at = words.indexOf('--turn');
     const args = at < 0 ? words : [...words.slice(0, at), ...words.slice(at + 2), ...(words[0] === 'prepare-join' ? ['--member', turn ?? ''] : [])];
     const users = [...this.#world.etcd.processes].filter((process) => process.disk === disk);
-    const use = {inUse: users.length > 0, serves: users.some((process) => process.serving)};
+    const use = {inUse: users.length > 0, serves: users.some((process) => process.serving), stored: this.#world.snapshot};
     let ran: ReturnType<typeof runAgent>;
     try {
       ran = runAgent(args, disk, use, () => (this.#world.agentsThatEnd -= 1) >= 0);

@@ -35,6 +35,12 @@ describe('A cluster of which no data is left is restored from a snapshot', funct
     assert.equal(ending.outcome, 'Degraded', ending.message);
   });
 
+  it('where a volume that is left has no room for it, without that member', async () => {
+    const ending = await new Simulation({scenario: {...nothingLeft, fates: ['Corrupt', 'Deleted', 'Deleted']}, kills: new Map(), acts: [[0, 'fill the disks']]}).run();
+    assert.equal(ending.outcome, 'Degraded', ending.message);
+    assert.match(ending.message, /^restored snapshot snapshot-1\.db on etcd-1, etcd-2 .*etcd-0 has no room for the data: prepare: NoSpace/);
+  });
+
   it('though a member is lost for good before the new cluster serves: it is replaced through the quorum of the others', async () => {
     for (const once of ['seeded', 'started'] as const) {
       for (let seed = 1; seed <= 5; seed += 1) {

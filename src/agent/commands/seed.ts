@@ -5,6 +5,7 @@ import {Refusal} from '../failure.ts';
 import {refuseRunningEtcd} from '../locks.ts';
 import {requireDatabase, takeDatabase} from '../ownDatabase.ts';
 import {locateData} from '../place.ts';
+import type {DataPlace} from '../place.ts';
 import type {OnStep} from '../run.ts';
 import type {PrepareSeedReport, RestoredFiles, SeedReport} from '../report.ts';
 import {refuseForeignThings, restoreCopy} from '../restoring.ts';
@@ -12,19 +13,32 @@ import {partsOf} from '../staging.ts';
 import type {Part} from '../staging.ts';
 
 /**
- * Before etcdutl builds a member's data from a snapshot beside the data that is there: an empty place to build in, and room for it. With
- * --database the snapshot is made here too, of the member's own database. The data itself is not touched.
+ * An empty place to build a member's data in, beside the data that is there, which is not touched.
+ * @throws {Refusal} DataInUse, Conflict, UnsafePath
  */
-export function prepareSeed(args: Arguments, onStep?: OnStep): PrepareSeedReport {
+export function clearedPlace(args: Arguments, onStep?: OnStep): DataPlace {
   const place = locateData(args, onStep);
   refuseRunningEtcd(place);
   // What the exchange would refuse is refused now, while all can still be let go.
   refuseForeignThings(place, partsOf(place), {overGuard: true});
   clearBuilt(place, partsOf(place));
-  const free = freeBytes(place.root);
-  if (args.needs !== undefined && free < args.needs) {
-    throw new Refusal('NoSpace', `the volume has ${free} bytes free, and the data of the member takes ${args.needs}: enlarge the volume, or remove old data that was set aside on it (.quorumrecovery). Nothing was changed`, {neededBytes: args.needs, freeBytes: free});
+  return place;
+}
+
+/** @throws {Refusal} NoSpace */
+export function requireRoom({root}: DataPlace, {needs = 0}: Pick<Arguments, 'needs'>, free = freeBytes(root)): void {
+  if (free < needs) {
+    throw new Refusal('NoSpace', `the volume has ${free} bytes free, and the data of the member takes ${needs}: enlarge the volume, or remove old data that was set aside on it (.quorumrecovery). Nothing was changed`, {neededBytes: needs, freeBytes: free});
   }
+}
+
+/**
+ * Before etcdutl builds a member's data from a snapshot: an empty place to build in, and room for it. With --database the snapshot is made here
+ * too, of the member's own database. One in a store: store/seeding.ts.
+ */
+export function prepareSeed(args: Arguments, onStep?: OnStep): PrepareSeedReport {
+  const place = clearedPlace(args, onStep);
+  requireRoom(place, args);
   const snapshot = takeDatabase(place, args);
   return {ok: true, command: 'prepare-seed', run: args.run, ...(snapshot && {snapshot})};
 }

@@ -42,7 +42,7 @@ export class ClaimStore implements SnapshotStore {
 
   async* read(name: string): AsyncGenerator<Buffer> {
     try {
-      const fd = openSync(this.#pathOf(name), constants.O_RDONLY | constants.O_NOFOLLOW);
+      const fd = openSync(this.fileOf(name), constants.O_RDONLY | constants.O_NOFOLLOW);
       yield* createReadStream('', {fd, highWaterMark: 1 << 18}) as AsyncIterable<Buffer>;
     } catch (error) {
       if (errorCode(error) === 'ENOENT') throw new Refusal('NoSnapshot', `There is no ${name} in ${this.where}.`);
@@ -51,7 +51,7 @@ export class ClaimStore implements SnapshotStore {
   }
 
   async write(name: string, content: AsyncIterable<Buffer>, bytes: number): Promise<void> {
-    const path = this.#pathOf(name);
+    const path = this.fileOf(name);
     const temporary = join(this.#directory, temporaryOf(name));
     this.#durable.makeDirectory(this.#directory);
     if (statIfThere(temporary) !== undefined) this.#durable.remove(temporary);
@@ -68,7 +68,7 @@ export class ClaimStore implements SnapshotStore {
   }
 
   async remove(name: string): Promise<void> {
-    this.#durable.remove(this.#pathOf(name));
+    this.#durable.remove(this.fileOf(name));
     await Promise.resolve();
   }
 
@@ -88,7 +88,8 @@ export class ClaimStore implements SnapshotStore {
     }
   }
 
-  #pathOf(name: string): string {
+  /** Where the file is, or would be. */
+  fileOf(name: string): string {
     if (!plainName.test(name)) throw new Refusal('BadUsage', `${JSON.stringify(name)} is no name of a snapshot.`);
     return join(this.#directory, name);
   }

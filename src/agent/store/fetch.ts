@@ -19,6 +19,8 @@ type Fetched = StoreFetchReport['snapshot'];
 
 export interface FetchOptions {
   now: () => number;
+  /** Bytes that what is made of the snapshot takes on the same volume: asked for together with its own, before the first is written. */
+  beside?: number;
   free?: (path: string) => number;
   onStep?: (what: string) => void;
 }
@@ -27,7 +29,7 @@ const snapshotFaults = ['SnapshotDamaged', 'SnapshotTruncated', 'SnapshotForeign
 
 const isFault = (reason: string): reason is RefusedSnapshot['reason'] => snapshotFaults.some((fault) => fault === reason);
 
-const expectedBy = (args: StoreArguments): Expected => ({
+export const expectedBy = (args: StoreArguments): Expected => ({
   members: args.expectMembers, isNamed: args.name !== undefined,
   ...(args.expectCluster !== undefined && {cluster: args.expectCluster}), ...(args.expectSHA256 !== undefined && {sha256: args.expectSHA256}),
   ...(args.maxAge !== undefined && {maxAge: args.maxAge}),
@@ -43,7 +45,7 @@ export async function storeFetch(args: StoreArguments, store: SnapshotStore, opt
   const root = realRoot(args.root ?? '');
   const target = resolveInside(args.root ?? '', root, args.to ?? join(args.root ?? '', 'snapshot.db'));
   const owner = lstatSync(root);
-  const place: Place = {root, target, durable: new Durable(options.onStep, {uid: owner.uid, gid: owner.gid}), owner, free: options.free ?? freeBytes};
+  const place: Place = {root, target, durable: new Durable(options.onStep, {uid: owner.uid, gid: owner.gid}), owner, free: options.free ?? freeBytes, beside: options.beside ?? 0};
   const head = {ok: true, command: 'store-fetch', run: args.run} as const;
   const there = args.discard ? undefined : fetchedBefore(place, args);
   if (there !== undefined) return {...head, snapshot: there, path: relativeTo(root, target), already: true, refused: [], milliseconds: Math.round(performance.now() - begin)};
@@ -57,6 +59,7 @@ interface Place {
   durable: Durable;
   owner: {uid: number; gid: number};
   free: (path: string) => number;
+  beside: number;
 }
 
 async function fetchNewest(args: StoreArguments, store: SnapshotStore, place: Place, now: number): Promise<{snapshot: Fetched; refused: RefusedSnapshot[]}> {
@@ -74,7 +77,7 @@ async function fetchNewest(args: StoreArguments, store: SnapshotStore, place: Pl
   throw new Refusal('NoSnapshot', nothingFor(args, store, args.name === undefined ? candidates : await entriesOf(store), refused), {refused});
 }
 
-function nothingFor({name}: StoreArguments, {where}: SnapshotStore, entries: readonly Entry[], refused: readonly RefusedSnapshot[]): string {
+export function nothingFor({name}: StoreArguments, {where}: SnapshotStore, entries: readonly Entry[], refused: readonly RefusedSnapshot[]): string {
   if (entries.length === 0) return `There is no snapshot in ${where}.`;
   if (name !== undefined) return `There is no snapshot ${name} in ${where}; the newest there are ${entries.slice(0, 5).map(({object}) => object.name).join(', ')}.`;
   return `None of the ${entries.length} snapshots in ${where} may be taken. The newest: ${refused[0]?.message ?? ''}`;
@@ -101,13 +104,12 @@ async function fetchOne(entry: Entry, args: StoreArguments, store: SnapshotStore
     return snapshot;
   } catch (error) {
     if ((error instanceof Refusal || isSpaceError(error)) && statIfThere(temporary) !== undefined) durable.remove(temporary);
-    throw isSpaceError(error) ? noSpace(entry.object.bytes + reserveBytes, place.free(place.root)) : error;
+    throw isSpaceError(error) ? noSpace(entry.object.bytes, place) : error;
   }
 }
 
-async function download({object: {name, bytes}}: Entry, store: SnapshotStore, path: string, {root, free, owner}: Place): Promise<void> {
-  const available = free(root);
-  if (bytes + reserveBytes > available) throw noSpace(bytes + reserveBytes, available);
+async function download({object: {name, bytes}}: Entry, store: SnapshotStore, path: string, place: Place): Promise<void> {
+  if (bytes + place.beside + reserveBytes > place.free(place.root)) throw noSpace(bytes, place);
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
     let came = 0;
@@ -121,11 +123,15 @@ async function download({object: {name, bytes}}: Entry, store: SnapshotStore, pa
   } finally {
     closeSync(fd);
   }
-  giveTo(path, owner);
+  giveTo(path, place.owner);
 }
 
-const noSpace = (needed: number, free: number): Refusal =>
-  new Refusal('NoSpace', `The snapshot needs ${needed} bytes on the volume that it is fetched to, and ${free} are free.`, {neededBytes: needed, freeBytes: free});
+function noSpace(bytes: number, {beside, root, free}: Place): Refusal {
+  const [neededBytes, freeBytes] = [bytes + beside + reserveBytes, free(root)];
+  const words = beside === 0 ? `The snapshot needs ${neededBytes} bytes on the volume that it is fetched to, and ${freeBytes} are free.`
+    : `the snapshot and the data of the member that is made from it take ${neededBytes} bytes, and ${freeBytes} are free on the volume: enlarge it, or remove old data that was set aside on it (.quorumrecovery). Nothing was changed`;
+  return new Refusal('NoSpace', words, {neededBytes, freeBytes});
+}
 
 /** Beside the file: which snapshot it is. */
 const noteOf = (target: string): string => `${target}.json`;

@@ -15,7 +15,7 @@ import {builtBytes} from '../fallBackRoom.ts';
 import {withoutOwner} from '../ownerGone.ts';
 import {initialCluster, newMemberID, tokenOf, viewsOf} from '../newCluster.ts';
 import {restoreMove} from '../restoreRevision.ts';
-import {fetching} from '../stored.ts';
+import {inStore} from '../stored.ts';
 import {isSilent, makesRoom, saidBy, without} from './agents.ts';
 import {helperOf, runIn, sourceOf} from './common.ts';
 import {guardSurvivor} from './guard.ts';
@@ -24,8 +24,8 @@ import {unschedulable} from './defer.ts';
 import {beginNewCluster, guardNewCluster, leaveOut, newClusterOf, settleMembers} from './newCluster.ts';
 
 /*
- * On every claim at once: the snapshot is fetched to the volume and restored beside what is there, by a helper pod that then waits for its
- * turn. Only when all have come so far, the turn is given to all, and each sets the old data aside and puts the new one in its place. What
+ * On every claim at once: the snapshot is restored beside what is there, by a helper pod that then waits for its turn. One in a bucket is fetched to
+ * the volume before, one on a claim is read where it is. Only when all have come so far, the turn is given to all, and each sets the old data aside and puts the new one in its place. What
  * is on the claims of nodes that are gone is replaced before, once the others are ready.
  */
 
@@ -101,7 +101,7 @@ function make(observation: Observation, view: OrdinalView): V1Pod {
     observation, view, source: sourceOf(observation, view), run: run.id, attempt, memberID: newMemberID(run, view), clusterID,
     initialCluster: initialCluster(viewsOf(observation, members)), token: tokenOf(run), bump: move.target - move.from,
     bytes: pod === undefined ? snapshot.bytes : Math.max(snapshot.bytes, builtBytes(observation, view)),
-    ...(pod === undefined ? {fetch: (file: string) => fetching(observation, snapshot, file)} : {database: {file: name.replace(/^.*\//, ''), index, revision}}),
+    ...(pod === undefined ? {stored: inStore(observation, snapshot)} : {database: {file: name.replace(/^.*\//, ''), index, revision}}),
   };
   return restorePod(options);
 }

@@ -32,6 +32,6 @@ The runbook is the shortest form that we know of: the StatefulSet is scaled to 0
 its new claim and that of the store and runs \`etcdutl snapshot restore\` there, all at once, and the StatefulSet is scaled back. It copies no snapshot to and fro.
 
 What the operator does besides in that time: look for the newest snapshot that verifies, prove that no old member can run any more, hold every name so that no etcd
-starts on an empty claim, copy the snapshot to each volume and check it there, restore beside what is there, set aside what was there, and go on wherever it is killed.
+starts on an empty claim, check the snapshot once more for each member, restore beside what is there, set aside what was there, and go on wherever it is killed.
 `;
 }

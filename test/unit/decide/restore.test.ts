@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import {parseStoreArguments} from '../../../src/agent/store/arguments.ts';
-import type {V1Pod} from '@kubernetes/client-node';
+import type {V1Container, V1Pod} from '@kubernetes/client-node';
+import {parseArguments} from '../../../src/agent/arguments.ts';
+import {newWalBytes} from '../../../src/agent/report.ts';
+import {storeVariable} from '../../../src/agent/store/config.ts';
+import {withoutTurn} from '../../../src/agent/turn.ts';
 import {marks} from '../../../src/api/types.ts';
 import type {QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
@@ -182,29 +185,76 @@ function helpersOf(observation: Observation, change: (pod: V1Pod, index: number)
 }
 
 const waits = (pod: V1Pod): void => {
-  pod.status = {phase: 'Running', initContainerStatuses: ['fetch', 'prepare', 'etcdutl'].map((name) => ({...ended(), name})), containerStatuses: [{name: 'volume-agent', image: '', imageID: '', ready: true, restartCount: 0, state: {running: {}}}]};
+  pod.status = {phase: 'Running', initContainerStatuses: ['prepare', 'etcdutl'].map((name) => ({...ended(), name})), containerStatuses: [{name: 'volume-agent', image: '', imageID: '', ready: true, restartCount: 0, state: {running: {}}}]};
 };
 const hasSeeded = (pod: V1Pod): void => {
   waits(pod);
   pod.status = {...pod.status, phase: 'Succeeded', containerStatuses: [{...ended(), name: 'volume-agent', state: {terminated: {exitCode: 0, reason: 'Completed', finishedAt: new Date(now), message: JSON.stringify({ok: true, command: 'seed', run: 'run-1'})}}}]};
 };
 
+const storeMountsOf = (container: V1Container | undefined) => container?.volumeMounts?.filter(({name}) => name === 'quorumrecovery-store').map(({readOnly}) => readOnly);
+
 describe('restoring on all claims', () => {
-  it('makes one helper a member, which fetches that very snapshot, restores it for the new cluster, and waits', () => {
+  it('makes one helper a member, which verifies that very snapshot on its claim, restores it from there for the new cluster, and waits', () => {
     const observation = restoring(begun());
     const decision = restoreClaims(observation);
     assert.ok(decision.kind === 'act');
     assert.equal(decision.actions.length, 3);
     const [first] = decision.actions;
     assert.ok(first?.type === 'CreatePod');
-    const [fetch, , etcdutl] = first.pod.spec?.initContainers ?? [];
-    assert.match(fetch?.args?.join(' ') ?? '', new RegExp(`^store-fetch --to /data/.quorumrecovery/run-1/snapshot.db --name a.db --expect-sha256 ${snapshot.sha256} `));
-    assert.equal(parseStoreArguments('store-fetch', fetch?.args?.slice(1) ?? []).run, 'run-1', 'the agent takes every flag that the pod gives it');
-    assert.deepEqual(etcdutl?.command?.slice(0, 4), ['etcdutl', 'snapshot', 'restore', '/data/.quorumrecovery/run-1/snapshot.db']);
+    assert.deepEqual(first.pod.spec?.initContainers?.map(({name}) => name), ['prepare', 'etcdutl']);
+    const [prepare, etcdutl] = first.pod.spec.initContainers;
+    const needs = snapshot.bytes + newWalBytes;
+    assert.match(prepare?.args?.join(' ') ?? '', new RegExp(`^prepare-seed --needs ${needs} --name a.db --expect-sha256 ${snapshot.sha256} --in-place --root /data `));
+    assert.equal(parseArguments(prepare?.args ?? []).run, 'run-1', 'the agent takes every flag that the pod gives it');
+    assert.deepEqual(etcdutl?.command?.slice(0, 4), ['etcdutl', 'snapshot', 'restore', '/quorumrecovery-store/a.db']);
+    for (const container of [prepare, etcdutl, first.pod.spec.containers[0]]) assert.deepEqual(storeMountsOf(container), [true], `${container?.name ?? ''} reads the store, and writes nothing there`);
+    for (const container of [prepare, first.pod.spec.containers[0]]) assert.ok(container?.env?.some(({name}) => name === storeVariable));
+    assert.ok(parseArguments(withoutTurn(first.pod.spec.containers[0]?.args ?? [])).inPlace, 'asks once more after etcdutl');
     for (const word of ['--name=etcd-0', '--initial-cluster-token=quorumrecovery-run-1', '--bump-revision=1100', '--mark-compacted', '--data-dir=/data/.quorumrecovery/run-1/built/data']) assert.ok(etcdutl.command.includes(word), word);
     const own = observation.ordinals[0];
     assert.ok(own);
-    assert.match(first.pod.spec?.containers[0]?.args?.join(' ') ?? '', new RegExp(`^seed --attempt 1 --turn \\S+ --expect-member ${newMemberID({id: 'run-1'}, own)} --expect-cluster ${cluster} `));
+    assert.match(first.pod.spec.containers[0]?.args?.join(' ') ?? '', new RegExp(`^seed --attempt 1 --turn \\S+ --expect-member ${newMemberID({id: 'run-1'}, own)} --expect-cluster ${cluster} `));
+  });
+
+  it('restores from the directory on the claim that the spec names', () => {
+    const decision = restoreClaims(restoring(begun(), [], {spec: {snapshot: {claim: {name: 'backups', path: 'etcd/main'}}}}));
+    assert.ok(decision.kind === 'act' && decision.actions[0]?.type === 'CreatePod');
+    assert.equal(decision.actions[0].pod.spec?.initContainers?.[1]?.command?.[3], '/quorumrecovery-store/etcd/main/a.db');
+  });
+
+  it('fetches one in a bucket to the volume: neither etcdutl nor the agent that puts it in place has a key of it', () => {
+    const credentials = {secretName: 'keys', accessKeyIDKey: 'id', secretAccessKeyKey: 'key'};
+    const decision = restoreClaims(restoring(begun(), [], {spec: {snapshot: {s3: {bucket: 'backups', region: 'r', forcePathStyle: false, credentials}}}}));
+    assert.ok(decision.kind === 'act' && decision.actions[0]?.type === 'CreatePod');
+    const {initContainers = [], containers = []} = decision.actions[0].pod.spec ?? {};
+    assert.deepEqual(initContainers.map(({name}) => name), ['prepare', 'etcdutl']);
+    const [prepare, etcdutl] = initContainers;
+    assert.deepEqual([parseArguments(prepare?.args ?? []).name, parseArguments(prepare?.args ?? []).inPlace], ['a.db', false]);
+    assert.equal(etcdutl?.command?.[3], '/data/.quorumrecovery/run-1/snapshot.db');
+    assert.deepEqual([prepare, etcdutl, containers[0]].map((container) => container?.env?.some(({name}) => name === 'AWS_SECRET_ACCESS_KEY') === true), [true, false, false]);
+    assert.doesNotMatch(containers[0]?.args?.join(' ') ?? '', /--name|--in-place/);
+  });
+
+  it('blocks with the agent\'s words, and leaves nobody out, where the file was changed while it was restored', () => {
+    const helpers = helpersOf(restoring(begun()), (pod, index) => {
+      waits(pod);
+      const message = JSON.stringify({ok: false, command: 'seed', run: 'run-1', reason: 'SnapshotChanged', message: 'snapshot a.db was replaced'});
+      if (index === 1) pod.status = {...pod.status, phase: 'Failed', containerStatuses: [{...ended(), name: 'volume-agent', state: {terminated: {exitCode: 1, reason: 'Error', finishedAt: new Date(now), message}}}]};
+    });
+    const decision = restoreClaims(restoring(begun(), helpers));
+    assert.ok(decision.kind === 'blocked' && decision.reason === 'RestoreFailed', JSON.stringify(decision));
+    assert.match(decision.message, /could not be restored for etcd-1 \(volume-agent: SnapshotChanged: snapshot a\.db was replaced\)/);
+  });
+
+  it('leaves a member out whose volume has no room for the snapshot or for what is made of it', () => {
+    const helpers = helpersOf(restoring(begun()), (pod, index) => {
+      if (index < 2) { waits(pod); return; }
+      const message = JSON.stringify({ok: false, command: 'prepare-seed', run: 'run-1', reason: 'NoSpace', message: 'no room'});
+      pod.status = {phase: 'Failed', initContainerStatuses: [{...ended(), name: 'prepare', state: {terminated: {exitCode: 1, reason: 'Error', finishedAt: new Date(now), message}}}]};
+    });
+    const observation = restoring(begun(), helpers);
+    assert.deepEqual(recorded(restoreClaims(observation), observation.status).run?.newCluster?.members, ['etcd-0', 'etcd-1']);
   });
 
   it('gives the turn to all together, once each waits, and writes before that the run is finished from there on', () => {
