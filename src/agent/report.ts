@@ -366,7 +366,7 @@ export type RestoreCopyReport = AgentSuccess<'restore-copy'> & RestoreFacts;
 export type PrepareSeedReport = AgentSuccess<'prepare-seed'> & {
   /** On the volume: made of --database, or fetched from the store. `already`: an earlier start had done it. */
   snapshot?: {path: string; bytes: number; sha256: string; already: boolean};
-  /** With --in-place: the one in the store, whose content was verified there. */
+  /** With --in-place: the one in the store, which is the one that was approved. */
   verified?: {name: string; bytes: number; sha256: string};
 };
 

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {closeSync, constants, fsyncSync, openSync, readSync, writeSync} from 'node:fs';
+import {closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {readBackend} from '../etcd/bolt/backend.ts';
 import {BoltError} from '../etcd/bolt/meta.ts';
@@ -122,6 +122,18 @@ function describe(place: DataPlace, path: string, {sha256, bytes, expectMember}:
   } catch (error) {
     if (error instanceof BoltError) throw new Refusal('Unreadable', `The database that etcd sends cannot be read: ${error.message}. It was not kept.`);
     throw error;
+  }
+}
+
+/** What the end of a snapshot says its SHA-256 is, in hex: of it alone, whatever the content is. */
+export function hashAtEnd(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const end = Buffer.alloc(hashBytes);
+    const count = readSync(fd, end, 0, hashBytes, Math.max(0, fstatSync(fd).size - hashBytes));
+    return end.subarray(0, count).toString('hex');
+  } finally {
+    closeSync(fd);
   }
 }
 

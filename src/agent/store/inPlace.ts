@@ -1,10 +1,10 @@
-import {closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {builtDirectory} from '../built.ts';
 import {errorCode, Refusal} from '../failure.ts';
 import type {PrepareSeedReport} from '../report.ts';
-import {checkedHash} from '../snapshot.ts';
+import {checkedHash, hashAtEnd} from '../snapshot.ts';
 import type {StoreArguments} from './arguments.ts';
 import {checkEntry, checkFile} from './check.ts';
 import type {ClaimStore} from './claim.ts';
@@ -12,8 +12,10 @@ import {expectedBy, nothingFor} from './fetch.ts';
 import {entriesOf} from './records.ts';
 
 /*
- * A snapshot on a claim is read where it is, by the agent first, which says that it is the one that was approved, and then by etcdutl. In between
- * somebody may write to the file or put another one in its place. So the agent notes which file it verified and when that was written last, and
+ * A snapshot on a claim is read where it is, by the agent first, which says that it is the one that was approved, and then by etcdutl. All of its
+ * content was verified for the plan, and etcdutl compares what it copies with the SHA-256 at the file's end (etcdutl/snapshot/v3_snapshot.go,
+ * copyAndVerifyDB): so the agent compares that one with the approved one, and reads nothing else, where a GiB takes seconds.
+ * In between somebody may put another snapshot in its place. So the agent notes which file it was and when that was written last, and
  * asks once more when etcdutl has ended: whatever wrote to it, or replaced it, left another inode, size or time.
  */
 
@@ -76,8 +78,16 @@ async function settled(path: string, {now, pause}: Clock): Promise<Identity | un
   return isFresh(found) ? undefined : found;
 }
 
+/** What is known of the file by the hash that was approved, without its content; undefined: none was. */
+function byApproved(path: string, name: string, approved: string | undefined): {bytes: number; sha256: string} | undefined {
+  if (approved === undefined) return undefined;
+  const sha256 = hashAtEnd(path);
+  if (sha256 !== approved) throw new Refusal('SnapshotDamaged', `Snapshot ${name} is another one than was approved, or was cut off or changed since: its end says that its SHA-256 is ${sha256}, and not ${approved}.`);
+  return {bytes: statSync(path).size, sha256};
+}
+
 /**
- * Reads the named snapshot where it is, with all of its content, and notes which file that was.
+ * Says that the named snapshot is, where it is, the one that was approved, or reads all of its content where no hash was; and notes which file that was.
  * @throws {Refusal} NoSnapshot, SnapshotTruncated, SnapshotDamaged, Unreadable, SnapshotChanged
  */
 export async function verifyInPlace(runDirectory: string, args: StoreArguments, store: ClaimStore, time = clock): Promise<NonNullable<PrepareSeedReport['verified']>> {
@@ -89,7 +99,7 @@ export async function verifyInPlace(runDirectory: string, args: StoreArguments, 
   const path = store.fileOf(name);
   const identity = await settled(path, time);
   if (identity === undefined) throw changed(name, store.where, 'is being written to');
-  const {bytes, sha256} = checkFile(path, entry, expected);
+  const {bytes, sha256} = byApproved(path, name, expected.sha256) ?? checkFile(path, entry, expected);
   if (identityOf(path)?.written !== identity.written) throw changed(name, store.where, 'was written to or replaced while it was verified');
   const note: Note = {name, sha256, written: identity.written, changed: identity.changed};
   writeFileSync(noteOf(runDirectory), JSON.stringify(note), {mode: 0o600});
