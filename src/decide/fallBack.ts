@@ -5,6 +5,7 @@ import type {Observation} from '../observe/observation.ts';
 import {corruptWords} from './fallBackAlarms.ts';
 import type {DataVerdict} from './intact.ts';
 import type {Lost} from './newClusterPlan.ts';
+import {offlineOf} from './offline.ts';
 import {versionOf} from './preflight.ts';
 import {viewOf} from './steps/common.ts';
 import {better} from './survivor.ts';
@@ -24,8 +25,6 @@ export interface FallBack {
 
 type Known = Pick<Lost, 'candidates' | 'data'>;
 
-const factsOf = ({status: {run}}: Observation, pod: string): OfflineFacts | undefined => run?.offline?.find((facts) => facts.pod === pod);
-
 /** Whether it may be restored from: it can be read, neither etcdutl nor its own etcd found it broken, and by itself it is a voter's. */
 function isSound(facts: OfflineFacts, memberID: string): boolean {
   const {data, unfit, database, etcdutl, members} = facts;
@@ -39,7 +38,7 @@ function isSound(facts: OfflineFacts, memberID: string): boolean {
 function databaseOf(observation: Observation, {voter}: DataVerdict): Candidate | undefined {
   const {pod, memberID} = voter;
   if (pod === undefined) return undefined;
-  const facts = factsOf(observation, pod);
+  const facts = offlineOf(observation, pod);
   if (facts !== undefined) {
     if (facts.database === undefined || !isSound(facts, memberID)) return undefined;
     const {term, index, revision} = facts.database;
@@ -76,7 +75,7 @@ function whyNot(observation: Observation, {candidates, data}: Known, versionAt: 
   // A log that cannot be forced, and none that can; or none that goes as far as its database does.
   const [first] = rankDatabases(observation, data).filter(({pod}) => named === undefined || pod === named);
   if (first === undefined || candidates.some(({pod}) => pod === first.pod) || !canFallBack(versionAt(first.pod))) return undefined;
-  const unfit = factsOf(observation, first.pod)?.unfit;
+  const unfit = offlineOf(observation, first.pod)?.unfit;
   if (survivor === undefined || unfit === undefined) return unfit;
   if (survivor.from === 'unread' || !endsBefore(survivor, first)) return undefined;
   return `the log of ${survivor.pod} ends at entry ${survivor.index}, and the database of ${first.pod} has the log up to entry ${first.index}, which cannot be forced: ${unfit}`;
@@ -84,7 +83,7 @@ function whyNot(observation: Observation, {candidates, data}: Known, versionAt: 
 
 /** Databases that could be started from, were it not for the version of their etcd, each with what to do. */
 export const tooOldFor = (observation: Observation, data: readonly DataVerdict[]): string[] => rankDatabases(observation, data)
-  .map(({pod}) => ({pod, facts: factsOf(observation, pod), version: versionOf(viewOf(observation, pod))}))
+  .map(({pod}) => ({pod, facts: offlineOf(observation, pod), version: versionOf(viewOf(observation, pod))}))
   .filter(({facts, version}) => facts?.unfit !== undefined && !canFallBack(version))
   .map(({pod, version}) => `the database of ${pod} can be read, and is not restored in etcd ${version || 'of an unknown version'}: that is done from 3.5.20 on, in versions that the operator knows. Name an image of a later patch in the StatefulSet, with its version as the tag`);
 
@@ -104,7 +103,7 @@ export function fallBack(observation: Observation, lost: Known, versionAt: Versi
 
 /** The snapshot that is made of this database, as far as it was read. */
 export function snapshotOf(observation: Observation, {pod, revision}: Pick<Candidate, 'pod' | 'revision'>): PlanSnapshot {
-  const facts = factsOf(observation, pod);
+  const facts = offlineOf(observation, pod);
   const {database, clusterID} = facts ?? {};
   return {
     name: `member/snap/${database?.file ?? 'db'}`, pod, revision: database?.revision ?? revision, bytes: database?.bytes ?? 0, ...(clusterID !== undefined && {clusterID}),

@@ -1,12 +1,13 @@
 import type {OfflineFacts} from '../api/types.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {DataVerdict} from './intact.ts';
+import {offlineOf} from './offline.ts';
 import type {Refusal} from './preflight.ts';
 import {authWords} from './refusals.ts';
 
 /* What stands in a database beside its keys, and holds again as soon as an etcd starts on it: alarms, and that a user is asked for. */
 
-const databaseOf = ({status: {run}}: Pick<Observation, 'status'>, pod: string) => run?.offline?.find((facts) => facts.pod === pod)?.database;
+const databaseOf = (observation: Pick<Observation, 'status'>, pod: string) => offlineOf(observation, pod)?.database;
 
 /** Its own etcd found that it differs from the others; undefined: it never said so. */
 export const corruptWords = ({database}: Pick<OfflineFacts, 'database'>, memberID: string): string | undefined =>

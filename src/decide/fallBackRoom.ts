@@ -1,6 +1,6 @@
 import {newWalBytes, reserveBytes} from '../agent/report.ts';
-import type {OfflineFacts} from '../api/types.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
+import {offlineOf} from './offline.ts';
 import type {Refusal} from './preflight.ts';
 import {viewOf} from './steps/common.ts';
 
@@ -9,15 +9,13 @@ import {viewOf} from './steps/common.ts';
  * and the agent would only say then that there is no room. The old data needs none: it is renamed, and stays beside the new one.
  */
 
-const factsOf = ({status: {run}}: Pick<Observation, 'status'>, pod: string): OfflineFacts | undefined => run?.offline?.find((facts) => facts.pod === pod);
-
 /** Size of its database, bytes: as it was read, else as its etcd says; 0: nobody knows. */
 function databaseBytes(observation: Observation, {pod, probe}: OrdinalView): number {
-  return factsOf(observation, pod)?.database?.bytes ?? (probe.kind === 'Answered' ? probe.status.dbSizeBytes : 0);
+  return offlineOf(observation, pod)?.database?.bytes ?? (probe.kind === 'Answered' ? probe.status.dbSizeBytes : 0);
 }
 
 /** Defragmenting writes the database once more beside itself: what a quota that is filled (NOSPACE) takes before the first write. */
-const isFull = (observation: Observation, pod: string): boolean => factsOf(observation, pod)?.database?.alarms?.some(({alarm}) => alarm === 'NOSPACE') === true;
+const isFull = (observation: Observation, pod: string): boolean => offlineOf(observation, pod)?.database?.alarms?.some(({alarm}) => alarm === 'NOSPACE') === true;
 
 /** What is built from the snapshot takes on the volume of the data beside a log, bytes. */
 export const builtBytes = (observation: Observation, view: OrdinalView): number => databaseBytes(observation, view) * (isFull(observation, view.pod) ? 2 : 1);
@@ -44,7 +42,7 @@ const wayOut = 'Enlarge the claim, or remove what earlier runs have kept on the 
 /** Why there is no room for it; undefined: there is, or nobody has read how much there is. */
 export function roomRefusal(observation: Observation, pod: string, others: readonly string[]): Refusal | undefined {
   const view = viewOf(observation, pod);
-  const {freeBytes, walFreeBytes} = factsOf(observation, pod) ?? {};
+  const {freeBytes, walFreeBytes} = offlineOf(observation, pod) ?? {};
   const needed = fallBackBytes(observation, view) + reserveBytes;
   const other = others.length === 0 ? '' : `; or name another member in spec.survivor (${others.join(', ')}), whose database has less in it`;
   const end = `Nothing was touched. ${wayOut}${other}. It is looked at again every two minutes`;
@@ -60,7 +58,7 @@ export function roomRefusal(observation: Observation, pod: string, others: reado
 /** What is needed and what is there, for the plan. */
 export function roomNotes(observation: Observation, pod: string): string[] {
   const view = viewOf(observation, pod);
-  const {freeBytes} = factsOf(observation, pod) ?? {};
+  const {freeBytes} = offlineOf(observation, pod) ?? {};
   if (freeBytes === undefined) return [];
   const kept = observation.spec.preserve.mode === 'Skip' ? '' : '. The snapshot of a member that still runs is taken before it is stopped only where that room is left';
   return [`restoring the database of ${pod} takes ${megabytes(fallBackBytes(observation, view) + reserveBytes)} on claim ${view.data?.name ?? ''} beside what is there (${partsInWords(observation, view)}), and ${free(freeBytes)} were free${kept}`];

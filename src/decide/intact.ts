@@ -4,6 +4,7 @@ import {describePlace} from '../observe/places.ts';
 import {takenByItsPod} from './beside.ts';
 import {isNamedLost} from './membership.ts';
 import type {Voter} from './membership.ts';
+import {offlineOf} from './offline.ts';
 import {givenUp} from './regressed.ts';
 import {givesUpDisks} from './strategies.ts';
 
@@ -37,7 +38,7 @@ export function isKnownClaim({status: {lastHealthy, members}}: Observation, {mem
 }
 
 function byDisk(observation: Observation, view: OrdinalView, voter: Voter): DataVerdict {
-  const facts = observation.status.run?.offline?.find((candidate) => candidate.pod === view.pod);
+  const facts = offlineOf(observation, view.pod);
   const place = view.data?.place ?? {at: 'Missing' as const};
   const witness = observation.status.lastHealthy?.members.find((member) => member.memberID === voter.memberID);
   const claimUID = view.data?.object?.metadata?.uid;

@@ -2,6 +2,7 @@ import type {OfflineFacts} from '../api/types.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {podOfMember} from './membership.ts';
 import type {Voter} from './membership.ts';
+import {offlineOf} from './offline.ts';
 
 /*
  * A disk whose log is damaged from its beginning, or gone, does not say whose it is: etcd writes that into the first record of its log, and
@@ -9,8 +10,8 @@ import type {Voter} from './membership.ts';
  */
 
 /** What was read of a disk that has a database, and a log that does not say whose it is; undefined: it says so, or has none. */
-function namelessDisk({status: {run}}: Pick<Observation, 'status'>, pod: string): OfflineFacts | undefined {
-  const facts = run?.offline?.find((one) => one.pod === pod);
+function namelessDisk(observation: Pick<Observation, 'status'>, pod: string): OfflineFacts | undefined {
+  const facts = offlineOf(observation, pod);
   return facts?.data === 'Unreadable' && facts.memberID === undefined && facts.database !== undefined ? facts : undefined;
 }
 

@@ -5,6 +5,7 @@ import {isGated, isTerminating, runOf} from '../kubernetes/ownPods.ts';
 import {isNamedLost, recordOf} from './membership.ts';
 import type {Voter} from './membership.ts';
 import {isOwnByDatabase, namelessInWords} from './nameless.ts';
+import {offlineOf} from './offline.ts';
 
 /** What is known of the last process that ran a member. */
 export interface ProcessVerdict {
@@ -97,7 +98,7 @@ function isVotersProcess(observation: Observation, view: OrdinalView, voter: Vot
   if (record?.podUID === pod.metadata?.uid && record?.memberID === voter.memberID) return true;
   if (view.probe.kind === 'Answered') return view.probe.status.memberID === voter.memberID;
   if (view.probe.kind === 'PeerOnly') return true;
-  const offline = observation.status.run?.offline?.find((facts) => facts.pod === view.pod);
+  const offline = offlineOf(observation, view.pod);
   const started = hasStarted(pod, 'ok' in view.launch ? '' : view.launch.container);
   if (offline !== undefined) return started && (offline.memberID === voter.memberID || isOwnByDatabase(observation, view, voter));
   // Nobody can look at that disk any more. The pod ran on it, and a claim that was made anew would show in the witness.

@@ -9,6 +9,7 @@ import {dependentRefusal} from './dependents.ts';
 import {fallBack, tooOldFor} from './fallBack.ts';
 import {proposeFallBack} from './fallBackPlan.ts';
 import {corruptMembers} from './fallBackAlarms.ts';
+import {offlineOf} from './offline.ts';
 import {makePlan} from './plan.ts';
 import {alarmNotes, hookNotes, preflight, storageNotes, versionOf} from './preflight.ts';
 import type {Replacement} from './replace.ts';
@@ -41,7 +42,7 @@ function identityOf(observation: Observation, pod: string): Run['identity'] {
     const members = view.probe.members.map(({id, name, peerURLs, isLearner}) => ({id, name, peerURLs, isLearner}));
     return {clusterID: view.probe.clusterID, version, members, source: `member list of ${pod}`};
   }
-  const facts = observation.status.run?.offline?.find((candidate) => candidate.pod === pod);
+  const facts = offlineOf(observation, pod);
   if (!facts?.members || facts.clusterID === undefined) return undefined;
   return {clusterID: facts.clusterID, version, members: facts.members, source: `disk of ${pod}`};
 }

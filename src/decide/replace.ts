@@ -8,6 +8,7 @@ import {takenByItsPod} from './beside.ts';
 import {podCause} from './causes.ts';
 import type {Membership} from './membership.ts';
 import {isNamedLost, knownMemberships, podOfMember, quorumOf, recordOf} from './membership.ts';
+import {offlineOf} from './offline.ts';
 import {endOf, judgeProcess} from './processes.ts';
 import {regression} from './witness.ts';
 import {joinStep} from './plan.ts';
@@ -92,7 +93,7 @@ function listedFor(view: OrdinalView, list: readonly ListedMember[], pods: reado
 
 /** How its etcd is known by, where the list does not have it (any more). */
 function formerID({status}: Observation, pod: string): string | undefined {
-  const disk = status.run?.offline?.find((facts) => facts.pod === pod)?.memberID;
+  const disk = offlineOf({status}, pod)?.memberID;
   const record = recordOf({status}, pod)?.memberID;
   return disk ?? record ?? status.lastHealthy?.members.find((member) => member.pod === pod)?.memberID;
 }
@@ -131,7 +132,7 @@ function evidenceFor(observation: Observation, view: OrdinalView, listed: Listed
   if (asked === 'Named') return undefined;
   const place = view.data?.place ?? {at: 'Missing' as const};
   if (place.at === 'GoneNode' || place.at === 'Missing' || place.at === 'Unbound') return describePlace(place);
-  const facts = observation.status.run?.offline?.find((candidate) => candidate.pod === view.pod);
+  const facts = offlineOf(observation, view.pod);
   return facts && byFacts(view, facts, listed.id);
 }
 

@@ -1,5 +1,6 @@
 import type {Observation} from '../observe/observation.ts';
 import type {DataVerdict} from './intact.ts';
+import {offlineOf} from './offline.ts';
 
 export interface Candidate {
   pod: string;
@@ -16,7 +17,7 @@ function candidateOf(observation: Observation, {voter}: DataVerdict): Candidate 
   const view = observation.ordinals.find((candidate) => candidate.pod === voter.pod);
   if (view === undefined || voter.pod === undefined) return undefined;
   const common = {pod: voter.pod, memberID: voter.memberID};
-  const facts = observation.status.run?.offline?.find((candidate) => candidate.pod === voter.pod);
+  const facts = offlineOf(observation, voter.pod);
   if (facts?.data === 'Present' && facts.unfit === undefined) {
     return {...common, term: facts.term ?? 0, index: facts.index ?? 0, commit: facts.commit ?? 0, revision: facts.revision ?? 0, from: 'disk'};
   }

@@ -8,14 +8,10 @@ const atOnce = 2;
 export class HeavyActs {
   #running = 0;
 
-  /** @returns how to end it; undefined: as many as may be are under way */
+  /** @returns how to end it, once; undefined: as many as may be are under way */
   begin(): (() => void) | undefined {
     if (this.#running >= atOnce) return undefined;
     this.#running += 1;
-    let ended = false;
-    return () => {
-      if (!ended) this.#running -= 1;
-      ended = true;
-    };
+    return () => { this.#running -= 1; };
   }
 }

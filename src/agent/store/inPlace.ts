@@ -1,4 +1,4 @@
-import {closeSync, constants, fstatSync, openSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {builtDirectory} from '../built.ts';
@@ -10,6 +10,7 @@ import {checkEntry, checkFile} from './check.ts';
 import type {ClaimStore} from './claim.ts';
 import {expectedBy, nothingFor} from './fetch.ts';
 import {entriesOf} from './records.ts';
+import type {StoredObject} from './store.ts';
 
 /*
  * A snapshot on a claim is read where it is, by the agent first, which says that it is the one that was approved, and then by etcdutl. All of its
@@ -79,11 +80,11 @@ async function settled(path: string, {now, pause}: Clock): Promise<Identity | un
 }
 
 /** What is known of the file by the hash that was approved, without its content; undefined: none was. */
-function byApproved(path: string, name: string, approved: string | undefined): {bytes: number; sha256: string} | undefined {
+function byApproved(path: string, {name, bytes}: StoredObject, approved: string | undefined): {bytes: number; sha256: string} | undefined {
   if (approved === undefined) return undefined;
   const sha256 = hashAtEnd(path);
   if (sha256 !== approved) throw new Refusal('SnapshotDamaged', `Snapshot ${name} is another one than was approved, or was cut off or changed since: its end says that its SHA-256 is ${sha256}, and not ${approved}.`);
-  return {bytes: statSync(path).size, sha256};
+  return {bytes, sha256};
 }
 
 /**
@@ -99,7 +100,7 @@ export async function verifyInPlace(runDirectory: string, args: StoreArguments, 
   const path = store.fileOf(name);
   const identity = await settled(path, time);
   if (identity === undefined) throw changed(name, store.where, 'is being written to');
-  const {bytes, sha256} = byApproved(path, name, expected.sha256) ?? checkFile(path, entry, expected);
+  const {bytes, sha256} = byApproved(path, entry.object, expected.sha256) ?? checkFile(path, entry, expected);
   if (identityOf(path)?.written !== identity.written) throw changed(name, store.where, 'was written to or replaced while it was verified');
   const note: Note = {name, sha256, written: identity.written, changed: identity.changed};
   writeFileSync(noteOf(runDirectory), JSON.stringify(note), {mode: 0o600});
