@@ -10,6 +10,11 @@ import {holds, Missing, until} from '../wait.ts';
 
 const hashOf = ({status}: QuorumRecovery): string => status?.run?.plan?.hash ?? '';
 
+async function helperLeft(scenario: Scenario): Promise<boolean> {
+  const pods = await scenario.kube.list('pods', scenario.namespace);
+  return pods.some((pod) => pod.metadata?.labels?.[marks.helper] !== undefined);
+}
+
 /** It waits, with its plan told and nothing but the status written. */
 async function waitsFor(scenario: Scenario, otherThan = ''): Promise<QuorumRecovery> {
   const found = await until('a plan that waits for its approval', async () => {
@@ -38,11 +43,12 @@ describe('A plan that needs approval', () => {
     assert.deepEqual(plan.lost.map(({fenced}) => fenced), ['NodeDeleted', 'NodeDeleted']);
     assert.deepEqual(plan.claims.map(({pod}) => pod), ['etcd-0', 'etcd-1', 'etcd-2']);
 
+    // The helper that read the disk is over, and taken away, when its containers have ended: its object is there for a second longer.
+    await until('the helper that read the disk to be gone', async () => await helperLeft(scenario) ? new Missing('it is there') : true, {seconds: 30});
     await changeRecovery(scenario, {approvedPlan: `sha256-${'0'.repeat(32)}`});
     await holds('a wrong hash approves nothing', 6, async () => {
       await untouched(scenario, before);
-      const pods = await scenario.kube.list('pods', scenario.namespace);
-      return pods.some((pod) => pod.metadata?.labels?.[marks.helper] !== undefined) ? 'helper pods are left' : undefined;
+      return await helperLeft(scenario) ? 'helper pods are left' : undefined;
     });
     await changeRecovery(scenario, {approvedPlan: hashOf(first), preserve: {mode: 'Skip'}});
     const second = await waitsFor(scenario, hashOf(first));
