@@ -1,25 +1,25 @@
 import type {BlockedReason, StalledReason} from '../api/reasons.ts';
 import {isLaunch, isRefused} from '../observe/observation.ts';
 import type {Observation} from '../observe/observation.ts';
-import {causesOf} from './causes.ts';
-import {takenByItsPod} from './beside.ts';
-import {cutOff, cutOffWords} from './cutOff.ts';
-import {findingsOf, servesInWords} from './findings.ts';
-import type {FencingVerdict} from './fencing.ts';
-import {judgeFencing} from './fencing.ts';
-import type {DataVerdict} from './intact.ts';
-import {judgeData} from './intact.ts';
-import type {Membership} from './membership.ts';
-import {clusterIDs, knownMemberships, quorumOf} from './membership.ts';
-import {givenUp} from './regressed.ts';
+import {causesOf} from './evidence/causes.ts';
+import {takenByItsPod} from './evidence/beside.ts';
+import {cutOff, cutOffWords} from './evidence/cutOff.ts';
+import {findingsOf, servesInWords} from './watch/findings.ts';
+import type {FencingVerdict} from './evidence/fencing.ts';
+import {judgeFencing} from './evidence/fencing.ts';
+import type {DataVerdict} from './evidence/intact.ts';
+import {judgeData} from './evidence/intact.ts';
+import type {Membership} from './evidence/membership.ts';
+import {clusterIDs, knownMemberships, quorumOf} from './evidence/membership.ts';
+import {givenUp} from './evidence/regressed.ts';
 import {authWords, rejectedWords} from './refusals.ts';
 import type {Replacement} from './replace.ts';
 import {askedReplacement, assessReplacement, isAutoReplacement, noQuorum} from './replace.ts';
 import {assessRestart} from './restart.ts';
 import type {Restart} from './restart.ts';
 import {asksAnew, givesUpDisks} from './strategies.ts';
-import type {Candidate} from './survivor.ts';
-import {rankCandidates} from './survivor.ts';
+import type {Candidate} from './evidence/survivor.ts';
+import {rankCandidates} from './evidence/survivor.ts';
 
 /** What a cluster needs, from one Observation. */
 export type Assessment =

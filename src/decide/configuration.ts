@@ -3,8 +3,8 @@ import type {ConfigurationView} from '../observe/configuration.ts';
 import type {Observation} from '../observe/observation.ts';
 import type {Decision} from './decision.ts';
 import {blocked, wait} from './decision.ts';
-import {sha256} from './plan.ts';
-import {sourceRefusal} from './rebuildSources.ts';
+import {sha256} from './plans/plan.ts';
+import {sourceRefusal} from './plans/rebuildSources.ts';
 import {isCommitted} from './steps/committed.ts';
 
 type Checked = NonNullable<Plan['configuration']>[number];

@@ -1,7 +1,7 @@
 import {approveStep, isPlanning} from '../api/progress.ts';
 import type {QuorumRecoveryStatus} from '../api/types.ts';
 import type {Depth} from '../observe/observe.ts';
-import {podOfJoinStep} from './plan.ts';
+import {podOfJoinStep} from './plans/plan.ts';
 import {askedByProof} from './steps/verify.ts';
 import {behaviourIn, startsAnew} from './strategies.ts';
 

@@ -2,7 +2,7 @@ import {isPlanning} from '../api/progress.ts';
 import type {Plan} from '../api/types.ts';
 import type {Observation} from '../observe/observation.ts';
 import {isRestart} from './restart.ts';
-import {plannedSpecHash, setSpecHash} from './plan.ts';
+import {plannedSpecHash, setSpecHash} from './plans/plan.ts';
 import {isCommitted} from './steps/committed.ts';
 import {behaviourIn, behaviourOf} from './strategies.ts';
 

@@ -4,8 +4,8 @@ import {againstConfiguration} from './configuration.ts';
 import type {Action, Decision} from './decision.ts';
 import {act, blocked, stalled} from './decision.ts';
 import {setIsGoing} from './interrupt.ts';
-import {podOfJoinStep} from './plan.ts';
-import {judgeProcess} from './processes.ts';
+import {podOfJoinStep} from './plans/plan.ts';
+import {judgeProcess} from './evidence/processes.ts';
 import {isReplacement, servingPods} from './replace.ts';
 import {anchored} from './steps/anchor.ts';
 import {keepStopped, returnDependents, returnMeanwhile, stopDependents} from './steps/dependents.ts';
@@ -35,9 +35,9 @@ import {startAll, startEmpty} from './steps/startAll.ts';
 import {startSurvivor} from './steps/survivor.ts';
 import {controllerMakes, restartProof, verify} from './steps/verify.ts';
 import {behaviourIn, startsAnew} from './strategies.ts';
-import {leaveNothing, releaseStrays} from './strays.ts';
+import {leaveNothing, releaseStrays} from './evidence/strays.ts';
 import {troubled} from './trouble.ts';
-import {recordOf} from './membership.ts';
+import {recordOf} from './evidence/membership.ts';
 
 const steps: Record<string, (observation: Observation) => Decision> = {
   Plan: plan, Approve: approve, StopDependents: stopDependents, ReturnDependents: returnDependents, Hold: hold,

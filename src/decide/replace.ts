@@ -4,14 +4,14 @@ import type {ListedMember, MemberStatus} from '../etcd/types.ts';
 import {isLaunch, isServing, statusOf} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
 import {describePlace} from '../observe/places.ts';
-import {takenByItsPod} from './beside.ts';
-import {podCause} from './causes.ts';
-import type {Membership} from './membership.ts';
-import {isNamedLost, knownMemberships, podOfMember, quorumOf, recordOf} from './membership.ts';
-import {offlineOf} from './offline.ts';
-import {endOf, judgeProcess} from './processes.ts';
-import {regression} from './witness.ts';
-import {joinStep} from './plan.ts';
+import {takenByItsPod} from './evidence/beside.ts';
+import {podCause} from './evidence/causes.ts';
+import type {Membership} from './evidence/membership.ts';
+import {isNamedLost, knownMemberships, podOfMember, quorumOf, recordOf} from './evidence/membership.ts';
+import {offlineOf} from './evidence/offline.ts';
+import {endOf, judgeProcess} from './evidence/processes.ts';
+import {regression} from './watch/witness.ts';
+import {joinStep} from './plans/plan.ts';
 
 /** A member that is to be replaced. */
 export interface LostMember {

@@ -4,13 +4,13 @@ import {partitionOf} from '../kubernetes/revisions.ts';
 import {isGated, hasFence, isTerminating, runOf} from '../kubernetes/ownPods.ts';
 import {isLaunch} from '../observe/observation.ts';
 import type {Observation, OrdinalView} from '../observe/observation.ts';
-import {podCause} from './causes.ts';
-import {judgeData} from './intact.ts';
-import type {DataVerdict} from './intact.ts';
-import type {Membership, Voter} from './membership.ts';
-import {knownMemberships, quorumOf} from './membership.ts';
-import {endedByKubelet, judgeProcess} from './processes.ts';
-import type {ProcessVerdict} from './processes.ts';
+import {podCause} from './evidence/causes.ts';
+import {judgeData} from './evidence/intact.ts';
+import type {DataVerdict} from './evidence/intact.ts';
+import type {Membership, Voter} from './evidence/membership.ts';
+import {knownMemberships, quorumOf} from './evidence/membership.ts';
+import {endedByKubelet, judgeProcess} from './evidence/processes.ts';
+import type {ProcessVerdict} from './evidence/processes.ts';
 
 /** A pod that is brought up again. */
 export type Restarted = NonNullable<Plan['restarts']>[number];

@@ -4,7 +4,7 @@ import type {VolumeSnapshot} from '../kubernetes/volumeSnapshots.ts';
 import type {ClaimView, Observation, OrdinalView} from '../observe/observation.ts';
 import type {Action, Decision} from './decision.ts';
 import {act, blocked, wait} from './decision.ts';
-import type {Refusal} from './preflight.ts';
+import type {Refusal} from './plans/preflight.ts';
 import {runIn, survivorOf} from './steps/common.ts';
 
 /** A snapshot that is not taken after this time, ms, needs someone to look. */

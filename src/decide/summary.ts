@@ -5,15 +5,15 @@ import type {Condition, DataLoss, Plan, QuorumRecoveryStatus, Run} from '../api/
 import {removeCondition, setCondition} from '../operator/conditions.ts';
 import type {Decision} from './decision.ts';
 import {dependentsInWords} from './dependents.ts';
-import {fallBackLoss} from './fallBackLoss.ts';
-import {lastingFindings} from './findings.ts';
-import {leftHeldInWords} from './heldBefore.ts';
+import {fallBackLoss} from './plans/fallBackLoss.ts';
+import {lastingFindings} from './watch/findings.ts';
+import {leftHeldInWords} from './evidence/heldBefore.ts';
 import {leftOpen} from './interrupt.ts';
-import {givenUpLoss} from './regressed.ts';
-import {joinStep} from './plan.ts';
+import {givenUpLoss} from './evidence/regressed.ts';
+import {joinStep} from './plans/plan.ts';
 import {isReplacement, replacedPods} from './replace.ts';
 import {isRestart} from './restart.ts';
-import {revisionsMayRepeat} from './revisions.ts';
+import {revisionsMayRepeat} from './plans/revisions.ts';
 import {startsAnew} from './strategies.ts';
 
 /** Where a resource stands, for people and for `kubectl wait`; everything here is derived. */

@@ -39,7 +39,7 @@ const holds = '!variables.owned || !(object.metadata.name in variables.held) || 
  * Only what is known to be over is denied: an API server that has not seen the newest status yet must not stop the run itself. What
  * takes away the leavings of a run that is over touches nothing else.
  * What takes a backup is of no run, and may come in the middle of one, from an operator that is late: it cannot break the fencing, nor a hold. It starts no etcd
- * and mounts no volume of a member (kubernetes/backupPod.ts; decide/backupSource.ts refuses a store on a member's claim), its name is no member's, no Service
+ * and mounts no volume of a member (kubernetes/backupPod.ts; decide/backup/backupSource.ts refuses a store on a member's claim), its name is no member's, no Service
  * selects it, and all it asks of a member is to read. With no quorum, as with no member at that address, it fails.
  */
 const current = `variables.resource != params.metadata.name || variables.podStep in [${stepsOfNoRun.map((step) => `'${step}'`).join(', ')}] || `

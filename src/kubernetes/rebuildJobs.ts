@@ -1,6 +1,6 @@
 import type {V1Container, V1CronJob, V1EnvVar, V1Job, V1JobSpec, V1JobTemplateSpec, V1PodSpec} from '@kubernetes/client-node';
 import {apiVersion, kind, marks} from '../api/types.ts';
-import {sha256} from '../decide/plan.ts';
+import {sha256} from '../decide/plans/plan.ts';
 import {isLaunch} from '../observe/observation.ts';
 import type {Observation} from '../observe/observation.ts';
 

@@ -1,5 +1,5 @@
-import {disturbance, isLeftBehind} from '../decide/calm.ts';
-import type {Answer} from '../decide/calm.ts';
+import {disturbance, isLeftBehind} from '../decide/watch/calm.ts';
+import type {Answer} from '../decide/watch/calm.ts';
 import {EtcdError, isEtcdError} from '../etcd/errors.ts';
 import type {EtcdEndpoint, MemberStatus} from '../etcd/types.ts';
 import type {WatchEnd} from '../etcd/leader-watch.ts';

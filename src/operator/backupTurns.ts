@@ -1,6 +1,6 @@
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../api/types.ts';
 import {inFlight} from '../api/progress.ts';
-import type {BackupTurn} from '../decide/backups.ts';
+import type {BackupTurn} from '../decide/backup/backups.ts';
 import {keyOf, keyText} from './keys.ts';
 
 export interface BackupTurnsOptions {

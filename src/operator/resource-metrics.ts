@@ -2,7 +2,7 @@ import {Gauge} from 'prom-client';
 import type {Registry} from 'prom-client';
 import {inFlight} from '../api/progress.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../api/types.ts';
-import {staleAfterMs} from '../decide/backupWords.ts';
+import {staleAfterMs} from '../decide/backup/backupWords.ts';
 import {isTrue} from './conditions.ts';
 
 /** Where the gauges read the resources from, each time that they are scraped. Empty while this process does not lead. */

@@ -1,7 +1,7 @@
 import type {QuorumRecovery} from '../api/types.ts';
 import {inFlight} from '../api/progress.ts';
-import {isAtWork, turnOf} from '../decide/turns.ts';
-import type {Turn, Waiting} from '../decide/turns.ts';
+import {isAtWork, turnOf} from '../decide/watch/turns.ts';
+import type {Turn, Waiting} from '../decide/watch/turns.ts';
 import {keyOf, keyText} from './keys.ts';
 
 export interface TurnsOptions {

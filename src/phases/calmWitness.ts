@@ -1,6 +1,6 @@
 import type {QuorumRecovery} from '../api/types.ts';
-import {renewNumbers, wantsRenewal} from '../decide/calm.ts';
-import type {Answer} from '../decide/calm.ts';
+import {renewNumbers, wantsRenewal} from '../decide/watch/calm.ts';
+import type {Answer} from '../decide/watch/calm.ts';
 import {isUnavailable} from '../kubernetes/errors.ts';
 import type {StatusWriter} from '../operator/status.ts';
 

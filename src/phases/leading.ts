@@ -1,5 +1,5 @@
 import type {Outcome} from '../decide/decision.ts';
-import {recordRefusal} from '../decide/leadership.ts';
+import {recordRefusal} from '../decide/watch/leadership.ts';
 import {isEtcdError} from '../etcd/errors.ts';
 import type {Acting} from './context.ts';
 import {finished, memberOf} from './context.ts';

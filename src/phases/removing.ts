@@ -1,4 +1,4 @@
-import {quorumOf} from '../decide/membership.ts';
+import {quorumOf} from '../decide/evidence/membership.ts';
 import type {Action, Outcome} from '../decide/decision.ts';
 import {recordRemoved} from '../decide/steps/lostFirst.ts';
 import {isEtcdError} from '../etcd/errors.ts';

@@ -1,7 +1,7 @@
 import {databaseOwner, strategyWords} from '../api/strategies.ts';
 import type {QuorumRecovery} from '../api/types.ts';
 import type {Decision} from '../decide/decision.ts';
-import {revisionsMayRepeat} from '../decide/revisions.ts';
+import {revisionsMayRepeat} from '../decide/plans/revisions.ts';
 import {findCondition} from '../operator/conditions.ts';
 import type {EventRecorder} from '../operator/events.ts';
 import type {Logger} from '../operator/log.ts';

@@ -1,8 +1,8 @@
 import {marks} from '../api/types.ts';
 import type {Action, Outcome} from '../decide/decision.ts';
-import {causesOf} from '../decide/causes.ts';
+import {causesOf} from '../decide/evidence/causes.ts';
 import {durationMs} from '../decide/durations.ts';
-import {setSpecHash} from '../decide/plan.ts';
+import {setSpecHash} from '../decide/plans/plan.ts';
 import type {EtcdMember} from '../etcd/types.ts';
 import {isLaunch} from '../observe/observation.ts';
 import type {Acting} from './context.ts';

@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import type {V1Pod} from '@kubernetes/client-node';
 import {awaitTurn} from '../../src/agent/turn.ts';
 import {heldMessageStart, marks} from '../../src/api/types.ts';
-import {stepsFor} from '../../src/decide/plan.ts';
+import {stepsFor} from '../../src/decide/plans/plan.ts';
 import {decommission} from '../../src/decide/steps/decommission.ts';
 import {force} from '../../src/decide/steps/force.ts';
 import {join as joinStep} from '../../src/decide/steps/join.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {nextStep} from '../../src/decide/next.ts';
-import {stepsFor} from '../../src/decide/plan.ts';
+import {stepsFor} from '../../src/decide/plans/plan.ts';
 import {force} from '../../src/decide/steps/force.ts';
 import {join} from '../../src/decide/steps/join.ts';
 import {plan} from '../../src/decide/steps/plan.ts';
@@ -60,7 +60,7 @@ describe('8. Exactly one member after the force, before any other joins; at most
   it('versions whose force leaves old members in charge are not forced', () => {
     const of = (version: string) => plan(observationOf({...lost(), ordinals: [{probe: answers(0, 3, {version})}, ...(lost().ordinals ?? []).slice(1)]}));
     for (const version of ['3.5.9', '3.4.30']) assert.equal(told(of(version)), 'blocked VersionNotForceable', version);
-    // Its database is read, and restored: test/unit/decide/fallBack.test.ts.
+    // Its database is read, and restored: test/unit/decide/plans/fallBack.test.ts.
     assert.equal(told(of('3.5.21')), 'CreatePod');
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type {QuorumRecoveryStatus, Run} from '../../src/api/types.ts';
 import {interrupted} from '../../src/decide/interrupt.ts';
 import {nextStep} from '../../src/decide/next.ts';
-import {plannedSpecHash} from '../../src/decide/plan.ts';
+import {plannedSpecHash} from '../../src/decide/plans/plan.ts';
 import {join} from '../../src/decide/steps/join.ts';
 import type {MemberStatus} from '../../src/etcd/types.ts';
 import type {Probe} from '../../src/observe/observation.ts';

@@ -3,7 +3,7 @@ import {readFileSync} from 'node:fs';
 import {parseAllDocuments} from 'yaml';
 import {brokenRules} from '../../src/api/rules.ts';
 import {specSchema} from '../../src/api/spec.ts';
-import {setSpecHash} from '../../src/decide/plan.ts';
+import {setSpecHash} from '../../src/decide/plans/plan.ts';
 import {sourceOf} from '../../src/decide/steps/common.ts';
 import {join} from '../../src/decide/steps/join.ts';
 import {extraRights, kinds, requireVerb} from '../../src/kubernetes/kinds.ts';

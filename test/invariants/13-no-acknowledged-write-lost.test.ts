@@ -4,7 +4,7 @@ import {join as path} from 'node:path';
 import {parseArguments} from '../../src/agent/arguments.ts';
 import {runCommand} from '../../src/agent/run.ts';
 import type {QuorumRecoveryStatus} from '../../src/api/types.ts';
-import {stepsFor} from '../../src/decide/plan.ts';
+import {stepsFor} from '../../src/decide/plans/plan.ts';
 import {force} from '../../src/decide/steps/force.ts';
 import {inspect} from '../../src/decide/steps/inspect.ts';
 import {plan} from '../../src/decide/steps/plan.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {cpSync} from 'node:fs';
 import {join as path} from 'node:path';
 import type {QuorumRecoveryStatus} from '../../src/api/types.ts';
-import {maxMove, moveFor} from '../../src/decide/revisions.ts';
+import {maxMove, moveFor} from '../../src/decide/plans/revisions.ts';
 import {force} from '../../src/decide/steps/force.ts';
 import {plan} from '../../src/decide/steps/plan.ts';
 import {summarize} from '../../src/decide/summary.ts';

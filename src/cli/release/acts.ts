@@ -1,7 +1,7 @@
 import type {V1Pod} from '@kubernetes/client-node';
 import type {DependentRecord, QuorumRecoveryStatus} from '../../api/types.ts';
 import {marks} from '../../api/types.ts';
-import {endedByKubelet} from '../../decide/processes.ts';
+import {endedByKubelet} from '../../decide/evidence/processes.ts';
 import {recordDependent} from '../../decide/steps/dependents.ts';
 import {summarize} from '../../decide/summary.ts';
 import type {DependentView} from '../../kubernetes/dependents.ts';

@@ -1,7 +1,7 @@
 import type {Run} from '../../api/types.ts';
 import {marks} from '../../api/types.ts';
 import {refusedUntouched, turnOf} from '../../decide/steps/forceHelper.ts';
-import {hasStarted} from '../../decide/processes.ts';
+import {hasStarted} from '../../decide/evidence/processes.ts';
 import {hasFence, isGated} from '../../kubernetes/ownPods.ts';
 import {agentReport} from '../../observe/agentReport.ts';
 import {isReady} from './facts.ts';

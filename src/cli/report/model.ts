@@ -1,7 +1,7 @@
 import type {V1ManagedFieldsEntry} from '@kubernetes/client-node';
 import {databaseOwner, strategyWords} from '../../api/strategies.ts';
 import type {DataLoss, DependentRecord, Plan, QuorumRecovery, Run, StepRecord} from '../../api/types.ts';
-import {fallBackLoss} from '../../decide/fallBackLoss.ts';
+import {fallBackLoss} from '../../decide/plans/fallBackLoss.ts';
 import {fieldManager} from '../kube/http.ts';
 import {marks} from '../marks.ts';
 import {phaseTimes} from '../render/phases.ts';

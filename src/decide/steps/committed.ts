@@ -1,5 +1,5 @@
 import type {Observation} from '../../observe/observation.ts';
-import {ownerGone} from '../ownerGone.ts';
+import {ownerGone} from '../evidence/ownerGone.ts';
 import {forceMayHaveBegun} from './forceHelper.ts';
 
 /**

@@ -5,8 +5,8 @@ import {marks} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Decision, Transaction} from '../decision.ts';
 import {blocked} from '../decision.ts';
-import {judgeData} from '../intact.ts';
-import {knownMemberships, podOfMember, quorumOf} from '../membership.ts';
+import {judgeData} from '../evidence/intact.ts';
+import {knownMemberships, podOfMember, quorumOf} from '../evidence/membership.ts';
 import type {PodSource} from '../../kubernetes/ownPods.ts';
 
 /** The run in flight; steps are only asked while there is one. */

@@ -3,10 +3,10 @@ import type {ListedMember} from '../../etcd/types.ts';
 import {isGated, ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision} from '../decision.ts';
-import {joinStep, sha256} from '../plan.ts';
-import {endOf, endedByKubelet, judgeProcess} from '../processes.ts';
+import {joinStep, sha256} from '../plans/plan.ts';
+import {endOf, endedByKubelet, judgeProcess} from '../evidence/processes.ts';
 import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf, viewOf} from './common.ts';
-import {recordOf} from '../membership.ts';
+import {recordOf} from '../evidence/membership.ts';
 
 /** How soon a volume that was too small is looked at again, ms: nothing else tells that it has grown. */
 const spaceRetryMs = 300_000;

@@ -8,9 +8,9 @@ import {agentReport} from '../../observe/agentReport.ts';
 import type {Observation} from '../../observe/observation.ts';
 import type {Decision} from '../decision.ts';
 import {act, blocked} from '../decision.ts';
-import {endedByKubelet} from '../processes.ts';
+import {endedByKubelet} from '../evidence/processes.ts';
 import {helperOf, runIn, sourceOf, survivorOf} from './common.ts';
-import {laterEntryTerm} from '../tail.ts';
+import {laterEntryTerm} from '../evidence/tail.ts';
 import {replaceEnded} from './stop.ts';
 
 /** A helper that was bound to its old pod's node is made anew for any node when it finds no place there for so long, ms. */

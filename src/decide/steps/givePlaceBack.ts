@@ -1,6 +1,6 @@
 import {isTerminating} from '../../kubernetes/ownPods.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
-import {podCause} from '../causes.ts';
+import {podCause} from '../evidence/causes.ts';
 import type {Decision, Transaction} from '../decision.ts';
 import {joinOf, madeSinceHold, recordJoin, runIn} from './common.ts';
 import {unschedulable} from './defer.ts';

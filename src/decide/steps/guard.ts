@@ -1,8 +1,8 @@
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Decision} from '../decision.ts';
 import {blocked} from '../decision.ts';
-import {judgeFencing} from '../fencing.ts';
-import {recordOf} from '../membership.ts';
+import {judgeFencing} from '../evidence/fencing.ts';
+import {recordOf} from '../evidence/membership.ts';
 import {secretGone} from '../trouble.ts';
 import {quorumCameBack} from './common.ts';
 

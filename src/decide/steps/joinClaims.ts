@@ -2,8 +2,8 @@ import {newClaim} from '../../kubernetes/claims.ts';
 import type {ClaimView, Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {act, wait} from '../decision.ts';
-import {isNamedLost} from '../membership.ts';
-import {judgeProcess} from '../processes.ts';
+import {isNamedLost} from '../evidence/membership.ts';
+import {judgeProcess} from '../evidence/processes.ts';
 import {joinOf, madeSinceHold, memberIDOf, recordJoin, runIn} from './common.ts';
 
 const isLost = (claim: ClaimView, named: boolean) =>

@@ -5,7 +5,7 @@ import {isLaunch} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Decision} from '../decision.ts';
 import {act, blocked, wait} from '../decision.ts';
-import {joinStep, podOfJoinStep} from '../plan.ts';
+import {joinStep, podOfJoinStep} from '../plans/plan.ts';
 import {isReplacement} from '../replace.ts';
 import {joinOf, runIn, sourceOf, survivorOf} from './common.ts';
 import {waitsForProof} from './defer.ts';

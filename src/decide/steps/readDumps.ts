@@ -4,10 +4,10 @@ import {readDumpsPod, readDumpsStep} from '../../kubernetes/dumpPod.ts';
 import {isTerminating} from '../../kubernetes/ownPods.ts';
 import {marks} from '../../api/types.ts';
 import type {Observation} from '../../observe/observation.ts';
-import {podCause} from '../causes.ts';
+import {podCause} from '../evidence/causes.ts';
 import type {Decision} from '../decision.ts';
 import {act, wait} from '../decision.ts';
-import {askedOfDumps, namesDump} from '../rebuildSources.ts';
+import {askedOfDumps, namesDump} from '../plans/rebuildSources.ts';
 import {makesRoom, saidBy, takeAway} from './agents.ts';
 import {helperOf, runIn, sourceOf} from './common.ts';
 

@@ -5,11 +5,11 @@ import {isTerminating} from '../../kubernetes/ownPods.ts';
 import {isEvicted} from '../../kubernetes/scratch.ts';
 import {agentReport} from '../../observe/agentReport.ts';
 import type {Observation} from '../../observe/observation.ts';
-import {podCause} from '../causes.ts';
+import {podCause} from '../evidence/causes.ts';
 import type {Decision, Transaction} from '../decision.ts';
 import {act, wait} from '../decision.ts';
-import type {Stored} from '../stored.ts';
-import {askedFor, choosing} from '../stored.ts';
+import type {Stored} from '../plans/stored.ts';
+import {askedFor, choosing} from '../plans/stored.ts';
 import {makesRoom, saidBy, takeAway} from './agents.ts';
 import {helperOf, runIn, sourceOf} from './common.ts';
 

@@ -4,7 +4,7 @@ import {isLaunch} from '../../observe/observation.ts';
 import {ownPod, runOf} from '../../kubernetes/ownPods.ts';
 import type {Decision} from '../decision.ts';
 import {act, done} from '../decision.ts';
-import {joinStep, podOfJoinStep} from '../plan.ts';
+import {joinStep, podOfJoinStep} from '../plans/plan.ts';
 import {joinOf, memberIDOf, recordJoin, runIn, sourceOf, survivorOf} from './common.ts';
 import {isCommitted} from './committed.ts';
 import {stopDecision, stopOne} from './stop.ts';

@@ -5,11 +5,11 @@ import {isGated, isTerminating, ownPod, runOf} from '../../kubernetes/ownPods.ts
 import {restoreStep} from '../../kubernetes/restorePod.ts';
 import {isOnReadyNode} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
-import {podCause} from '../causes.ts';
+import {podCause} from '../evidence/causes.ts';
 import type {Action, Decision} from '../decision.ts';
 import {act, blocked, wait} from '../decision.ts';
 import {initialCluster, newMemberID, tokenOf, viewsOf} from '../newCluster.ts';
-import {withoutOwner} from '../ownerGone.ts';
+import {withoutOwner} from '../evidence/ownerGone.ts';
 import {isOverdue} from '../trouble.ts';
 import {takeAway} from './agents.ts';
 import {helperOf, runIn, sourceOf} from './common.ts';

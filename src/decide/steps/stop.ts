@@ -4,9 +4,9 @@ import {hasFence, isGated, isTerminating, ownPod, runOf} from '../../kubernetes/
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Action, Decision, Transaction} from '../decision.ts';
 import {blocked, done, wait} from '../decision.ts';
-import {judgeFencing} from '../fencing.ts';
-import {isNamedLost, recordOf} from '../membership.ts';
-import {endOf, endedByKubelet, judgeProcess} from '../processes.ts';
+import {judgeFencing} from '../evidence/fencing.ts';
+import {isNamedLost, recordOf} from '../evidence/membership.ts';
+import {endOf, endedByKubelet, judgeProcess} from '../evidence/processes.ts';
 import {memberIDOf, quorumCameBack, runIn, sourceOf} from './common.ts';
 import {awaitSnapshots, settledSnapshotAgents} from './snapshot.ts';
 

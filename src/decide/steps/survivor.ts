@@ -1,6 +1,6 @@
 import {isGated, runOf} from '../../kubernetes/ownPods.ts';
 import type {Observation} from '../../observe/observation.ts';
-import {podCause} from '../causes.ts';
+import {podCause} from '../evidence/causes.ts';
 import type {Decision, Transaction} from '../decision.ts';
 import {act, blocked, wait} from '../decision.ts';
 import {isOverdue} from '../trouble.ts';

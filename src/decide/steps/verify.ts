@@ -3,10 +3,10 @@ import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {runOf} from '../../kubernetes/ownPods.ts';
 import type {Decision} from '../decision.ts';
 import {act, blocked, done, wait} from '../decision.ts';
-import {podCause} from '../causes.ts';
-import {isReady} from '../suspicion.ts';
+import {podCause} from '../evidence/causes.ts';
+import {isReady} from '../watch/suspicion.ts';
 import {isOverdue} from '../trouble.ts';
-import {podOfJoinStep} from '../plan.ts';
+import {podOfJoinStep} from '../plans/plan.ts';
 import {joinOf, runIn, survivorOf} from './common.ts';
 
 /** Pods that are members by now: all but those whose join waits. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {assess} from '../../../src/decide/assess.ts';
-import {judgeData} from '../../../src/decide/intact.ts';
+import {judgeData} from '../../../src/decide/evidence/intact.ts';
 import type {OfflineFacts} from '../../../src/api/types.ts';
 import {answers, clusterID, idOf, members, node, now, observationOf, ownPodOf, recordOf, runOf, voter, waiting} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';

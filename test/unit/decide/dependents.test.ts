@@ -5,7 +5,7 @@ import type {DependentRecord, StepRecord} from '../../../src/api/types.ts';
 import {dependentRefusal, dependentsInWords, owedBack, plannedDependents, unseenOwed} from '../../../src/decide/dependents.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {wait} from '../../../src/decide/decision.ts';
-import {plannedSpecHash} from '../../../src/decide/plan.ts';
+import {plannedSpecHash} from '../../../src/decide/plans/plan.ts';
 import {summarize} from '../../../src/decide/summary.ts';
 import {giveBackAll, keepStopped, leftStoppedInWords, returnDependents, returnMeanwhile, stopDependents} from '../../../src/decide/steps/dependents.ts';
 import type {DependentView} from '../../../src/kubernetes/dependents.ts';

@@ -6,7 +6,7 @@ import {marks} from '../../../src/api/types.ts';
 import type {Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
-import {askedOfDumps, sourceRefusal} from '../../../src/decide/rebuildSources.ts';
+import {askedOfDumps, sourceRefusal} from '../../../src/decide/plans/rebuildSources.ts';
 import {approve} from '../../../src/decide/steps/approve.ts';
 import {check, load} from '../../../src/decide/steps/load.ts';
 import type {Observation} from '../../../src/observe/observation.ts';

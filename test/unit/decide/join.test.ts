@@ -3,7 +3,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {Run, StepRecord} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
-import {stepsFor} from '../../../src/decide/plan.ts';
+import {stepsFor} from '../../../src/decide/plans/plan.ts';
 import {mayRetry} from '../../../src/decide/steps/defer.ts';
 import {join} from '../../../src/decide/steps/join.ts';
 import {prepareJoins} from '../../../src/decide/steps/joinPod.ts';

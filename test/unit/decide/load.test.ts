@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type {V1CronJob, V1Job} from '@kubernetes/client-node';
 import type {Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
-import {plannedSources, sourceRefusal} from '../../../src/decide/rebuildSources.ts';
+import {plannedSources, sourceRefusal} from '../../../src/decide/plans/rebuildSources.ts';
 import {check, load} from '../../../src/decide/steps/load.ts';
 import {rebuildJob} from '../../../src/kubernetes/rebuildJobs.ts';
 import type {Observation} from '../../../src/observe/observation.ts';

@@ -4,7 +4,7 @@ import {apiVersion} from '../../../src/api/types.ts';
 import type {MemberRecord, Plan, QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
-import {plannedSpecHash} from '../../../src/decide/plan.ts';
+import {plannedSpecHash} from '../../../src/decide/plans/plan.ts';
 import {readLaunch} from '../../../src/etcd/launch/launch.ts';
 import type {ListedMember, MemberStatus} from '../../../src/etcd/types.ts';
 import {templatesOf} from '../../../src/kubernetes/revisions.ts';

@@ -4,7 +4,7 @@ import type {MemberRecord, OfflineFacts, Run} from '../../../src/api/types.ts';
 import {assess} from '../../../src/decide/assess.ts';
 import {nextStep, reopens} from '../../../src/decide/next.ts';
 import type {Replacement} from '../../../src/decide/replace.ts';
-import {proposeReplacement} from '../../../src/decide/replacePlan.ts';
+import {proposeReplacement} from '../../../src/decide/plans/replacePlan.ts';
 import {letGo, release} from '../../../src/decide/steps/release.ts';
 import type {Probe} from '../../../src/observe/observation.ts';
 import {wantsRun} from '../../../src/phases/run.ts';

@@ -5,7 +5,7 @@ import {assess} from '../../../src/decide/assess.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
 import type {Restart} from '../../../src/decide/restart.ts';
-import {refreshRecords} from '../../../src/decide/records.ts';
+import {refreshRecords} from '../../../src/decide/watch/records.ts';
 import {plan} from '../../../src/decide/steps/plan.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
 import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, recordOf, runOf} from './observations.ts';

@@ -4,7 +4,7 @@ import type {Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {keptBy, prune} from '../../../src/decide/kept.ts';
 import {nextStep} from '../../../src/decide/next.ts';
-import {preflight} from '../../../src/decide/preflight.ts';
+import {preflight} from '../../../src/decide/plans/preflight.ts';
 import {keptWhere, snapshotNotes} from '../../../src/decide/snapshots.ts';
 import {force} from '../../../src/decide/steps/force.ts';
 import {letGo} from '../../../src/decide/steps/release.ts';

@@ -3,7 +3,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import type {QuorumRecoveryStatus, Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
-import {storageNotes} from '../../../src/decide/preflight.ts';
+import {storageNotes} from '../../../src/decide/plans/preflight.ts';
 import {noStorage} from '../../../src/observe/storage.ts';
 import {decommission} from '../../../src/decide/steps/decommission.ts';
 import {endForce, force} from '../../../src/decide/steps/force.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type {Run} from '../../../src/api/types.ts';
 import {assess} from '../../../src/decide/assess.ts';
-import {besideNotes} from '../../../src/decide/beside.ts';
+import {besideNotes} from '../../../src/decide/evidence/beside.ts';
 import {nextStep} from '../../../src/decide/next.ts';
 import {force} from '../../../src/decide/steps/force.ts';
 import {plan as planning} from '../../../src/decide/steps/plan.ts';

@@ -31,7 +31,7 @@ describe('the hold policy', () => {
     assert.ok(holdPolicy.spec.matchConditions[0]?.expression.includes(`'${marks.helper}'`));
   });
 
-  it('lets in, of a run that is over or of none, only what takes leavings away and what takes a backup, which touch no member\'s data (decide/backups.test.ts)', () => {
+  it('lets in, of a run that is over or of none, only what takes leavings away and what takes a backup, which touch no member\'s data (decide/backup/backups.test.ts)', () => {
     const [, late] = holdPolicy.spec.validations;
     assert.match(late?.expression ?? '', /variables\.podStep in \['Prune', 'Backup'\] \|\|/);
     // Neither has a say in who may take a held name.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {assess} from '../../../src/decide/assess.ts';
-import {etcdView} from '../../../src/decide/suspicion.ts';
+import {etcdView} from '../../../src/decide/watch/suspicion.ts';
 import {EtcdError} from '../../../src/etcd/errors.ts';
 import type {EtcdEndpoint, EtcdMember} from '../../../src/etcd/types.ts';
 import {EtcdAccess} from '../../../src/observe/access.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type {QuorumRecoveryStatus} from '../../../src/api/types.ts';
-import {settleFindings} from '../../../src/decide/findings.ts';
+import {settleFindings} from '../../../src/decide/watch/findings.ts';
 import {Watching} from '../../../src/phases/watching.ts';
 import type {Look} from '../../../src/phases/watching.ts';
 import {finishRun, startRun, wantsRun} from '../../../src/phases/run.ts';
