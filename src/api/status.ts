@@ -342,6 +342,9 @@ export const statusSchema = z.object({
   leadership: leadershipSchema.optional(),
   backups: backupsSchema.optional().describe('Snapshots that are taken for spec.backups.'),
   suspicion: suspicionSchema.optional(),
+  quorumEnded: z.object({
+    at: time, of: text.describe('A digest of the pods, nodes and containers that it was seen of.'),
+  }).optional().describe('Since when the old members that are not proven to have ended are too few to elect a leader: no client can have seen a later write.'),
   regression: z.object({
     since: time, message: text,
     members: z.array(z.object({pod: text, claimUID: text})).optional().describe('Pods that served it, with the claims that they ran on.'),

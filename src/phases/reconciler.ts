@@ -20,6 +20,7 @@ import {keptBy, prune} from '../decide/kept.ts';
 import {isReplacement} from '../decide/replace.ts';
 import {isRestart} from '../decide/restart.ts';
 import {leftHelpers} from '../decide/steps/release.ts';
+import {settleQuorumEnded} from '../decide/evidence/quorumEnded.ts';
 import {leaveNothing} from '../decide/evidence/strays.ts';
 import {leftStoppedInWords} from '../decide/steps/dependents.ts';
 import {ProcessLedger, refreshMembers, refreshRecords} from '../decide/watch/records.ts';
@@ -182,6 +183,7 @@ export class Recoverer {
     const {observation} = observed;
     const status = observation.status;
     this.#ledger.apply(status);
+    settleQuorumEnded(status, observation);
     // Only some were asked: enough to say that the quorum seems to be lost, and for nothing else.
     if (pushed !== undefined) return await this.#suspect(base, observed);
     if (mayDepart(observation)) return await this.#depart(base, observed);

@@ -114,6 +114,7 @@ const seconds = (from: string, to: string) => Math.max(0, (Date.parse(to) - Date
 /** A run that found nothing to do, or that a person ended, is no attempt; the cooldown counts from the end of a real one. */
 function settleTrigger(draft: QuorumRecoveryStatus, run: Run): void {
   delete draft.suspicion;
+  delete draft.quorumEnded;
   settleReplacement(draft, run);
   if (run.trigger !== 'OnQuorumLoss' || draft.automatic === undefined) return;
   const idle = run.outcome === 'NotNeeded' || run.outcome === 'Released';

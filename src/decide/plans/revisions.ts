@@ -32,14 +32,15 @@ const servedOf = (status: QuorumRecoveryStatus) => (isServedSuperseded(status) ?
 
 /**
  * Where the revision has to be so that no client has seen it: past what was seen, and past what was written after the last look until
- * now, when the old members are proven ended. Nobody saw that: twice the highest rate is taken for it.
+ * the old members were proven ended, which is now at the latest. Nobody saw that: twice the highest rate is taken for it.
  */
 export function moveFor({status, spec, now}: Pick<Observation, 'status' | 'spec' | 'now'>, survivor: string, from: number, atMost = maxMove): Move {
   const known = highestKnown(status, from, survivor);
   const {minRevision} = spec;
   const told = minRevision !== undefined && minRevision >= known ? minRevision + beyondWatch : undefined;
   const served = servedOf(status);
-  const seconds = Math.max(0, (now - Date.parse(served?.at ?? '')) / 1_000);
+  const ended = Math.min(now, Date.parse(status.quorumEnded?.at ?? new Date(now).toISOString()));
+  const seconds = Math.max(0, (ended - Date.parse(served?.at ?? '')) / 1_000);
   const rate = served?.perSecond ?? assumedPerSecond;
   const seen = served && Math.max(known + baseMargin, served.revision + Math.ceil(2 * rate * seconds) + baseMargin);
   const whySeen = served && `at ${served.at} a quorum served at revision ${served.revision}; added are ${group(baseMargin)}, and twice ${rate} a second (${served.perSecond === undefined ? 'assumed' : 'the most that was seen'}) for the ${Math.ceil(seconds)} s until the old members were proven ended`;

@@ -14,6 +14,13 @@ describe('how far the revision is moved', () => {
     assert.deepEqual([target, proven], [10_000 + 2 * 20 * 60 + baseMargin, true]);
     assert.match(why, /a quorum served at revision 10000; added are 1,000, and twice 20 a second \(the most that was seen\) for the 60 s until/);
   });
+  it('which ends once no quorum of the old members can be there: a run that waits for its turn or for a person uses no more revisions', () => {
+    const waited = {...served(10_000, 3_600, 20), quorumEnded: {at: ago(3_590), of: 'x'}};
+    const {target, proven, why} = move(waited, 9_000);
+    assert.deepEqual([target, proven], [10_000 + 2 * 20 * 10 + baseMargin, true]);
+    assert.match(why, /for the 10 s until the old members were proven ended/);
+    assert.equal(move({...waited, quorumEnded: {at: ago(-60), of: 'x'}}, 9_000, {}).target, 9_000 + maxMove, 'a clock that was set back adds nothing');
+  });
   it('by an assumed rate where one look only was seen', () => {
     const {target, why} = move(served(10_000, 60), 9_000);
     assert.equal(target, 10_000 + 2 * assumedPerSecond * 60 + baseMargin);
