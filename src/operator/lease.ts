@@ -1,7 +1,7 @@
 import {V1MicroTime} from '../kubernetes/client-node.ts';
 import type {V1Lease, V1LeaseSpec} from '@kubernetes/client-node';
 import type {KubernetesClient} from '../kubernetes/client.ts';
-import {isAlreadyExists, isConflict} from '../kubernetes/errors.ts';
+import {isAlreadyExists, isConflict, isNotFound} from '../kubernetes/errors.ts';
 import {jittered, sleep} from './clock.ts';
 import type {Cancel, Clock} from './clock.ts';
 import type {Logger} from './log.ts';
@@ -52,6 +52,9 @@ export class LeaderElector {
   /** Last state of the lease that was seen, and when it was seen to change. */
   #observed: {lease: V1Lease; text: string; since: number} | undefined;
   #leading: AbortController | undefined;
+  /** When the last good renewal began, and how much later than it was due the end of leading came: for so long this process was not run. */
+  #renewedAt = 0;
+  #lateMs = 0;
   #deadline: Cancel | undefined;
   #loop: Promise<void> | undefined;
   #lastTry = 0;
@@ -106,7 +109,7 @@ export class LeaderElector {
       // The deadline's timer may have ended it while the attempt was under way; then this sleeps not at all.
       await sleep(clock, this.#pause(), AbortSignal.any([this.#stopping.signal, ...(this.#leading === undefined ? [] : [this.#leading.signal])]));
       if (this.#lost()) {
-        log.error({holder: this.holder}, 'The lease could not be renewed in time: this process leads no longer');
+        log.error({holder: this.holder, sinceRenewalMs: Math.round(clock.monotonic() - this.#renewedAt), lateMs: Math.round(this.#lateMs)}, `The lease could not be renewed in time, ${this.#why()}: this process leads no longer`);
         this.#options.onStopped('Lost');
         return;
       }
@@ -124,6 +127,13 @@ export class LeaderElector {
     const usual = jittered(this.#failing ? times.retryMs : times.retryMs / looksPerRenewal, 0.2, random);
     const left = since + leaseDurationSeconds * 1000 - clock.monotonic();
     return left > 0 ? Math.min(usual, left + expiryMarginMs * (random ?? Math.random)()) : usual;
+  }
+
+  #why(): string {
+    const {renewDeadlineMs} = this.#options.times;
+    return this.#lateMs > renewDeadlineMs / 4
+      ? 'because this process was hardly run: its node has too little processor time for it (resources.requests.cpu of the chart)'
+      : `because the API server did not take a renewal for ${renewDeadlineMs / 1_000} s`;
   }
 
   #stops(): boolean {
@@ -147,10 +157,14 @@ export class LeaderElector {
     const left = times.renewDeadlineMs - (clock.monotonic() - begun);
     if (left <= 0) {
       // It came back too late to be relied on.
+      this.#lateMs = -left;
       this.#leading?.abort();
       return;
     }
+    const due = clock.monotonic() + left;
+    this.#renewedAt = begun;
     this.#deadline = clock.setTimeout(() => {
+      this.#lateMs = clock.monotonic() - due;
       this.#leading?.abort();
     }, left);
     this.#options.onRenewed?.();
@@ -202,8 +216,23 @@ export class LeaderElector {
     this.#observed = {lease, text, since};
   }
 
+  /** client-go's fast path: who leads writes what he knows, without reading it first. Had another written it, its resourceVersion would be another one. */
+  async #renewKnown(): Promise<boolean> {
+    const known = this.#observed?.lease;
+    if (!this.isLeader || known?.spec?.holderIdentity !== this.#options.identity) return false;
+    try {
+      this.#saw(await this.#replace(known, this.#spec(known.spec)));
+      return true;
+    } catch (error) {
+      if (isConflict(error) || isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
   async #tryAcquireOrRenew(abandoned: () => boolean): Promise<boolean> {
     const {client, clock, namespace, name, identity} = this.#options;
+    if (await this.#renewKnown()) return !abandoned();
+    if (abandoned()) return false;
     const lease = await this.#observe();
     if (abandoned()) return false;
     if (lease === undefined) {

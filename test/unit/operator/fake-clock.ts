@@ -42,6 +42,11 @@ export class FakeClock implements Clock {
     this.#now = now;
   }
 
+  /** Time goes by, and the process is not run: what falls due meanwhile is late. */
+  stall(milliseconds: number): void {
+    this.#move(this.#monotonic + milliseconds);
+  }
+
   /** Moves both clocks, fires what is due in order, and lets promises settle after each. */
   async advance(milliseconds: number): Promise<void> {
     await settle();

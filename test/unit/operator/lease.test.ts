@@ -7,11 +7,11 @@ import {FakeClock, settle} from './fake-clock.ts';
 const times = {durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000};
 const log = createLog('silent', 'test');
 
-function candidate(client: FakeClient, clock: FakeClock, identity: string, name = 'operator') {
+function candidate(client: FakeClient, clock: FakeClock, identity: string, name = 'operator', said?: string[]) {
   const seen: string[] = [];
   const tries = {renewed: 0, failed: 0};
   const elector = new LeaderElector({
-    client, clock, log, namespace: 'system', name, identity, times, random: () => 0.5,
+    client, clock, log: said === undefined ? log : createLog('error', 'test', {write: (line) => { said.push((JSON.parse(line) as {message: string}).message); }}), namespace: 'system', name, identity, times, random: () => 0.5,
     onStarted: (signal) => {
       seen.push('started');
       signal.addEventListener('abort', () => seen.push('aborted'));
@@ -133,6 +133,43 @@ describe('leader election', () => {
     client.intercept = () => new Promise(() => undefined);
     await clock.advance(9_100);
     assert.deepEqual(a.seen, ['started', 'aborted', 'Lost']);
+  });
+
+  it('says whether the API server took no renewal, or this process was hardly run', async () => {
+    const lostBy = async (stalledMs: number) => {
+      const [clock, client, said] = [new FakeClock(), new FakeClient(), [] as string[]];
+      candidate(client, clock, 'a', 'operator', said).elector.start();
+      await clock.advance(1_000);
+      client.intercept = () => new Promise(() => undefined);
+      await clock.advance(2_000);
+      clock.stall(stalledMs);
+      await clock.advance(9_000);
+      return said.join();
+    };
+    assert.match(await lostBy(0), /^The lease could not be renewed in time, because the API server did not take a renewal for 10 s: /);
+    assert.match(await lostBy(12_000), /^The lease could not be renewed in time, because this process was hardly run: its node has too little processor time/);
+  });
+
+  it('is renewed by one write, and read only where somebody else wrote it', async () => {
+    const [clock, client] = [new FakeClock(), new FakeClient()];
+    const a = candidate(client, clock, 'a');
+    a.elector.start();
+    await clock.advance(1_000);
+    const verbs = async (milliseconds: number) => {
+      client.calls.length = 0;
+      await clock.advance(milliseconds);
+      return client.calls.map(({verb}) => verb).join(' ');
+    };
+    assert.equal(await verbs(4_000), 'update update');
+    const lease = await client.get('Lease', 'system', 'operator') ?? assert.fail();
+    await client.replace('Lease', {...lease, metadata: {...lease.metadata, labels: {by: 'a person'}}});
+    assert.equal(await verbs(2_000), 'update get update');
+    assert.equal(await verbs(2_000), 'update');
+    const taken = await client.get('Lease', 'system', 'operator') ?? assert.fail();
+    await client.replace('Lease', {...taken, spec: {...taken.spec, holderIdentity: 'b'}});
+    await clock.advance(11_000);
+    assert.deepEqual(a.seen, ['started', 'aborted', 'Lost']);
+    assert.equal((await leaseOf(client)).holderIdentity, 'b');
   });
 
   it('leads on through errors that pass before the deadline', async () => {
