@@ -109,15 +109,21 @@ function connect(config: OperatorConfig, parts: RuntimeParts, {clock, log, metri
 }
 
 /**
- * Runs the operator until it is told to stop, and resolves with the exit code: 0 after an orderly stop; 1 if it could not start or lost
- * the lease, so that a new process begins with a clean slate. Open sockets may outlive it: exit the process with that code.
+ * Runs the operator until it is told to stop, and resolves with the exit code: 0 after an orderly stop; 1 if it could not start, or lost
+ * the lease and something that had begun would not end. One that lost the lease, and whose work has ended, stands by again with all of its
+ * state made anew: a new container would wait for the kubelet's back-off, up to five minutes (docs/adr/0041). Open sockets may outlive
+ * it: exit the process with that code.
  */
 export async function runOperator(
   config: OperatorConfig, makeReconciler: (context: ReconcilerContext) => OperatorReconciler, parts: RuntimeParts = {},
 ): Promise<number> {
   const log = parts.log ?? createLog(config.logLevel, config.version);
+  const metrics = createMetrics(config.version);
   try {
-    return await new Runtime(config, log, parts).run(makeReconciler);
+    for (;;) {
+      const end = await new Runtime(config, log, parts, metrics).run(makeReconciler);
+      if (end !== 'StandBy') return end;
+    }
   } catch (error) {
     log.fatal({error}, 'The operator cannot run');
     return 1;
@@ -140,13 +146,15 @@ class Runtime {
   #elector: LeaderElector | undefined;
   #reached = false;
   #lost = false;
+  /** By a signal. */
+  #asked = false;
 
-  constructor(config: OperatorConfig, log: Logger, parts: RuntimeParts) {
+  constructor(config: OperatorConfig, log: Logger, parts: RuntimeParts, metrics: Metrics) {
     this.#config = config;
     this.#log = log;
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;
-    this.#metrics = createMetrics(config.version);
+    this.#metrics = metrics;
     const {client, feed} = connect(config, parts, {clock: this.#clock, log, metrics: this.#metrics});
     this.#client = client;
     this.#feed = feed;
@@ -159,17 +167,20 @@ class Runtime {
     });
   }
 
-  async run(makeReconciler: (context: ReconcilerContext) => OperatorReconciler): Promise<number> {
+  /** @returns the exit code, or that another one may begin in this process */
+  async run(makeReconciler: (context: ReconcilerContext) => OperatorReconciler): Promise<number | 'StandBy'> {
     const {namespaces, excludedNamespaces, namespaceSelector, resourceSelector, leaderElect, identity, agentImage} = this.#config;
     this.#log.info({namespaces, excludedNamespaces, namespaceSelector, resourceSelector, leaderElect, identity, agentImage}, 'The operator starts');
     const stop = () => {
       this.#log.info('Asked to stop');
+      this.#asked = true;
       this.#stopping.abort();
     };
     const signals = this.#parts.signals ?? process;
     for (const name of ['SIGTERM', 'SIGINT']) signals.once(name, stop);
     let server: RunningServer | undefined;
     let reconciler: OperatorReconciler | undefined;
+    let ended = false;
     try {
       server = await this.#serve();
       this.#parts.onListening?.(server.port);
@@ -178,13 +189,19 @@ class Runtime {
         reconciler = await this.#begin(makeReconciler);
         await this.#stopped();
       }
-      return await this.#end();
+      ended = await this.#end();
     } finally {
-      for (const name of ['SIGTERM', 'SIGINT']) signals.off(name, stop);
       await reconciler?.close?.();
       this.#feed.stop();
       await server?.close();
+      for (const name of ['SIGTERM', 'SIGINT']) signals.off(name, stop);
     }
+    if (!this.#lost) return 0;
+    return ended && !this.#hasBeenAsked() ? 'StandBy' : 1;
+  }
+
+  #hasBeenAsked(): boolean {
+    return this.#asked;
   }
 
   #serve(): Promise<RunningServer> {
@@ -303,13 +320,19 @@ class Runtime {
     });
   }
 
-  /** Takes no further key, lets what runs end, and only then gives the lease back. */
-  async #end(): Promise<number> {
+  /**
+   * Takes no further key, lets what runs end, and only then gives the lease back.
+   * @returns whether all has ended
+   */
+  async #end(): Promise<boolean> {
     const drained = await within(this.#clock, drainMs, this.#controller?.stop() ?? Promise.resolve());
     if (!drained) this.#log.warn('A reconcile still runs; it begins no further act');
     this.#endLeading();
-    await within(this.#clock, releaseMs, Promise.all([this.#events.drain(), this.#elector?.stop()]));
-    this.#log.info(this.#lost ? 'The operator ends, because it lost the lease' : 'The operator ends');
-    return this.#lost ? 1 : 0;
+    const settled = await within(this.#clock, releaseMs, Promise.all([this.#events.drain(), this.#elector?.stop()]));
+    const ended = drained && settled;
+    if (!this.#lost) this.#log.info('The operator ends');
+    else if (ended) this.#log.info('All that had begun has ended: standing by for the lease again');
+    else this.#log.error('The operator ends, because it lost the lease and something that had begun does not end');
+    return ended;
   }
 }

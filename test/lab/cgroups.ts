@@ -35,6 +35,18 @@ export function makeCgroup(path: string): void {
 }
 
 /**
+ * All pods together count for as much as eight processes. They would count for one, on a machine where the control plane goes before everything else: the
+ * pods of a real cluster have processors of their own.
+ */
+export function weighLabs(): void {
+  const [file, weight] = isUnified() ? ['cpu.weight', '800'] : ['cpu.shares', '8192'];
+  for (const hierarchy of hierarchies()) {
+    const path = join(hierarchy, labsCgroup, file);
+    if (existsSync(path)) writeFileSync(path, weight);
+  }
+}
+
+/**
  * Removes a cgroup and all below it. Its processes have ended, but the kernel can need a moment to let go of them. Beside
  * version 1 there can be a unified hierarchy without controllers, in which runc makes cgroups too.
  */

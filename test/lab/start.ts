@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import {addonManifests, writeAddonFiles} from './addons.ts';
 import type {GoModule} from './binaries.ts';
 import {kubeconfig, makeAuthority} from './certificates.ts';
-import {makeCgroup} from './cgroups.ts';
+import {makeCgroup, weighLabs} from './cgroups.ts';
 import {initScript} from './control-plane.ts';
 import {apiAddress, apiPort} from './network.ts';
 import type {LabPaths} from './paths.ts';
@@ -18,6 +18,7 @@ export async function startLab(paths: LabPaths, prepared: Prepared, say: (line: 
   const begin = Date.now();
   await writeFiles(paths, prepared);
   makeCgroup(paths.cgroup);
+  weighLabs();
   startSupervisor(paths);
   const {port} = await waitFor('the start of the lab', 20, () => Promise.resolve(readLiveState(paths))).catch((error: unknown) => {
     throw withLog(error, paths.at('log', 'init.log'));

@@ -99,8 +99,8 @@ describe('runtime', () => {
     assert.equal(await ended, 0);
   });
 
-  it('ends with 1 at once when it loses the lease, and begins no write after that', async () => {
-    const {client, clock, feed, run, started, reconciles} = setUp();
+  it('begins no write once it has lost the lease, and when all has ended stands by again with everything made anew, without a new container', async () => {
+    const {client, clock, feed, signals, seen, run, started, reconciles} = setUp();
     const ended = run();
     const context = await started();
     let refused: unknown;
@@ -117,9 +117,37 @@ describe('runtime', () => {
       if (kind === 'Lease') throw unavailable(verb, kind);
     };
     await clock.advance(10_500);
-    assert.equal(await ended, 1);
     assert.ok(refused instanceof NotLeadingError);
     assert.equal(client.calls.some(({verb, kind}) => verb === 'create' && kind === 'Pod'), false);
+    assert.deepEqual(seen, ['reconcile db/etcd', 'closed']);
+    assert.ok(context.signal.aborted);
+
+    client.intercept = () => undefined;
+    const again = await started();
+    assert.notEqual(again, context);
+    reconciles(() => Promise.resolve({}));
+    assert.equal(again.leadership.active, false, 'the one before has the lease until it runs out');
+    await clock.advance(18_000);
+    assert.equal(again.leadership.active, true);
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', object: resource('etcd')});
+    await clock.advance(1_000);
+    assert.deepEqual(seen, ['reconcile db/etcd', 'closed', 'reconcile db/etcd']);
+    signals.emit('SIGTERM');
+    assert.equal(await ended, 0);
+  });
+
+  it('ends with 1 when it has lost the lease and what had begun does not end: a new process begins with a clean slate', async () => {
+    const {client, clock, feed, run, started, reconciles} = setUp();
+    const ended = run();
+    await started();
+    reconciles(() => new Promise(() => undefined));
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', object: resource('etcd')});
+    await settle();
+    client.intercept = (verb, kind) => {
+      if (kind === 'Lease') throw unavailable(verb, kind);
+    };
+    await clock.advance(21_000);
+    assert.equal(await ended, 1);
   });
 
   it('shows the gauges of resources as soon as it leads, before any of them was reconciled, and none of them before or after', async () => {
