@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {e2e} from '../case.ts';
 import {fingerprint, recovered} from '../checks.ts';
+import {notForced} from '../falling-back.ts';
 import {labOf} from '../faults.ts';
 import {loseQuorum} from '../loss.ts';
 import {applyRecovery, askedPlan, changeRecovery, conditionOf, recovery, untilComplete, untilReady} from '../recovery.ts';
@@ -26,7 +27,7 @@ async function refused(scenario: Scenario, survivor: string): Promise<void> {
 
 describe('The survivor is of a version that is not forced, and its volume has no room for what is done in the place of a force', () => {
   e2e('that is refused while nothing is touched, by the claim\'s name, with what is needed and what is free; once there is room it is planned by itself, and ends as it says', async (scenario) => {
-    const {pod: survivor, node} = await oneOnSmallDisk(scenario, 800, {image: 'localhost/etcd:3.5.21'});
+    const {pod: survivor, node} = await oneOnSmallDisk(scenario, 800, {image: notForced});
     await scenario.addNodes(1);
     await scenario.startWriter();
     const loss = await loseQuorum(scenario, survivor);
