@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import {closeSync, fsyncSync, openSync, readdirSync, rmSync, writeSync} from 'node:fs';
+import {closeSync, fsyncSync, openSync, readdirSync, rmSync, statSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {segmentNames} from '../../src/etcd/wal/segments.ts';
 import {readWal} from '../../src/etcd/wal/wal.ts';
-import {directoryOf, labOf} from './faults.ts';
+import {directoryOf, labOf, signalPod} from './faults.ts';
 import type {Scenario} from './scenario.ts';
 
 /** Where the WAL of a member is on this machine, whose etcd may run. */
@@ -38,4 +38,18 @@ export function damageLogStart(wal: string): void {
 export function loseLog(wal: string): void {
   for (const name of readdirSync(wal)) rmSync(join(wal, name));
   assert.equal(readWal(wal), undefined);
+}
+
+/** Every log and every database on this member's volume is overwritten where it begins, and its etcd killed: it never starts on that again. */
+export async function corruptVolume(scenario: Scenario, pod: string): Promise<void> {
+  const root = join(labOf(scenario).disk(await scenario.nodeOf(pod)), await directoryOf(scenario, `data-${pod}`));
+  for (const name of readdirSync(root, {recursive: true, encoding: 'utf8'})) {
+    if (!name.endsWith('.wal') && !name.endsWith('snap/db')) continue;
+    const file = openSync(join(root, name), 'r+');
+    const garbage = Buffer.alloc(Math.min(64 * 1024, statSync(join(root, name)).size), 0x5a);
+    writeSync(file, garbage, 0, garbage.length, 0);
+    fsyncSync(file);
+    closeSync(file);
+  }
+  signalPod(await scenario.pod(pod), 'etcd', 'SIGKILL');
 }
