@@ -71,6 +71,7 @@ describe('A member\'s own database is restored in the place of a force, and its 
     const {newCluster} = status?.run ?? {};
     assert.ok((newCluster?.move?.target ?? 0) > first.target, `it begins at revision ${newCluster?.move?.target ?? 0}, and the lost one was to begin at ${first.target}`);
     assert.deepEqual([status?.dataLoss?.survivorRevision, conditionOf(status, 'DataLossPossible')?.status, conditionOf(status, 'DataLossPossible')?.reason], [revision, 'True', 'RestoredFromSnapshot']);
+    assert.ok((status?.dataLoss?.lastKnownRevision ?? 0) < first.target, `what the lost one was to skip, up to revision ${first.target}, is told as lost`);
     await restored(scenario, {at, survivorRevision: revision});
   }); }, {minutes: 10, weight: 2, extended: true});
 
