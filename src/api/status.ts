@@ -39,6 +39,7 @@ export const memberSchema = z.object({
   raftTerm: count.optional(),
   raftIndex: count.optional(),
   revision: count.optional(),
+  lostRevision: count.optional().describe('A new cluster of this member\'s own database was to begin at this revision, and was lost before it served. Clients may have seen it, and nobody counts it as data.'),
   claim: text.optional(),
   claimUID: text.optional(),
   volume: text.optional(),

@@ -103,6 +103,26 @@ export async function stoppedAgent(scenario: Scenario, step: string): Promise<V1
   return await scenario.pod(stopped.metadata?.name ?? '') ?? stopped;
 }
 
+/** This program in so many helper pods of a step, in each stopped where it is as soon as it is there. @returns what lets them go on */
+export async function stoppedInAll(scenario: Scenario, step: string, program: string, count: number): Promise<() => void> {
+  const made = await until(`${count} pods of the step ${step}`, async () => {
+    const pods = await scenario.kube.list('pods', scenario.namespace, `${marks.helper}=Agent`);
+    const found = pods.filter((pod) => pod.metadata?.annotations?.[marks.step] === step);
+    return found.length === count ? found : new Missing(`${found.length} so far`);
+  }, {seconds: 180, every: 5});
+  const stopped = new Map<V1Pod, number[]>();
+  setPriority(constants.priority.PRIORITY_HIGH);
+  await until(`${program} in each of them`, () => {
+    for (const pod of made.filter((one) => !stopped.has(one))) {
+      const pids = processesOf(pod, program);
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      if (pids.length > 0) stopped.set(pod, pids);
+    }
+    return Promise.resolve(stopped.size === count ? true : new Missing(`in ${stopped.size} so far`));
+  }, {seconds: 60, every: 1}).finally(() => { setPriority(constants.priority.PRIORITY_NORMAL); });
+  return () => { for (const pid of [...stopped.values()].flat()) process.kill(pid, 'SIGCONT'); };
+}
+
 /** A claim's directory on its node, by its name there. */
 export async function directoryOf(scenario: Scenario, claim: string): Promise<string> {
   const name = (await scenario.kube.get('persistentvolumeclaims', scenario.namespace, claim))?.spec?.volumeName ?? '';

@@ -3,8 +3,8 @@ import {dataThere, nothingLeft, required, setUnchanged, whole} from './checks.ts
 import type {Loss} from './checks.ts';
 import type {EtcdOptions} from './etcd.ts';
 import {loseNodesOf, podNames} from './faults.ts';
-import {applyRecovery, changeRecovery, conditionOf, untilComplete, untilReady, untilWitness} from './recovery.ts';
-import type {recovery, SpecInput} from './recovery.ts';
+import {applyRecovery, changeRecovery, conditionOf, recovery, untilComplete, untilReady, untilWitness} from './recovery.ts';
+import type {SpecInput} from './recovery.ts';
 import {seedCount} from './scenario.ts';
 import type {Scenario} from './scenario.ts';
 import {storeClaim} from './snapshots.ts';
@@ -40,6 +40,24 @@ export async function written(scenario: Scenario, spec: SpecInput, etcd: EtcdOpt
   await scenario.addNodes(3);
   await scenario.startEtcd(etcd);
   await known(scenario, spec);
+}
+
+/** A schedule of snapshots. */
+export const every = (interval: string): SpecInput => ({backups: {interval, keepLast: 2}});
+
+/** The schedule takes snapshots until one has all that was written before, and rests then. @returns the last one */
+export async function scheduled(scenario: Scenario): Promise<{name: string; revision: number}> {
+  const wanted = Math.max(...(await scenario.writerReport()).acks.map(({revision}) => revision));
+  const backups = async () => (await recovery(scenario)).status?.backups;
+  await until('a snapshot of what was written', async () => {
+    const {lastSuccess, current, last} = await backups() ?? {};
+    return (lastSuccess?.revision ?? 0) >= wanted || new Missing(JSON.stringify({lastSuccess, current, last}));
+  }, {seconds: 90});
+  await changeRecovery(scenario, every('1h'));
+  return await until('the end of the last one', async () => {
+    const {lastSuccess, current} = await backups() ?? {};
+    return current === undefined ? lastSuccess : new Missing(current.name);
+  });
 }
 
 /** The node of every member goes for good, and so many new ones come. @returns when they were gone, ms since the epoch */

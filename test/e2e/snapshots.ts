@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {createHash} from 'node:crypto';
-import {mkdtempSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync} from 'node:fs';
+import {closeSync, mkdtempSync, openSync, readFileSync, readSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync, writeSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {run} from '../lab/shell.ts';
@@ -69,6 +69,23 @@ export class SnapshotStore {
     writeFileSync(this.file(as), readFileSync(this.file(name)));
     const time = new Date(Date.now() - age.hours * 3_600_000);
     utimesSync(this.file(as), time, time);
+  }
+
+  /** Another file has its name from now on; who has it open reads on in the first one. */
+  rename(name: string, as: string): void {
+    renameSync(this.file(name), this.file(as));
+  }
+
+  /** Writes to it again and again, and nothing but what is there already, as a job does that copies it in pieces. @returns what ends that */
+  keepWriting(name: string): () => void {
+    const fd = openSync(this.file(name), 'r+');
+    const first = Buffer.alloc(1);
+    readSync(fd, first, 0, 1, 0);
+    const timer = setInterval(() => { writeSync(fd, first, 0, 1, 0); }, 250);
+    return () => {
+      clearInterval(timer);
+      closeSync(fd);
+    };
   }
 
   remove(name: string): void {

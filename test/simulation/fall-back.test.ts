@@ -98,6 +98,7 @@ describe('What cannot be forced is restored from the survivor\'s own database', 
       const {history = [], run: last, dataLoss} = simulation.invariants.status;
       assert.deepEqual([history[1]?.reason, last?.plan?.snapshot?.pod, last?.plan?.snapshot?.name], ['PlanChanged', undefined, 'snapshot-1.db']);
       assert.ok((dataLoss?.revisions?.to ?? 0) > 1_100, 'the first one would have begun at a revision past 1,000');
+      assert.ok((dataLoss?.lastKnownRevision ?? 0) < 1_000, 'what it would have skipped is told as lost');
     });
 
     it(`or from that snapshot where nobody saw the cluster before ${goes}`, async () => {

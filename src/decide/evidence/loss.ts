@@ -6,6 +6,9 @@ export function highestRevision({lastHealthy, lastServed, members, run}: QuorumR
   return Math.max(0, lastHealthy?.revision ?? 0, lastServed?.revision ?? 0, ...(members ?? []).map(({revision = 0}) => revision), ...(run?.offline ?? []).map(({revision = 0}) => revision));
 }
 
+/** How far clients may have seen: further than anybody has data of, where a new cluster was lost before it served. */
+export const highestForClients = (status: QuorumRecoveryStatus): number => Math.max(highestRevision(status), ...(status.members ?? []).map(({lostRevision = 0}) => lostRevision));
+
 /** What is known before anything is done. */
 export function knownLoss(status: QuorumRecoveryStatus, survivorRevision: number | undefined): DataLoss {
   // Revisions of a cluster that is given up are of other data.

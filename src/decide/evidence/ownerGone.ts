@@ -34,9 +34,9 @@ export function withoutOwner(observation: Observation, started: boolean): Decisi
   const reached = run?.newCluster?.move?.target ?? 0;
   const known = members.find(({pod}) => pod === owner);
   // A client that reached it goes on from there: the next plan moves the revision past that.
-  if (started && known !== undefined && (known.revision ?? 0) < reached) {
+  if (started && known !== undefined && (known.lostRevision ?? 0) < reached) {
     return {kind: 'record', why: `${gone}; clients may have seen it at revision ${reached}`, record: (draft) => {
-      draft.members = draft.members?.map((member) => (member.pod === owner ? {...member, revision: reached} : member));
+      draft.members = draft.members?.map((member) => (member.pod === owner ? {...member, lostRevision: reached} : member));
     }};
   }
   return {kind: 'abort', reason: 'PlanChanged', message: `${gone}. No other disk was changed: every held pod is let go, and a new plan is made from what is left, which asks for approval again`};

@@ -2,7 +2,7 @@ import type {Plan, PlanSnapshot, Run} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import type {Decision} from '../decision.ts';
 import {blocked} from '../decision.ts';
-import {highestRevision} from '../evidence/loss.ts';
+import {highestForClients, highestRevision} from '../evidence/loss.ts';
 import type {Lost} from './newClusterPlan.ts';
 import {claimFate, proposeAnew, readForPlan, whyAnew} from './newClusterPlan.ts';
 import {baseMargin} from './revisions.ts';
@@ -33,7 +33,7 @@ const fate = (view: OrdinalView): string => claimFate(view, {anew: 'the snapshot
 
 /** How the revision goes on. Without times and rates: a plan that waits for approval is made again and again. */
 export function revisionNote({status, spec}: Observation, {revision}: PlanSnapshot): string {
-  const known = Math.max(revision, highestRevision(status), spec.minRevision ?? 0);
+  const known = Math.max(revision, highestForClients(status), spec.minRevision ?? 0);
   const margin = status.lastServed !== undefined || spec.minRevision !== undefined ? `past ${known}, with a margin of ${baseMargin} and more for the time since` : `to ${known + unseenMargin}, because nobody saw how far clients had seen`;
   return `the revision is moved ${margin}, and everything before is marked as compacted: no client sees a revision twice, every older watch ends, and its client lists again`;
 }

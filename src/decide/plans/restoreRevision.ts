@@ -1,5 +1,5 @@
 import type {Observation} from '../../observe/observation.ts';
-import {highestRevision} from '../evidence/loss.ts';
+import {highestForClients} from '../evidence/loss.ts';
 import type {Move} from './revisions.ts';
 import {moveFor} from './revisions.ts';
 
@@ -15,7 +15,7 @@ export function restoreMove(observation: Observation, from: number, left = 0): M
   const {status, spec} = observation;
   const move = moveFor(observation, '', from, Number.MAX_SAFE_INTEGER);
   if (move.proven) return {...move, target: Math.max(move.target, from + left + 1)};
-  const known = Math.max(from + left, highestRevision(status), spec.minRevision ?? 0);
+  const known = Math.max(from + left, highestForClients(status), spec.minRevision ?? 0);
   const target = known + unseenMargin;
   return {from, target, proven: false, why: `no quorum was seen to serve before, so how far clients had seen is not known: ${known} is the highest revision that was seen anywhere, and ${unseenMargin.toLocaleString('en-US')} are added`};
 }

@@ -1,6 +1,6 @@
 import type {QuorumRecoveryStatus, Run} from '../../api/types.ts';
 import type {Observation} from '../../observe/observation.ts';
-import {highestRevision} from '../evidence/loss.ts';
+import {highestForClients} from '../evidence/loss.ts';
 import type {Refusal} from './preflight.ts';
 import type {Candidate} from '../evidence/survivor.ts';
 import {isServedSuperseded} from '../watch/witness.ts';
@@ -24,7 +24,7 @@ function highestKnown(status: QuorumRecoveryStatus, from: number, survivor: stri
   const own = offline.find(({pod}) => pod === survivor)?.index;
   // Each log entry makes one revision at most.
   const longer = own === undefined ? [] : offline.map(({index = 0}) => from + Math.max(0, index - own));
-  return Math.max(from, highestRevision(status), ...longer);
+  return Math.max(from, highestForClients(status), ...longer);
 }
 
 /** What was seen of the cluster while a quorum of it served, if it is this cluster. */

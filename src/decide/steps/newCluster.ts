@@ -48,7 +48,8 @@ function recordMembers(observation: Observation, attempt: number, members: reado
     for (const {pod, reason, message} of without) {
       recordJoin(pod, {deferred: {reason, message, nodes: nodesSeen(observation)}})(draft);
       run.steps = run.steps.filter(({name, state}) => name !== joinStep(pod) || state !== 'Pending');
-      addJoinStep(run, {name: joinStep(pod), state: 'Deferred', message});
+      // A volume that was too small is looked at again some time after this.
+      addJoinStep(run, {name: joinStep(pod), state: 'Deferred', finishedAt: new Date(observation.now).toISOString(), message});
     }
     if (run.plan) run.plan.steps = run.steps.map(({name}) => name);
   };

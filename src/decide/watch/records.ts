@@ -69,10 +69,10 @@ function started(observation: Observation, view: OrdinalView, known: MemberRecor
   if (object === undefined || podUID === undefined || isGated(object) || !isLaunch(launch) || !hasStarted(object, launch.container)) return known;
   const before = known.memberID !== undefined && known.podUID !== undefined && known.podUID !== podUID && known.fenced?.podUID === known.podUID;
   if (!before || known.claimUID === undefined || known.claimUID !== data?.object?.metadata?.uid) return known;
-  const {pod, memberID, role, health, claim, claimUID, volume, raftTerm, raftIndex, revision} = known;
+  const {pod, memberID, role, health, claim, claimUID, volume, raftTerm, raftIndex, revision, lostRevision} = known;
   return {
     pod, memberID, role, health, claimUID, podUID, ...nodeOf(observation, view), ...(claim !== undefined && {claim}), ...(volume !== undefined && {volume}),
-    ...(raftTerm !== undefined && {raftTerm}), ...(raftIndex !== undefined && {raftIndex}), ...(revision !== undefined && {revision}),
+    ...(raftTerm !== undefined && {raftTerm}), ...(raftIndex !== undefined && {raftIndex}), ...(revision !== undefined && {revision}), ...(lostRevision !== undefined && {lostRevision}),
   };
 }
 

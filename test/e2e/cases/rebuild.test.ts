@@ -1,32 +1,18 @@
 import assert from 'node:assert/strict';
-import {closeSync, fsyncSync, openSync, readdirSync, statSync, writeFileSync, writeSync} from 'node:fs';
-import {join} from 'node:path';
+import {writeFileSync} from 'node:fs';
 import type {V1CronJob} from '@kubernetes/client-node';
 import type {QuorumRecovery} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
 import {nothingLeft, setUnchanged, whole} from '../checks.ts';
+import {corruptVolume} from '../damage.ts';
 import {shellImage} from '../etcd.ts';
-import {directoryOf, labOf, podNames, signalPod} from '../faults.ts';
+import {podNames} from '../faults.ts';
 import {killOperator, leader} from '../operator.ts';
 import {applyRecovery, changeRecovery, conditionOf, recovery, standing, untilComplete, untilReady, untilWitness} from '../recovery.ts';
 import type {SpecInput} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {storeClaim, withStore} from '../snapshots.ts';
 import {Missing, until} from '../wait.ts';
-
-/** Every log and every database on this member's volume is overwritten where it begins, and its etcd killed: it never starts on that again. */
-async function corrupt(scenario: Scenario, pod: string): Promise<void> {
-  const root = join(labOf(scenario).disk(await scenario.nodeOf(pod)), await directoryOf(scenario, `data-${pod}`));
-  for (const name of readdirSync(root, {recursive: true, encoding: 'utf8'})) {
-    if (!name.endsWith('.wal') && !name.endsWith('snap/db')) continue;
-    const file = openSync(join(root, name), 'r+');
-    const garbage = Buffer.alloc(Math.min(64 * 1024, statSync(join(root, name)).size), 0x5a);
-    writeSync(file, garbage, 0, garbage.length, 0);
-    fsyncSync(file);
-    closeSync(file);
-  }
-  signalPod(await scenario.pod(pod), 'etcd', 'SIGKILL');
-}
 
 /** A cluster that a resource has watched, whose members all lose their data at once. */
 async function corruptAll(scenario: Scenario, replicas = 3): Promise<NonNullable<SpecInput['lostMembers']>> {
@@ -36,7 +22,7 @@ async function corruptAll(scenario: Scenario, replicas = 3): Promise<NonNullable
   await untilComplete(scenario, 'NotNeeded');
   await untilWitness(scenario, replicas);
   const {status} = await recovery(scenario);
-  await Promise.all(podNames(replicas).map(async (pod) => { await corrupt(scenario, pod); }));
+  await Promise.all(podNames(replicas).map(async (pod) => { await corruptVolume(scenario, pod); }));
   return (status?.members ?? []).map(({pod, memberID = ''}) => ({pod, memberID}));
 }
 

@@ -7,31 +7,13 @@ import {etcdctl} from '../etcdctl.ts';
 import {fillQuota, labOf, podNames} from '../faults.ts';
 import {killOperator, leader} from '../operator.ts';
 import {applyRecovery, changeRecovery, conditionOf, recovery, standing, toldOf, untilComplete, untilReady, untilWitness} from '../recovery.ts';
-import type {SpecInput} from '../recovery.ts';
-import {approve, claim, known, loseEverything, moreWrites, request, restored, statesLoss, written} from '../restoring.ts';
+import {approve, claim, every, known, loseEverything, moreWrites, request, restored, scheduled, statesLoss, written} from '../restoring.ts';
 import type {Scenario} from '../scenario.ts';
 import {isPlanned, withStore} from '../snapshots.ts';
 import type {SnapshotStore} from '../snapshots.ts';
 import {createUserSecret, disableAuth, enableAuth} from '../users.ts';
 import {Missing, until} from '../wait.ts';
 import {WatchingClient} from '../watching-client.ts';
-
-const every = (interval: string): SpecInput => ({backups: {interval, keepLast: 2}});
-
-/** The schedule takes snapshots until one has all that was written before, and rests then. @returns the last one */
-async function scheduled(scenario: Scenario): Promise<{name: string; revision: number}> {
-  const wanted = Math.max(...(await scenario.writerReport()).acks.map(({revision}) => revision));
-  const backups = async () => (await recovery(scenario)).status?.backups;
-  await until('a snapshot of what was written', async () => {
-    const {lastSuccess, current, last} = await backups() ?? {};
-    return (lastSuccess?.revision ?? 0) >= wanted || new Missing(JSON.stringify({lastSuccess, current, last}));
-  }, {seconds: 90});
-  await changeRecovery(scenario, every('1h'));
-  return await until('the end of the last one', async () => {
-    const {lastSuccess, current} = await backups() ?? {};
-    return current === undefined ? lastSuccess : new Missing(current.name);
-  });
-}
 
 /** A client of the members' own names, which are the same before and after. */
 function watchingClient(scenario: Scenario): WatchingClient {

@@ -333,6 +333,14 @@ describe('the record of a member that finds no quorum after its start', () => {
     assert.equal(observation.status.members[1]?.fenced?.podUID, 'pod-uid-1');
   });
 
+  it('keeps the revision that clients may have seen of a new cluster of its own, which was lost', () => {
+    const observation = outage({ordinals: [alone(0), noPod, noPod]});
+    const [first] = observation.status.members ?? [];
+    if (first) first.lostRevision = 1_148;
+    refreshRecords(observation.status, observation);
+    assert.deepEqual([observation.status.members?.[0]?.podUID, observation.status.members?.[0]?.lostRevision], ['new-0', 1_148]);
+  });
+
   it('stays of the pod before where nobody saw that end, or where the claim is another', () => {
     const unseen = outage({ordinals: [alone(0), noPod, noPod], status: {members: [recordOf(0)]}});
     refreshRecords(unseen.status, unseen);

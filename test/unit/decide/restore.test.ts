@@ -10,6 +10,7 @@ import type {Decision} from '../../../src/decide/decision.ts';
 import {newClusterID, newMemberID} from '../../../src/decide/newCluster.ts';
 import {restoreMove, unseenMargin} from '../../../src/decide/plans/restoreRevision.ts';
 import {approve} from '../../../src/decide/steps/approve.ts';
+import {mayRetry} from '../../../src/decide/steps/defer.ts';
 import {plan} from '../../../src/decide/steps/plan.ts';
 import {restoreClaims} from '../../../src/decide/steps/restoreClaims.ts';
 import {startAll} from '../../../src/decide/steps/startAll.ts';
@@ -254,7 +255,10 @@ describe('restoring on all claims', () => {
       pod.status = {phase: 'Failed', initContainerStatuses: [{...ended(), name: 'prepare', state: {terminated: {exitCode: 1, reason: 'Error', finishedAt: new Date(now), message}}}]};
     });
     const observation = restoring(begun(), helpers);
-    assert.deepEqual(recorded(restoreClaims(observation), observation.status).run?.newCluster?.members, ['etcd-0', 'etcd-1']);
+    const status = recorded(restoreClaims(observation), observation.status);
+    assert.deepEqual(status.run?.newCluster?.members, ['etcd-0', 'etcd-1']);
+    const retried = (ms: number): boolean => mayRetry({...observation, status, now: now + ms}, 'etcd-2');
+    assert.deepEqual([retried(299_000), retried(301_000)], [false, true], 'it is tried again after five minutes, where nothing else changes');
   });
 
   it('gives the turn to all together, once each waits, and writes before that the run is finished from there on', () => {

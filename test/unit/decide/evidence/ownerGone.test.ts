@@ -3,7 +3,10 @@ import {marks} from '../../../../src/api/types.ts';
 import type {OfflineFacts, Run} from '../../../../src/api/types.ts';
 import type {Decision} from '../../../../src/decide/decision.ts';
 import {interrupted} from '../../../../src/decide/interrupt.ts';
+import {highestRevision} from '../../../../src/decide/evidence/loss.ts';
 import {nextStep} from '../../../../src/decide/next.ts';
+import {restoreMove} from '../../../../src/decide/plans/restoreRevision.ts';
+import {moveFor} from '../../../../src/decide/plans/revisions.ts';
 import {isCommitted} from '../../../../src/decide/steps/committed.ts';
 import type {NodeView, Observation, Place} from '../../../../src/observe/observation.ts';
 import {clusterID, idOf, members, node, now, observationOf, ownPodOf, planOf, recordOf, running, runOf} from '../observations.ts';
@@ -88,7 +91,9 @@ describe('The only volume of a new cluster that is lost before it served', () =>
     const first = decided(observation);
     assert.ok(first.kind === 'record', JSON.stringify(first));
     first.record(observation.status);
-    assert.equal(observation.status.members?.find(({pod}) => pod === 'etcd-0')?.revision, 1_148);
+    assert.equal(observation.status.members?.find(({pod}) => pod === 'etcd-0')?.lostRevision, 1_148);
+    assert.ok(restoreMove(observation, 40).target > 1_148 && moveFor(observation, 'etcd-1', 40).target > 1_148, 'a client sees a revision twice');
+    assert.ok(highestRevision(observation.status) < 1_148, 'revisions that were only skipped are told as lost');
     assert.equal(told(decided(observation)), 'abort PlanChanged');
   });
 
