@@ -3,6 +3,7 @@ import type {Answer} from '../decide/watch/calm.ts';
 import {EtcdError, isEtcdError} from '../etcd/errors.ts';
 import type {EtcdEndpoint, MemberStatus} from '../etcd/types.ts';
 import type {WatchEnd} from '../etcd/leader-watch.ts';
+import {firstLeaderless} from './leaderless.ts';
 
 /** A member of a calm cluster, with its last answer. */
 export interface CalmMember extends Answer {
@@ -50,14 +51,8 @@ const staleMs = 3 * askEveryMs;
 const behindMs = 5_000;
 /** Deadline of an ask, ms. The watch tells of what is urgent, so there is time for a process that gets no processor for a while. */
 const askDeadlineMs = 5_000;
-/** The same where the watch has just broken, ms. */
-const quickDeadlineMs = 1_000;
 /** Not told in time by so much, ms, is nothing that the member has to answer for. */
 const ownDelayMs = 500;
-/** A member that has no leader after this time either is not one between two leaders, ms. */
-const electionMs = 900;
-/** How long a full look waits at most for what the others say after the watch broke, ms. */
-const othersMs = 3_000;
 
 /** The clusters of which nothing is asked but one member in turn (docs/adr/0027), each from the full look that found it calm to the first doubt. */
 export class CalmClusters {
@@ -145,7 +140,9 @@ export class CalmClusters {
     }
     const why = disturbance(member.status, answer);
     if (why !== undefined) {
-      this.#end(key, entry, 'Answer', `${member.pod}: ${why}`);
+      const message = `${member.pod}: ${why}`;
+      if (answer.leader === '') this.#endWith([member], key, 'Answer', message);
+      else this.#end(key, entry, 'Answer', message);
       return;
     }
     const at = this.#options.now();
@@ -181,10 +178,10 @@ export class CalmClusters {
     }
   }
 
-  #end(key: string, entry: Entry, why: CalmEnd, message: string, leaderless?: string): void {
+  #end(key: string, entry: Entry, why: CalmEnd, message: string): void {
     if (this.#entries.get(key) !== entry) return;
     this.#entries.delete(key);
-    this.#options.onEnd(key, why, message, leaderless);
+    this.#options.onEnd(key, why, message);
   }
 
   /**
@@ -195,26 +192,16 @@ export class CalmClusters {
   watchEnded(key: string, pod: string, end: WatchEnd): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
-    this.#entries.delete(key);
-    if (end.kind === 'NoLeader') this.#options.onEnd(key, 'Watch', end.message, pod);
-    else void this.#leaderless(entry.members.filter((member) => member.pod !== pod)).then((found) => { this.#options.onEnd(key, 'Watch', end.message, found); });
+    if (end.kind === 'NoLeader') {
+      this.#entries.delete(key);
+      this.#options.onEnd(key, 'Watch', end.message, pod);
+    } else this.#endWith(entry.members.filter((member) => member.pod !== pod), key, 'Watch', end.message);
     return true;
   }
 
-  /** The first of them that has no leader now and a while later; undefined: none within the time that a full look can wait. */
-  async #leaderless(others: readonly CalmMember[]): Promise<string | undefined> {
-    const {sleep} = this.#options;
-    const found = Promise.withResolvers<string | undefined>();
-    const has = async ({endpoint}: CalmMember): Promise<boolean> => {
-      const answer = await this.#once(endpoint, quickDeadlineMs);
-      return isEtcdError(answer) || answer.leader !== '';
-    };
-    const all = others.map(async (member) => {
-      if (await has(member)) return;
-      await sleep(electionMs);
-      if (!await has(member)) found.resolve(member.pod);
-    });
-    void Promise.allSettled(all).then(() => { found.resolve(undefined); });
-    return await Promise.race([found.promise, sleep(othersMs).then(() => undefined)]);
+  /** Ends the calm with what these say: whether one of them has no leader, and none a while later either. */
+  #endWith(members: readonly CalmMember[], key: string, why: CalmEnd, message: string): void {
+    this.#entries.delete(key);
+    void firstLeaderless(members, this.#options).then((found) => { this.#options.onEnd(key, why, message, found); });
   }
 }

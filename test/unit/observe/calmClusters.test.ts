@@ -103,6 +103,20 @@ describe('a calm cluster', () => {
     await calm.ask(key);
     assert.deepEqual(told, ['Answer'], 'its end is told twice');
   });
+  it('is told of with the member that has no leader, once that has none a while later either', async () => {
+    for (const [later, expected] of [['', 'Answer etcd-0'], ['a1', 'Answer']] as const) {
+      const {calm, members, says, told, pass, took} = fixture();
+      calm.enter(key, members);
+      says.set('etcd-0', status(0, {leader: ''}));
+      await calm.ask(key);
+      await pass(0);
+      says.set('etcd-0', status(0, {leader: later}));
+      await pass(899);
+      assert.deepEqual([took(), told, calm.rests(key)], [['etcd-0', 'etcd-0'], [], false]);
+      await pass(1);
+      assert.deepEqual(told, [expected]);
+    }
+  });
   it('is looked at in full when a member says nothing, twice in a row', async () => {
     const {calm, members, says, told, took} = fixture();
     calm.enter(key, members);
