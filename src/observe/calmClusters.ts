@@ -49,7 +49,9 @@ const fullEveryMs = 600_000;
 const staleMs = 3 * askEveryMs;
 /** A member that lacks what another one had so long ago, ms, is behind. */
 const behindMs = 5_000;
-/** Deadline of an ask, ms. The watch tells of what is urgent, so there is time for a process that gets no processor for a while. */
+/** Deadline of the first ask, ms, after which the others are asked too. */
+const firstDeadlineMs = 2_000;
+/** Deadline of the second, ms. The watch tells of what is urgent, so there is time for a process that gets no processor for a while. */
 const askDeadlineMs = 5_000;
 /** Not told in time by so much, ms, is nothing that the member has to answer for. */
 const ownDelayMs = 500;
@@ -132,7 +134,7 @@ export class CalmClusters {
   }
 
   async #askOne(key: string, entry: Entry, member: Heard): Promise<void> {
-    const answer = await this.#answerOf(member.endpoint);
+    const answer = await this.#answerOf(key, entry, member);
     if (this.#entries.get(key) !== entry || answer === undefined) return;
     if (isEtcdError(answer)) {
       this.#end(key, entry, 'Silence', `${member.pod} does not answer: ${answer.message}`);
@@ -161,9 +163,13 @@ export class CalmClusters {
   }
 
   /** Silence counts the second time. undefined: this process stood still itself, and nothing can be said. */
-  async #answerOf(endpoint: EtcdEndpoint): Promise<MemberStatus | EtcdError | undefined> {
-    const first = await this.#once(endpoint, askDeadlineMs);
+  async #answerOf(key: string, entry: Entry, {pod, endpoint}: Heard): Promise<MemberStatus | EtcdError | undefined> {
+    const first = await this.#once(endpoint, firstDeadlineMs);
     if (!isEtcdError(first)) return first;
+    // The kernel probes no connection on which something is under way: if the watch is there, it breaks late.
+    void firstLeaderless(entry.members.filter((other) => other.pod !== pod), this.#options).then((found) => {
+      if (found !== undefined) this.#end(key, entry, 'Answer', `${found}: it has no leader, and ${pod} does not answer`, found);
+    });
     const begun = this.#options.now();
     const second = await this.#once(endpoint, askDeadlineMs);
     return isEtcdError(second) && this.#options.now() - begun > askDeadlineMs + ownDelayMs ? undefined : second;
@@ -178,10 +184,10 @@ export class CalmClusters {
     }
   }
 
-  #end(key: string, entry: Entry, why: CalmEnd, message: string): void {
+  #end(key: string, entry: Entry, why: CalmEnd, message: string, leaderless?: string): void {
     if (this.#entries.get(key) !== entry) return;
     this.#entries.delete(key);
-    this.#options.onEnd(key, why, message);
+    this.#options.onEnd(key, why, message, leaderless);
   }
 
   /**

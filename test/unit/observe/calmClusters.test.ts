@@ -122,7 +122,26 @@ describe('a calm cluster', () => {
     calm.enter(key, members);
     says.set('etcd-0', new EtcdError('Timeout', 'deadline exceeded'));
     await calm.ask(key);
-    assert.deepEqual([took(), told], [['etcd-0', 'etcd-0'], ['Silence']]);
+    assert.deepEqual([took(), told], [['etcd-0', 'etcd-1', 'etcd-2', 'etcd-0'], ['Silence']]);
+  });
+  it('is told of with another member that has no leader, while the one that is asked says nothing: a watch there breaks late', async () => {
+    const {calm, members, says, told, pass} = fixture();
+    calm.enter(key, members);
+    const ask = says.get.bind(says);
+    let first = true;
+    says.get = (pod) => {
+      if (pod !== 'etcd-0') return ask(pod);
+      const answer = first ? new EtcdError('Timeout', 'deadline exceeded') : undefined;
+      first = false;
+      return answer;
+    };
+    says.set('etcd-2', status(2, {leader: ''}));
+    void calm.ask(key);
+    await pass(0);
+    await pass(899);
+    assert.deepEqual([told, calm.rests(key)], [[], true]);
+    await pass(1);
+    assert.deepEqual([told, calm.rests(key)], [['Answer etcd-2'], false]);
   });
   it('is not blamed for what this process was late to hear', async () => {
     const {calm, members, says, told, clock} = fixture();
