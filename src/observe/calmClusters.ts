@@ -3,6 +3,7 @@ import type {Answer} from '../decide/watch/calm.ts';
 import {EtcdError, isEtcdError} from '../etcd/errors.ts';
 import type {EtcdEndpoint, MemberStatus} from '../etcd/types.ts';
 import type {WatchEnd} from '../etcd/leader-watch.ts';
+import {firstLeaderless} from './leaderless.ts';
 
 /** A member of a calm cluster, with its last answer. */
 export interface CalmMember extends Answer {
@@ -48,16 +49,12 @@ const fullEveryMs = 600_000;
 const staleMs = 3 * askEveryMs;
 /** A member that lacks what another one had so long ago, ms, is behind. */
 const behindMs = 5_000;
-/** Deadline of an ask, ms. The watch tells of what is urgent, so there is time for a process that gets no processor for a while. */
+/** Deadline of the first ask, ms, after which the others are asked too. */
+const firstDeadlineMs = 2_000;
+/** Deadline of the second, ms. The watch tells of what is urgent, so there is time for a process that gets no processor for a while. */
 const askDeadlineMs = 5_000;
-/** The same where the watch has just broken, ms. */
-const quickDeadlineMs = 1_000;
 /** Not told in time by so much, ms, is nothing that the member has to answer for. */
 const ownDelayMs = 500;
-/** A member that has no leader after this time either is not one between two leaders, ms. */
-const electionMs = 900;
-/** How long a full look waits at most for what the others say after the watch broke, ms. */
-const othersMs = 3_000;
 
 /** The clusters of which nothing is asked but one member in turn (docs/adr/0027), each from the full look that found it calm to the first doubt. */
 export class CalmClusters {
@@ -137,7 +134,7 @@ export class CalmClusters {
   }
 
   async #askOne(key: string, entry: Entry, member: Heard): Promise<void> {
-    const answer = await this.#answerOf(member.endpoint);
+    const answer = await this.#answerOf(key, entry, member);
     if (this.#entries.get(key) !== entry || answer === undefined) return;
     if (isEtcdError(answer)) {
       this.#end(key, entry, 'Silence', `${member.pod} does not answer: ${answer.message}`);
@@ -145,7 +142,9 @@ export class CalmClusters {
     }
     const why = disturbance(member.status, answer);
     if (why !== undefined) {
-      this.#end(key, entry, 'Answer', `${member.pod}: ${why}`);
+      const message = `${member.pod}: ${why}`;
+      if (answer.leader === '') this.#endWith([member], key, 'Answer', message);
+      else this.#end(key, entry, 'Answer', message);
       return;
     }
     const at = this.#options.now();
@@ -164,9 +163,13 @@ export class CalmClusters {
   }
 
   /** Silence counts the second time. undefined: this process stood still itself, and nothing can be said. */
-  async #answerOf(endpoint: EtcdEndpoint): Promise<MemberStatus | EtcdError | undefined> {
-    const first = await this.#once(endpoint, askDeadlineMs);
+  async #answerOf(key: string, entry: Entry, {pod, endpoint}: Heard): Promise<MemberStatus | EtcdError | undefined> {
+    const first = await this.#once(endpoint, firstDeadlineMs);
     if (!isEtcdError(first)) return first;
+    // The kernel probes no connection on which something is under way: if the watch is there, it breaks late.
+    void firstLeaderless(entry.members.filter((other) => other.pod !== pod), this.#options).then((found) => {
+      if (found !== undefined) this.#end(key, entry, 'Answer', `${found}: it has no leader, and ${pod} does not answer`, found);
+    });
     const begun = this.#options.now();
     const second = await this.#once(endpoint, askDeadlineMs);
     return isEtcdError(second) && this.#options.now() - begun > askDeadlineMs + ownDelayMs ? undefined : second;
@@ -195,26 +198,16 @@ export class CalmClusters {
   watchEnded(key: string, pod: string, end: WatchEnd): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
-    this.#entries.delete(key);
-    if (end.kind === 'NoLeader') this.#options.onEnd(key, 'Watch', end.message, pod);
-    else void this.#leaderless(entry.members.filter((member) => member.pod !== pod)).then((found) => { this.#options.onEnd(key, 'Watch', end.message, found); });
+    if (end.kind === 'NoLeader') {
+      this.#entries.delete(key);
+      this.#options.onEnd(key, 'Watch', end.message, pod);
+    } else this.#endWith(entry.members.filter((member) => member.pod !== pod), key, 'Watch', end.message);
     return true;
   }
 
-  /** The first of them that has no leader now and a while later; undefined: none within the time that a full look can wait. */
-  async #leaderless(others: readonly CalmMember[]): Promise<string | undefined> {
-    const {sleep} = this.#options;
-    const found = Promise.withResolvers<string | undefined>();
-    const has = async ({endpoint}: CalmMember): Promise<boolean> => {
-      const answer = await this.#once(endpoint, quickDeadlineMs);
-      return isEtcdError(answer) || answer.leader !== '';
-    };
-    const all = others.map(async (member) => {
-      if (await has(member)) return;
-      await sleep(electionMs);
-      if (!await has(member)) found.resolve(member.pod);
-    });
-    void Promise.allSettled(all).then(() => { found.resolve(undefined); });
-    return await Promise.race([found.promise, sleep(othersMs).then(() => undefined)]);
+  /** Ends the calm with what these say: whether one of them has no leader, and none a while later either. */
+  #endWith(members: readonly CalmMember[], key: string, why: CalmEnd, message: string): void {
+    this.#entries.delete(key);
+    void firstLeaderless(members, this.#options).then((found) => { this.#options.onEnd(key, why, message, found); });
   }
 }

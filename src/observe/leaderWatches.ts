@@ -13,8 +13,8 @@ export interface WatchTarget {
 }
 
 export interface LeaderWatchesOptions {
-  /** Told when the open watch on a pod of that resource ended: time to look. Of one that was never open `follow` tells. */
-  onEnd: (key: string, pod: string, end: WatchEnd) => void;
+  /** Told when the open watch on a pod of that resource ended, with the others that could be watched: time to look. Of one that was never open `follow` tells. */
+  onEnd: (key: string, pod: string, end: WatchEnd, others: readonly WatchTarget[]) => void;
   /** Told of every watch that ended by itself, for the metrics. */
   onCounted?: (why: WatchEnd['kind']) => void;
   open: (endpoint: EtcdEndpoint, heard: WatchHeard) => LeaderWatch;
@@ -47,18 +47,21 @@ interface Open {
   target: WatchTarget;
   watch: LeaderWatch | undefined;
   confirmed: boolean;
+  /** The member had no leader when it was asked for the watch. */
+  leaderless: boolean;
   /** Resolves when the member has confirmed it, or it has ended. */
   settled: PromiseWithResolvers<void>;
 }
 
 interface Entry {
   open: Open | undefined;
+  targets: readonly WatchTarget[];
   /** When the watch on a member may be opened again, monotonic ms, by its ID. */
   notBefore: Map<string, {at: number; refused: boolean}>;
 }
 
-/** Open: the member has confirmed the watch. Refused: none of the members lets this client watch. */
-export type Followed = 'Open' | 'Refused' | 'Closed';
+/** Open: the member has confirmed the watch. Leaderless: it has no leader just now. Refused: none of the members lets this client watch. */
+export type Followed = 'Open' | 'Leaderless' | 'Refused' | 'Closed';
 
 /**
  * One open watch for each cluster that is watched by itself. It ends when its member has had no leader for three election timeouts, and
@@ -88,15 +91,18 @@ export class LeaderWatches {
       this.leave(key);
       return 'Closed';
     }
-    const entry: Entry = this.#entries.get(key) ?? {open: undefined, notBefore: new Map()};
+    const entry: Entry = this.#entries.get(key) ?? {open: undefined, targets, notBefore: new Map()};
     this.#entries.set(key, entry);
+    entry.targets = targets;
     if (entry.open !== undefined && !targets.some(({id}) => id === entry.open?.target.id)) this.#close(entry);
     const now = this.#options.now();
     for (const id of [...entry.notBefore.keys()]) if (!targets.some((target) => target.id === id)) entry.notBefore.delete(id);
     const free = targets.find(({id}) => (entry.notBefore.get(id)?.at ?? 0) <= now);
     if (entry.open === undefined && free !== undefined) this.#open(key, entry, free);
-    await entry.open?.settled.promise;
+    const {open} = entry;
+    await open?.settled.promise;
     if (this.isOpen(key)) return 'Open';
+    if (open?.leaderless === true) return 'Leaderless';
     return targets.every(({id}) => entry.notBefore.get(id)?.refused === true) ? 'Refused' : 'Closed';
   }
 
@@ -116,7 +122,7 @@ export class LeaderWatches {
 
   #open(key: string, entry: Entry, target: WatchTarget): void {
     const {open, now, onEnd, onCounted} = this.#options;
-    const opening: Open = {target, watch: undefined, confirmed: false, settled: Promise.withResolvers()};
+    const opening: Open = {target, watch: undefined, confirmed: false, leaderless: false, settled: Promise.withResolvers()};
     entry.open = opening;
     opening.watch = open(target.endpoint, {
       onOpen: () => {
@@ -128,10 +134,11 @@ export class LeaderWatches {
         if (entry.open !== opening) return;
         entry.open = undefined;
         const refused = end.kind === 'Refused';
+        opening.leaderless = end.kind === 'NoLeader' && !opening.confirmed;
         entry.notBefore.set(target.id, {at: now() + (refused ? refusedMs : againMs), refused});
         opening.settled.resolve();
         // Of a watch that was not open yet the look hears that waits for it.
-        if (!refused && opening.confirmed) onEnd(key, target.pod, end);
+        if (!refused && opening.confirmed) onEnd(key, target.pod, end, entry.targets.filter(({id}) => id !== target.id));
       },
     });
   }

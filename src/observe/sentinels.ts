@@ -2,6 +2,7 @@ import type {WatchEnd} from '../etcd/leader-watch.ts';
 import type {EtcdAccess} from './access.ts';
 import {CalmClusters} from './calmClusters.ts';
 import type {CalmEnd, CalmOptions} from './calmClusters.ts';
+import {firstLeaderless} from './leaderless.ts';
 import {LeaderWatches} from './leaderWatches.ts';
 
 /** What watches over clusters between the looks at them. */
@@ -24,8 +25,9 @@ export interface SentinelOptions extends Pick<CalmOptions, 'onAnswer' | 'now' | 
 
 /** Ties the watch over each cluster to its calm: whatever ends the one ends the other, and is followed by a full look. */
 export function openSentinels({etcd, onLeaderless, onStir, onCalmEnd, onWatchEnd, ...rest}: SentinelOptions): Sentinels {
+  const ask: CalmOptions['ask'] = async (endpoint, deadlineMs) => await etcd.status(endpoint, deadlineMs);
   const calm = new CalmClusters({
-    ...rest, ask: async (endpoint, deadlineMs) => await etcd.status(endpoint, deadlineMs), isWatched: (key) => leaders.isOpen(key),
+    ...rest, ask, isWatched: (key) => leaders.isOpen(key),
     onEnd: (key, why, message, leaderless) => {
       onCalmEnd?.(key, why, message);
       if (leaderless !== undefined) onLeaderless(key, leaderless);
@@ -35,10 +37,14 @@ export function openSentinels({etcd, onLeaderless, onStir, onCalmEnd, onWatchEnd
   });
   const leaders = new LeaderWatches({
     open: (endpoint, heard) => etcd.watchLeader(endpoint, heard), now: rest.now,
-    onEnd: (key, pod, end) => {
+    onEnd: (key, pod, end, others) => {
       if (calm.watchEnded(key, pod, end)) return;
-      if (end.kind === 'NoLeader') onLeaderless(key, pod);
-      onStir(key, false);
+      const tell = (leaderless: string | undefined): void => {
+        if (leaderless !== undefined) onLeaderless(key, leaderless);
+        onStir(key, false);
+      };
+      if (end.kind === 'NoLeader') tell(pod);
+      else void firstLeaderless(others, {ask, sleep: rest.sleep}).then(tell);
     },
     ...(onWatchEnd && {onCounted: onWatchEnd}),
   });

@@ -1,5 +1,5 @@
 import type {V1Pod} from '@kubernetes/client-node';
-import {isPlanning} from '../api/progress.ts';
+import {inFlight, isPlanning} from '../api/progress.ts';
 import {statusSchema} from '../api/status.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus, Run} from '../api/types.ts';
 import {recordBackupProblem, settleBackups} from '../decide/backup/backups.ts';
@@ -49,7 +49,7 @@ import {perform} from './perform.ts';
 import type {Reporter} from './reporter.ts';
 import {finishRun, markEnded, markRunning, startRun, wantsRun} from './run.ts';
 import {nextLook, Watching} from './watching.ts';
-import type {Look} from './watching.ts';
+import type {Look, Seen} from './watching.ts';
 import {specOf} from './specOf.ts';
 import type {UsedSpec} from './specOf.ts';
 
@@ -177,15 +177,22 @@ export class Recoverer {
     return await observe({...this.#options, launches: this.#launches}, {...base, spec, status}, problem, depth);
   }
 
+  /** undefined: nothing is decided yet, and another look comes first. */
+  async #see(base: QuorumRecovery, draft: QuorumRecoveryStatus, used: UsedSpec): Promise<Seen | undefined> {
+    const look = async (only?: string[]): Promise<Observed> => await this.#observe(base, draft, used, only === undefined ? depthFor(draft) : {only});
+    return inFlight(draft.run) === undefined ? await this.#watching.see(keyText(keyOf(base)), this.#options.now(), look) : {observed: await look()};
+  }
+
   async #pass({base, draft, unwritten}: Pass, used: UsedSpec): Promise<Pass> {
-    const pushed = this.#pushed(base, draft);
-    const observed = await this.#observe(base, draft, used, pushed === undefined ? depthFor(draft) : {only: pushed});
+    const seen = await this.#see(base, draft, used);
+    if (seen === undefined) return {base, draft, requeueMs: undefined};
+    const {observed, pushed} = seen;
     const {observation} = observed;
     const status = observation.status;
     this.#ledger.apply(status);
     settleQuorumEnded(status, observation);
     // Only some were asked: enough to say that the quorum seems to be lost, and for nothing else.
-    if (pushed !== undefined) return await this.#suspect(base, observed);
+    if (pushed !== undefined) return await this.#suspect(base, observed, pushed);
     if (mayDepart(observation)) return await this.#depart(base, observed);
     const stopped = interrupted(observation);
     if (stopped !== undefined && 'ends' in stopped && status.run) status.run.aborted ??= stopped.ends;
@@ -270,15 +277,10 @@ export class Recoverer {
     return {base: isRefused ? await this.#write(base, status, standing) : base, draft: status, requeueMs: inMs ?? watchMs};
   }
 
-  /** Members that have just told that they have no leader, while no run is in flight. A push that comes later is none: the run asks for itself. */
-  #pushed(base: QuorumRecovery, {run}: QuorumRecoveryStatus): string[] | undefined {
-    const pods = this.#watching.asks(keyText(keyOf(base)));
-    return run === undefined || run.finishedAt !== undefined ? pods : undefined;
-  }
-
-  async #suspect(base: QuorumRecovery, {observation}: Observed): Promise<Pass> {
+  async #suspect(base: QuorumRecovery, {observation}: Observed, pushed: readonly string[]): Promise<Pass> {
     const look = this.#watching.lookAtPushed(observation);
     const written = look === undefined ? base : await this.#write(base, observation.status, look.standing);
+    this.#watching.settle(keyText(keyOf(base)), pushed);
     return {base: written, draft: look === undefined ? structuredClone(base.status ?? {}) : observation.status, requeueMs: undefined};
   }
 

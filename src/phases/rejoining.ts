@@ -1,6 +1,6 @@
 import {marks} from '../api/types.ts';
 import type {Outcome} from '../decide/decision.ts';
-import {recordJoin} from '../decide/steps/common.ts';
+import {forgetLearner, recordJoin} from '../decide/steps/common.ts';
 import {isEtcdError} from '../etcd/errors.ts';
 import type {EtcdMember} from '../etcd/types.ts';
 import type {Acting} from './context.ts';
@@ -28,7 +28,7 @@ export const removeMember = async (acting: Acting, via: string, memberID: string
     } catch (error) {
       if (!isEtcdError(error, 'NotFound')) throw error;
     }
-    return finished(`learner ${memberID} (${pod}) was taken out again`);
+    return finished(`learner ${memberID} (${pod}) was taken out again`, forgetLearner(pod, memberID));
   });
 
 /** A learner that joins by snapshot starves under an idle leader (facts: wal.md): a probe key keeps the log moving while it catches up. */

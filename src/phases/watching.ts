@@ -50,6 +50,12 @@ export interface Look {
   calm?: CalmMember[];
 }
 
+/** What a look has seen; `pushed`: of these members alone. */
+export interface Seen {
+  observed: Observed;
+  pushed?: string[];
+}
+
 /** When the next look is needed: a calm cluster is not looked at in turn, so that the next backup asks for a look of its own. */
 export function nextLook({requeueMs, routine}: Look, calm: boolean, others: readonly (number | undefined)[], backup: number | undefined): {requeueMs: number; routine?: true} {
   const known = others.filter((ms) => ms !== undefined);
@@ -63,12 +69,16 @@ function membersOf({ordinals}: Observation, credentials: Credentials): CalmMembe
     ? [{pod, endpoint: endpointOf(object, launch, {...credentials, auth: undefined}), status: probe.status}] : []));
 }
 
+const leaderlessIn = ({ordinals}: Observation): string[] => ordinals.filter(({probe}) => probe.kind === 'Answered' && probe.status.leader === '').map(({pod}) => pod);
+
 /** The watch over a cluster whose resource says OnQuorumLoss, while no run is in flight. */
 export class Watching {
-  /** When a quorum was first in doubt, by resource. Lost with the process, which costs one more second. */
-  readonly #doubts = new Map<string, number>();
-  /** Pods whose etcd has just said that it has no leader, by resource: the next look asks them alone, because silent members cost seconds. */
+  /** When a quorum was first in doubt, by resource, and who had no leader then. Lost with the process, which costs one more second. */
+  readonly #doubts = new Map<string, {since: number; leaderless: readonly string[]}>();
+  /** Pods whose etcd has just said that it has no leader, by resource, until what comes of it is written: the next look asks them alone, because silent members cost seconds. */
   readonly #pushed = new Map<string, Set<string>>();
+  /** Ends the wait for a look at everybody, by resource. */
+  readonly #looking = new Map<string, () => void>();
   readonly #sentinels: Sentinels | undefined;
   readonly #turns: Turns | undefined;
 
@@ -101,13 +111,44 @@ export class Watching {
   /** etcd has pushed that the member in this pod has no leader. Three election timeouts without one are no change of leaders. */
   push(key: string, pod: string): void {
     this.#pushed.set(key, (this.#pushed.get(key) ?? new Set()).add(pod));
+    this.#looking.get(key)?.();
   }
 
-  /** Whom the next look asks; undefined: everybody. Told once for each push. */
-  asks(key: string): string[] | undefined {
+  /** Whom the next look asks; undefined: everybody. Those that were without a leader when the doubt began are asked a second time as if they had pushed it. */
+  asks(key: string, now: number): string[] | undefined {
     const pods = this.#pushed.get(key);
-    this.#pushed.delete(key);
-    return pods && [...pods];
+    if (pods !== undefined) return [...pods];
+    const {since = now, leaderless = []} = this.#doubts.get(key) ?? {};
+    return leaderless.length > 0 && now - since >= settleMs ? [...leaderless] : undefined;
+  }
+
+  /** What these have told is written, or true no more. Until then it is asked again: a look can fail, and its write meet another one. */
+  settle(key: string, pods: readonly string[]): void {
+    const pushed = this.#pushed.get(key);
+    for (const pod of pods) pushed?.delete(pod);
+    if (pushed?.size === 0) this.#pushed.delete(key);
+    const doubt = this.#doubts.get(key);
+    if (doubt !== undefined) this.#doubts.set(key, {...doubt, leaderless: []});
+  }
+
+  /** A look at those alone that have told that they have no leader, or else at everybody; undefined: one has told it meanwhile, and that is not to wait for members that are silent. */
+  async see(key: string, now: number, look: (only?: string[]) => Promise<Observed>): Promise<Seen | undefined> {
+    const pushed = this.asks(key, now);
+    if (pushed !== undefined) return {observed: await look(pushed), pushed};
+    const observed = await this.#unlessPushed(key, look());
+    return observed && {observed};
+  }
+
+  async #unlessPushed<T>(key: string, looking: Promise<T>): Promise<T | undefined> {
+    const pushed = Promise.withResolvers<undefined>();
+    this.#looking.set(key, () => { pushed.resolve(undefined); });
+    // It ends by itself, and nobody may be there to hear of its failure.
+    void looking.catch(() => undefined);
+    try {
+      return await Promise.race([looking, pushed.promise]);
+    } finally {
+      this.#looking.delete(key);
+    }
   }
 
   /** What those say that have just told that they have no leader; undefined: they have one again. Nothing else was asked. */
@@ -139,6 +180,7 @@ export class Watching {
       this.#turns?.leave(key);
       const followed = await this.#sentinels?.leaders.follow(key, watchTargets(observation, credentials));
       const standing: Standing = {at: 'watching', ...watchSees(observation, replacing.kind === 'wait' ? replacing.message : undefined)};
+      if (followed === 'Leaderless') return {standing, requeueMs: doubtMs};
       if (!isWhole(observation) || followed === 'Closed') return {standing, requeueMs: partlyMs, routine: true};
       const calm = followed === 'Open' && unrest(observation) === undefined;
       return {standing, requeueMs: wellMs, routine: true, ...(calm && {calm: membersOf(observation, credentials)})};
@@ -148,9 +190,10 @@ export class Watching {
 
   #doubt(key: string, observation: Observation): Look {
     const {status, now} = observation;
-    const since = this.#doubts.get(key) ?? now;
-    this.#doubts.set(key, since);
-    if (status.suspicion === undefined && now - since < settleMs) return {standing: {at: 'watching'}, requeueMs: doubtMs};
+    const {since} = this.#doubts.get(key) ?? {since: now};
+    const isFirst = status.suspicion === undefined && now - since < settleMs;
+    this.#doubts.set(key, {since, leaderless: isFirst ? leaderlessIn(observation) : []});
+    if (isFirst) return {standing: {at: 'watching'}, requeueMs: doubtMs};
     const suspicion = suspect(observation);
     status.suspicion = suspicion;
     const next = automatic(observation, suspicion);

@@ -58,6 +58,14 @@ export const pods = story({name: 'pods', about: 'Pods, their volumes and the kub
     await cluster.until('no grace that is left', async () => ((await podOf(cluster, 'pods-b')).metadata?.deletionGracePeriodSeconds === 0 ? true : undefined));
     await cluster.holds('the pod', 3, async () => { assert.equal((await podOf(cluster, 'pods-b')).metadata?.uid, uid); });
   },
+  'a pod that is over keeps none away that is to be apart from it, though its object is there': async (cluster) => {
+    await makeClaim(cluster, 'data-pods-next');
+    await start(cluster, {name: 'pods-next', node: 'home', apart: true});
+    await running(cluster, 'pods-next');
+    assert.ok((await podOf(cluster, 'pods-b')).metadata?.deletionTimestamp);
+    await away(cluster, 'pods-next');
+    await claimAway(cluster, 'data-pods-next');
+  },
   'a deleted claim stays while the object of a pod that is over names it, and goes with that, and its volume with it': async (cluster) => {
     const {client, namespace} = cluster;
     const volume = (await claimOf(cluster, 'data-pods-b'))?.spec?.volumeName ?? '';

@@ -104,13 +104,18 @@ const claimsOf = (world: World, pod: V1Pod) => (pod.spec?.volumes ?? []).flatMap
 const nodeReady = (node: V1Node) => (node.status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True')
   && !(node.spec?.taints ?? []).some((taint) => taint.key === 'node.kubernetes.io/out-of-service');
 
+/** The scheduler knows no such pod, whether or not its object is there: it asks for those of other phases alone (pkg/scheduler/scheduler.go, newPodInformer). */
+const isOver = ({status}: V1Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+/** One of two pods asks to be apart from the other: it counts whichever of them is there first (plugins/interpodaffinity). */
+const keepsAway = (one: V1Pod, other: V1Pod): boolean => (one.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [])
+  .some(({labelSelector}) => Object.entries(labelSelector?.matchLabels ?? {}).every(([key, value]) => other.metadata?.labels?.[key] === value));
+
 function fits(world: World, pod: V1Pod, claims: readonly V1PersistentVolumeClaim[], node: V1Node): boolean {
   const name = node.metadata?.name ?? '';
   if (!nodeReady(node)) return false;
   if (Object.entries(pod.spec?.nodeSelector ?? {}).some(([key, value]) => node.metadata?.labels?.[key] !== value)) return false;
-  const apart = pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined;
-  const app = pod.metadata?.labels?.['app'];
-  if (apart && world.store.list('Pod', world.namespace).some((other) => other.spec?.nodeName === name && other.metadata?.labels?.['app'] === app)) return false;
+  if (world.store.list('Pod', world.namespace).some((other) => other.spec?.nodeName === name && !isOver(other) && (keepsAway(pod, other) || keepsAway(other, pod)))) return false;
   return claims.every((claim) => {
     if (claim.spec?.volumeName === undefined) return world.canProvision;
     const disk = world.disks.get(claim.spec.volumeName);

@@ -46,6 +46,7 @@ function databaseOf(observation: Observation, {voter}: DataVerdict): Candidate |
   }
   const {probe} = viewOf(observation, pod);
   if (probe.kind !== 'Answered') return {pod, memberID, term: 0, index: 0, commit: 0, revision: 0, from: 'unread'};
+  // Both are of the last entry that was applied, as the numbers in a database are: campaigns do not count.
   const {raftTerm, raftAppliedIndex, revision} = probe.status;
   return {pod, memberID, term: raftTerm, index: raftAppliedIndex, commit: raftAppliedIndex, revision, from: 'etcd'};
 }

@@ -58,6 +58,11 @@ export const recordJoin = (pod: string, change: Partial<JoinRecord>): Transactio
   draft.run.joins = [...joins.filter((join) => join.pod !== pod), {...found, ...change}].sort((a, b) => (a.pod < b.pod ? -1 : 1));
 };
 
+/** A learner that is in no list of members any more: until it is added anew its pod only waits. */
+export const forgetLearner = (pod: string, memberID: string): Transaction => (draft) => {
+  for (const join of draft.run?.joins ?? []) if (join.pod === pod && join.memberID === memberID) delete join.memberID;
+};
+
 /** It was made while the names of the run were held. */
 export function madeSinceHold(observation: Observation, metadata: V1ObjectMeta | undefined): boolean {
   const held = runIn(observation).steps.find(({name}) => name === 'Hold')?.finishedAt;

@@ -9,7 +9,7 @@ import {act, blocked, done, wait} from '../decision.ts';
 import {durationMs} from '../durations.ts';
 import {countVoters} from '../watch/records.ts';
 import {isReplacement} from '../replace.ts';
-import {helperOf, madeSinceHold, memberIDOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
+import {forgetLearner, helperOf, joinOf, madeSinceHold, memberIDOf, recordJoin, runIn, survivorOf, viewOf} from './common.ts';
 import {defer, isBack, unreadEnd, unschedulable, waitsForProof} from './defer.ts';
 import {inspectDisks} from './inspect.ts';
 import {replaceClaims} from './joinClaims.ts';
@@ -49,6 +49,9 @@ export function join(observation: Observation, pod: string): Decision {
   if (!isLaunch(view.launch)) return blocked('PodRefused', view.launch.message);
   const {initialAdvertisePeerURLs: peerURLs} = view.launch;
   const member = listedAs(observation, view);
+  const before = joinOf(runIn(observation), pod)?.memberID;
+  // Who took it out was ended before that could be written.
+  if (member === undefined && before !== undefined) return {kind: 'record', why: `learner ${before} (${pod}) is not in the list any more`, record: forgetLearner(pod, before)};
   if (overdue(observation, pod)) return defer(observation, view, 'JoinTimedOut', `${pod} did not join within ${observation.spec.verification.timeout}: ${podCause(view.object) ?? 'its etcd did not catch up'}. It stays held and is tried again when nodes change`, member);
   const claims = member === undefined ? replaceClaims(observation, view) : undefined;
   if (claims) return claims;

@@ -7,7 +7,7 @@ import {isOnReadyNode} from '../../observe/observation.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {podCause} from '../evidence/causes.ts';
 import type {Action, Decision} from '../decision.ts';
-import {act, blocked, wait} from '../decision.ts';
+import {act, blocked, together, wait} from '../decision.ts';
 import {initialCluster, newMemberID, tokenOf, viewsOf} from '../newCluster.ts';
 import {withoutOwner} from '../evidence/ownerGone.ts';
 import {isOverdue} from '../trouble.ts';
@@ -133,6 +133,7 @@ function place(observation: Observation, views: readonly OrdinalView[]): Decisio
   const {seeded} = newClusterOf(observation);
   const actions: Action[] = [];
   const waits: string[] = [];
+  const anew: Decision[] = [];
   for (const view of views) {
     const {object, pod} = view;
     if (isFirstMember(observation, view, cluster)) {
@@ -148,12 +149,17 @@ function place(observation: Observation, views: readonly OrdinalView[]): Decisio
     }
     // Once it may have started it has that disk alone.
     const claims = seeded.includes(pod) ? undefined : replaceClaims(observation, view);
-    if (claims) return claims;
+    if (claims) {
+      anew.push(claims);
+      continue;
+    }
     const made = firstMemberPod({observation, view, source: sourceOf(observation, view), run: run.id, cluster, token: tokenOf(run)});
     if ('problem' in made) return blocked('PodRefused', made.problem);
     if (object === undefined) actions.push({type: 'CreatePod', pod: made.pod});
     else actions.push(isGated(object) ? {type: 'ReplacePod', pod: object, by: made.pod} : {type: 'DeletePod', pod: object});
   }
+  const claims = together(anew);
+  if (claims) return claims;
   if (actions.length > 0) return act(`making the pods of ${views.map(({pod}) => pod).join(', ')}, which wait for their turn`, ...actions);
   return waits.length > 0 ? wait(waits.join('; '), 150) : undefined;
 }

@@ -3,9 +3,12 @@ import {marks} from '../../../src/api/types.ts';
 import type {Run} from '../../../src/api/types.ts';
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
+import {join} from '../../../src/decide/steps/join.ts';
 import {replaceClaims} from '../../../src/decide/steps/joinClaims.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
-import {now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
+import type {Acting} from '../../../src/phases/context.ts';
+import {removeMember} from '../../../src/phases/rejoining.ts';
+import {answers, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
 import type {OrdinalOptions} from './observations.ts';
 
 const mark = {[marks.run]: 'run-1', [marks.cluster]: 'etcd-0=http://etcd-0.etcd:2380,etcd-1=http://etcd-1.etcd:2380'};
@@ -94,6 +97,27 @@ describe('A member that waits for its turn on the node that the survivor needs',
     const kept = (run: Partial<Run>) => givenBack(given([survivor(60_000), waiting(1, 'node-0'), held(2)], [], run)).pods;
     assert.deepEqual(kept({joins: [{pod: 'etcd-1', attempt: 1, memberID: 'b1'}]}), []);
     assert.deepEqual(kept({newCluster: {attempt: 1, members: ['etcd-0', 'etcd-1', 'etcd-2'], clusterID: 'c2', seeded: []}}), []);
+  });
+
+  it('gives it back also where it was a learner before, which was taken out again: that one is forgotten with its removal', async () => {
+    const observation = given([survivor(60_000), waiting(1, 'node-0'), held(2)], [], {joins: [{pod: 'etcd-1', attempt: 2, memberID: 'b1'}]});
+    const via = {...observation, ordinals: [{...observation.ordinals[0] ?? assert.fail(), object: ownPodOf(0)}, ...observation.ordinals.slice(1)]};
+    const etcd = {member: () => ({removeMember: () => Promise.resolve()})};
+    for (const [removed, pods] of [['b0', []], ['b1', ['joiner-1']]] as const) {
+      const outcome = await removeMember({observation: via, etcd, credentials: {}} as unknown as Acting, 'etcd-0', removed, 'etcd-1');
+      assert.ok(outcome.kind === 'done');
+      outcome.record?.(observation.status);
+      assert.deepEqual(givenBack(observation).pods, pods);
+    }
+  });
+
+  it('gives it back also where the operator was killed before it could write that the learner was taken out', () => {
+    const observation = given([{probe: answers(0, 1)}, waiting(1, 'node-1'), held(2)], [], {joins: [{pod: 'etcd-1', attempt: 1, memberID: 'b1'}]});
+    const decision = join(observation, 'etcd-1');
+    assert.equal(decision.kind, 'record');
+    recorded(decision, observation);
+    assert.equal(observation.status.run?.joins?.[0]?.memberID, undefined);
+    assert.notEqual(join(observation, 'etcd-1').kind, 'record');
   });
 
   it('comes back on a new claim, where its own was made on that node in this run: the old one stands in the status before its pod goes', () => {

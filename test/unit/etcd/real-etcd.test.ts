@@ -4,6 +4,7 @@ import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {connectMember, EtcdError, MemberPool, probePeer} from '../../../src/etcd/member.ts';
 import type {EtcdEndpoint, EtcdErrorKind, EtcdMember} from '../../../src/etcd/member.ts';
+import {readWal} from '../../../src/etcd/wal/wal.ts';
 import {eventually, hasLeader, local, makeCertificates, Processes} from './etcd-process.ts';
 import type {Certificates} from './etcd-process.ts';
 
@@ -292,6 +293,24 @@ describe('a real etcd', function () {
       assert.equal(probed.members.length, 3);
       await failsAs('Timeout', connect(local(client), 700).status());
     });
+  });
+
+  it('tells the term of the last entry that it has applied, however often it campaigns: also where it asks nobody before', async () => {
+    const free = await processes.ports(4);
+    const ports = [0, 1].map(index => ({client: free[index * 2] ?? 0, peer: free[index * 2 + 1] ?? 0}));
+    const cluster = ports.map(({peer}, index) => `campaigns-${index}=http://127.0.0.1:${peer}`).join(',');
+    const args = ['--pre-vote=false', '--heartbeat-interval=50', '--election-timeout=250'];
+    const children = ports.map((port, index) => processes.start(`campaigns-${index}`, port, cluster, {args}));
+    const member = connect(local(ports[0]?.client ?? 0));
+    await hasLeader(member);
+    await member.put('k', 'v');
+    const before = (await member.status()).raftTerm;
+    if (children[1] !== undefined) await processes.stop(children[1]);
+    const wal = (): ReturnType<typeof readWal> => readWal(join(processes.directory, 'campaigns-0', 'member', 'wal'));
+    await eventually(() => { assert.ok((wal()?.hardState.term ?? 0) >= before + 3); return Promise.resolve(); });
+    const {leader, raftTerm} = await member.status();
+    assert.deepEqual([leader, raftTerm, wal()?.lastEntryTerm], ['', before, before]);
+    if (children[0] !== undefined) await processes.stop(children[0]);
   });
 
   describe('with TLS', () => {

@@ -103,12 +103,45 @@ describe('a calm cluster', () => {
     await calm.ask(key);
     assert.deepEqual(told, ['Answer'], 'its end is told twice');
   });
+  it('is told of with the member that has no leader, once that has none a while later either', async () => {
+    for (const [later, expected] of [['', 'Answer etcd-0'], ['a1', 'Answer']] as const) {
+      const {calm, members, says, told, pass, took} = fixture();
+      calm.enter(key, members);
+      says.set('etcd-0', status(0, {leader: ''}));
+      await calm.ask(key);
+      await pass(0);
+      says.set('etcd-0', status(0, {leader: later}));
+      await pass(899);
+      assert.deepEqual([took(), told, calm.rests(key)], [['etcd-0', 'etcd-0'], [], false]);
+      await pass(1);
+      assert.deepEqual(told, [expected]);
+    }
+  });
   it('is looked at in full when a member says nothing, twice in a row', async () => {
     const {calm, members, says, told, took} = fixture();
     calm.enter(key, members);
     says.set('etcd-0', new EtcdError('Timeout', 'deadline exceeded'));
     await calm.ask(key);
-    assert.deepEqual([took(), told], [['etcd-0', 'etcd-0'], ['Silence']]);
+    assert.deepEqual([took(), told], [['etcd-0', 'etcd-1', 'etcd-2', 'etcd-0'], ['Silence']]);
+  });
+  it('is told of with another member that has no leader, while the one that is asked says nothing: a watch there breaks late', async () => {
+    const {calm, members, says, told, pass} = fixture();
+    calm.enter(key, members);
+    const ask = says.get.bind(says);
+    let first = true;
+    says.get = (pod) => {
+      if (pod !== 'etcd-0') return ask(pod);
+      const answer = first ? new EtcdError('Timeout', 'deadline exceeded') : undefined;
+      first = false;
+      return answer;
+    };
+    says.set('etcd-2', status(2, {leader: ''}));
+    void calm.ask(key);
+    await pass(0);
+    await pass(899);
+    assert.deepEqual([told, calm.rests(key)], [[], true]);
+    await pass(1);
+    assert.deepEqual([told, calm.rests(key)], [['Answer etcd-2'], false]);
   });
   it('is not blamed for what this process was late to hear', async () => {
     const {calm, members, says, told, clock} = fixture();

@@ -23,7 +23,7 @@ function fixture() {
     heard?.onEnd({kind, message: ''});
   };
   const watches = new LeaderWatches({
-    onEnd: (of, pod, {kind}) => { told.push(`${of} ${pod} ${kind}`); }, now: () => clock.now, onCounted: (why) => { counted.push(why); },
+    onEnd: (of, pod, {kind}, others) => { told.push([of, pod, kind, ...others.map((other) => other.pod)].join(' ')); }, now: () => clock.now, onCounted: (why) => { counted.push(why); },
     open: ({address}, heard) => {
       opened.set(address, heard);
       const {of} = outcome;
@@ -56,11 +56,11 @@ describe('the watch for a leader', () => {
     assert.equal(await following, 'Open');
     assert.equal(watches.isOpen(key), true);
   });
-  for (const kind of ['Broken', 'NoLeader'] as const) {
-    it(`that ends as ${kind} before it was confirmed is Closed, which only the look hears that waits for it`, async () => {
+  for (const [kind, followed] of [['Broken', 'Closed'], ['NoLeader', 'Leaderless']] as const) {
+    it(`that ends as ${kind} before it was confirmed is ${followed}, which only the look hears that waits for it`, async () => {
       const {watches, told, outcome} = fixture();
       outcome.of = kind;
-      assert.equal(await watches.follow(key, [target('a')]), 'Closed');
+      assert.equal(await watches.follow(key, [target('a')]), followed);
       assert.deepEqual([told, watches.isOpen(key)], [[], false]);
     });
     it(`that ends as ${kind} is open no longer when that is told`, async () => {
@@ -70,6 +70,13 @@ describe('the watch for a leader', () => {
       assert.deepEqual([told, watches.isOpen(key)], [[`${key} pod-a ${kind}`], false]);
     });
   }
+  it('names the others, as they were last, when it ends', async () => {
+    const {watches, told, end} = fixture();
+    await watches.follow(key, [target('a'), target('b')]);
+    await watches.follow(key, [target('c'), target('a')]);
+    end('a', 'Broken');
+    assert.deepEqual(told, [`${key} pod-a Broken pod-c`]);
+  });
   it('goes to another member when one ended it, and back after a while: what ends it may last', async () => {
     const {watches, opened, clock, end} = fixture();
     await watches.follow(key, [target('a'), target('b')]);

@@ -5,6 +5,7 @@ import {Watching} from '../../../src/phases/watching.ts';
 import type {Look} from '../../../src/phases/watching.ts';
 import {finishRun, startRun, wantsRun} from '../../../src/phases/run.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
+import type {Sentinels} from '../../../src/observe/sentinels.ts';
 import {Turns} from '../../../src/operator/turns.ts';
 import {resource} from '../operator/fake-feed.ts';
 import {answers, idOf, node, now, observationOf, ownPodOf} from '../decide/observations.ts';
@@ -58,13 +59,28 @@ describe('the watch over a cluster', () => {
   it('suspects at once when etcd itself has pushed that there is no leader, asking those alone that told, and begins nothing on their word', () => {
     const watching = new Watching(undefined);
     watching.push(key, 'etcd-0');
-    assert.deepEqual([watching.asks(key), watching.asks(key)], [['etcd-0'], undefined]);
+    assert.deepEqual([watching.asks(key, now), watching.asks(key, now)], [['etcd-0'], ['etcd-0']], 'until what comes of it is written');
+    watching.settle(key, ['etcd-0']);
+    assert.equal(watching.asks(key, now), undefined);
     const due = lost(now + 60_000, {lastHealthy, suspicion: {since: iso(now), agreedSince: iso(now), kubernetes: '', etcd: ''}});
     assert.equal(watching.lookAtPushed(due), undefined, 'everybody is asked before a run begins');
     const first = lost(now, {lastHealthy});
     assert.deepEqual(watching.lookAtPushed(first)?.standing.at, 'suspected');
     assert.equal(first.status.suspicion?.since, iso(now));
     assert.equal(watching.lookAtPushed(serving(now, {lastHealthy})), undefined, 'it has a leader again');
+  });
+  it('asks those alone a second time that had no leader in the first look, and everybody after that', async () => {
+    const watching = new Watching(undefined);
+    await watching.look(key, {observation: lost(now, {lastHealthy}), credentials});
+    assert.equal(watching.asks(key, now + 800), undefined, 'it may be the change of a leader');
+    assert.deepEqual(watching.asks(key, now + 1_000), ['etcd-0']);
+    watching.settle(key, ['etcd-0']);
+    assert.equal(watching.asks(key, now + 1_000), undefined);
+  });
+  it('looks again soon where the member that it was to watch has no leader just then', async () => {
+    const follow = (followed: string) => ({leaders: {follow: () => Promise.resolve(followed)}, calm: {leave: () => undefined}} as unknown as Sentinels);
+    const requeue = async (followed: string): Promise<number> => (await new Watching(follow(followed)).look(key, {observation: serving(now, {lastHealthy}), credentials})).requeueMs;
+    assert.deepEqual([await requeue('Leaderless'), await requeue('Closed'), await requeue('Open')], [1_000, 5_000, 30_000]);
   });
   it('begins a run when the grace period is over', async () => {
     assert.equal((await looks(at(0), at(1), at(10))).last.begins, undefined);
