@@ -1,9 +1,10 @@
-import type {QuorumRecovery, QuorumRecoverySpec, QuorumRecoveryStatus} from '../api/types.ts';
+import type {QuorumRecovery, QuorumRecoverySpec, QuorumRecoveryStatus, Run} from '../api/types.ts';
 import {custody} from '../decide/custody.ts';
 import type {Custody} from '../decide/custody.ts';
+import type {Observation} from '../observe/observation.ts';
 import type {StatusWriter} from '../operator/status.ts';
 import type {Reporter} from './reporter.ts';
-import {reopen} from './run.ts';
+import {newRunID, reopen, startRun} from './run.ts';
 
 /** This installation among others. */
 export interface Installation {
@@ -24,17 +25,14 @@ export class Custodian {
   readonly #installation: Installation | undefined;
   readonly #status: StatusWriter;
   readonly #reporter: Reporter;
+  readonly #newRunID: () => string;
 
   /** @param installation undefined: this is the only one, and serves everything */
-  constructor(installation: Installation | undefined, status: StatusWriter, reporter: Reporter) {
+  constructor(installation: Installation | undefined, status: StatusWriter, reporter: Reporter, runID: () => string = newRunID) {
     this.#installation = installation;
     this.#status = status;
     this.#reporter = reporter;
-  }
-
-  /** The name that a run which begins here carries. */
-  get own(): string | undefined {
-    return this.#installation?.own;
+    this.#newRunID = runID;
   }
 
   /** Whether this installation acts on the resource; one that does not says so, and lets go what it may. */
@@ -64,6 +62,11 @@ export class Custodian {
     return taken;
   }
 
+  /** A run begins here. */
+  begin({status, spec, now}: Observation, trigger: NonNullable<Run['trigger']>): void {
+    startRun(status, spec, now, {trigger, id: this.#newRunID(), operator: this.#installation?.own});
+  }
+
   /** It may have been another installation that ended the run. */
   reopen(status: QuorumRecoveryStatus, steps: readonly string[], spec: QuorumRecoverySpec): void {
     reopen(status, steps, spec);
@@ -71,7 +74,8 @@ export class Custodian {
   }
 
   #sign({run}: QuorumRecoveryStatus): void {
-    if (run !== undefined && this.own !== undefined) run.operator = this.own;
+    const own = this.#installation?.own;
+    if (run !== undefined && own !== undefined) run.operator = own;
   }
 
   async #whose(read: QuorumRecovery): Promise<Custody> {

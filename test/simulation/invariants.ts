@@ -7,7 +7,8 @@ import {databaseOwner} from '../../src/api/strategies.ts';
 import {marks} from '../../src/api/types.ts';
 import type {QuorumRecovery, QuorumRecoveryStatus} from '../../src/api/types.ts';
 import type {Process} from './etcd.ts';
-import {copyOf, lastTerm, quorumOf, votersOf} from './etcd-data.ts';
+import {brokenEnding, isRebuilt, isRestored, notWhole} from './endings.ts';
+import {copyOf, votersOf} from './etcd-data.ts';
 import type {Data, Disk} from './etcd-data.ts';
 import {isReplacement} from '../../src/decide/replace.ts';
 import type {Dependents} from './dependents.ts';
@@ -15,6 +16,7 @@ import {isRestart} from '../../src/decide/restart.ts';
 import {missingIntent} from './intent.ts';
 import type {Write} from './intent.ts';
 import {missingWrites, writesOn} from './lost-writes.ts';
+import {betterData, dataOf, intactQuorum, notFenced, oldDataOf, stillElects} from './old-cluster.ts';
 import {takesQuorum} from './quorum-kept.ts';
 import {deletedTooEarly, noteEnded, pruneTooEarly} from './retained.ts';
 import type {World} from './world.ts';
@@ -24,19 +26,6 @@ export type {Write} from './intent.ts';
 /** A broken promise of DESIGN section 9. */
 export class Violation extends Error {
   override readonly name = 'Violation';
-}
-
-/** Started empty under a token of the run, and loaded. */
-const isRebuilt = ({lineage}: Data): boolean => lineage.startsWith('rebuilt-');
-
-const isRestored = ({lineage}: Data): boolean => lineage.startsWith('restored-');
-
-const dataOf = (disk: Disk): Data | undefined => (disk.member.is === 'data' ? disk.member.data : undefined);
-
-/** What a disk held of the old cluster, be it set aside since. */
-function oldDataOf(disk: Disk): Data | undefined {
-  const data = dataOf(disk);
-  return data?.lineage === 'template' ? data : disk.aside.find(({lineage}) => lineage === 'template');
 }
 
 /** Watches the world from outside the operator, with knowledge that the operator does not have. */
@@ -130,9 +119,9 @@ export class Invariants {
     const {run} = this.status;
     const copy = process.disk.copies.get(run?.id ?? '');
     if (copy === undefined) this.#fail(`invariant 5: ${process.ordinal} is forced without a copy of its data`);
-    this.#fenced(process, copy);
-    this.#nothingIntact(process, copy);
-    this.#bestData(process, copy);
+    this.#check(notFenced(this.#world, process, copy));
+    this.#check(intactQuorum(this.#world, copy, (disk) => (disk === process.disk ? copy : dataOf(disk)), 'forced'));
+    this.#check(betterData(this.#world, process, copy, run?.plan?.candidates ?? []));
     this.#check(this.#dependents?.whileForced());
     // Its own attempt: a deposed operator may have written down the next one already, whose pod the marker then refuses.
     const attempt = Number(this.#world.store.get('Pod', 'db', process.podName)?.metadata?.annotations?.[marks.attempt] ?? 0);
@@ -141,47 +130,6 @@ export class Invariants {
     if (process.data.members.length !== 1) this.#fail(`invariant 8: ${process.data.members.length} members after the force`);
     if (this.survivorsWrites !== undefined) this.#check(missingWrites(this.survivorsWrites, process.data, 'after another forced start'));
     this.survivorsWrites ??= new Map([...copyOf(copy).keys, ...this.#acknowledged]);
-  }
-
-  /** Voters of any old membership that still run, wherever, must be fewer than its quorum. */
-  #fenced(process: Process, before: Data): void {
-    const old = [...this.#world.etcd.processes].filter((other) => other !== process);
-    const memberships = [before, ...[...this.#world.disks.values()].map(dataOf).filter((data) => data !== undefined && data !== process.data)] as Data[];
-    for (const membership of memberships) {
-      const voters = votersOf(membership).map((voter) => voter.id);
-      const running = old.filter((other) => voters.includes(other.data.memberID));
-      if (running.length > 0 && running.length >= quorumOf(voters.length)) {
-        this.#fail(`invariant 3: ${process.ordinal} is forced while ${running.map((other) => `${other.podName} on ${other.node}`).join(', ')} can still elect a leader`);
-      }
-    }
-    // Own pods that are bound to a node and not over could start again there, or run there unseen. In one that is being deleted nothing starts.
-    const runs = (pod: V1Pod) => [...this.#world.etcd.processes].some((other) => other.podUID === pod.metadata?.uid);
-    const loose = this.#world.store.list('Pod', 'db').filter((pod) => pod.metadata?.labels?.['app'] === 'etcd' && pod.spec?.nodeName !== undefined)
-      .filter((pod) => pod.metadata?.deletionTimestamp === undefined || runs(pod))
-      .filter((pod) => this.#world.machines.get(pod.spec?.nodeName ?? '')?.alive === true).map((pod) => pod.metadata?.name ?? '');
-    if (loose.includes(process.ordinal)) this.#fail(`invariant 2: ${process.ordinal} is forced while its own pod can run`);
-    if (loose.length >= quorumOf(votersOf(before).length)) this.#fail(`invariant 3: ${process.ordinal} is forced while ${loose.join(', ')} can run`);
-  }
-
-  /** No disk within reach has a newer log: what only that one held would be lost. */
-  #bestData(process: Process, before: Data): void {
-    const voters = votersOf(before).map((voter) => voter.id);
-    for (const disk of this.#world.disks.values()) {
-      const data = dataOf(disk);
-      const machine = disk.node === undefined ? undefined : this.#world.machines.get(disk.node);
-      if (data === undefined || disk === process.disk || machine?.connected !== true || !voters.includes(data.memberID)) continue;
-      const candidates = this.status.run?.plan?.candidates ?? [];
-      if (!candidates.some((pod) => this.#world.store.get('PersistentVolumeClaim', 'db', `data-${pod}`)?.spec?.volumeName === disk.volume)) continue;
-      const newer = lastTerm(data) > lastTerm(before) || (lastTerm(data) === lastTerm(before) && data.log.length > before.log.length);
-      if (newer) this.#fail(`invariant 13: ${process.ordinal} is forced, and ${disk.volume} holds newer data`);
-    }
-  }
-
-  /** Disks of the survivor's membership that are there, or that nobody has declared gone, must be fewer than a quorum. */
-  #nothingIntact(process: Process, before: Data): void {
-    const voters = votersOf(before).map((voter) => voter.id);
-    const intact = [...this.#world.disks.values()].filter((disk) => this.#isIntact(disk, disk === process.disk ? before : dataOf(disk), voters));
-    if (intact.length >= quorumOf(voters.length)) this.#fail(`invariant 4: forced while ${intact.length} of ${voters.length} voters' data is intact`);
   }
 
   #agent(args: Arguments, disk: Disk, pod: V1Pod): void {
@@ -230,20 +178,8 @@ export class Invariants {
     const [before] = [...this.#world.disks.values()].map(oldDataOf).filter((data) => data !== undefined);
     if (this.#seen === 0) this.#seen = Math.max(...[...this.#world.disks.values()].map((one) => oldDataOf(one)?.revision ?? 0), ...[...this.#world.etcd.processes].map(({data}) => data.revision));
     if (before === undefined) return;
-    const voters = votersOf(before).map(({id}) => id);
-    const running = [...this.#world.etcd.processes].filter((other) => voters.includes(other.data.memberID));
-    if (running.length >= quorumOf(voters.length)) this.#fail(`invariant 3: ${what} while ${running.map(({podName}) => podName).join(', ')} can still elect a leader`);
-    const intact = [...this.#world.disks.values()].filter((one) => this.#isIntact(one, oldDataOf(one), voters));
-    if (intact.length >= quorumOf(voters.length)) this.#fail(`invariant 4: ${what} while ${intact.length} of ${voters.length} voters' data is intact`);
-  }
-
-  /** It is there, and nobody has declared it gone: a person's word gives up a disk that went with its node, not a volume that any node can attach. */
-  #isIntact(disk: Disk, data: Data | undefined, voters: readonly string[]): boolean {
-    if (data === undefined || !voters.includes(data.memberID)) return false;
-    if (disk.node === undefined) return true;
-    if ((this.resource?.spec.lostMembers ?? []).some(({memberID}) => memberID === data.memberID)) return false;
-    const node = this.#world.store.get('Node', undefined, disk.node);
-    return node !== undefined && !(node.spec?.taints ?? []).some((taint) => taint.key === 'node.kubernetes.io/out-of-service');
+    this.#check(stillElects(this.#world, before, what));
+    this.#check(intactQuorum(this.#world, before, oldDataOf, what));
   }
 
   /** Called before each change that the operator makes: is its intent in the stored status? */
@@ -305,25 +241,9 @@ export class Invariants {
     if (members.length > 1 && !isRestored(leader.data) && !isRebuilt(leader.data) && !this.#joined.has(leader.data.lineage)) this.#fail(`invariant 8: ${members.length} members after the force, before any join`);
   }
 
-  /** Members were replaced while a quorum served: nothing that was ever acknowledged may be gone, and that is said. */
-  #replaced(data: Data): void {
-    if (this.forces === 0) this.#check(missingWrites(this.acknowledged, data, 'after members were replaced'));
-    if (this.status.conditions?.find(({type}) => type === 'DataLossPossible')?.status !== 'False') this.#fail('at the end: members were replaced, and it is not said that nothing is lost');
-  }
-
   /** However a run ended, what it had stopped has back what it had. */
   dependentsBack(): void {
     this.#check(this.#dependents?.atEnd());
-  }
-
-  /** Pods were brought up again: nobody changed a disk, and nothing that was ever acknowledged may be gone. */
-  #restarted(data: Data): void {
-    if (this.forces > 0) this.#fail('at the end: a restart that forced');
-    for (const disk of this.#world.disks.values()) {
-      if (disk.aside.length > 0 || disk.copies.size > 0 || disk.member.is === 'guard') this.#fail(`at the end: disk ${disk.volume} was changed by a restart`);
-    }
-    this.#check(missingWrites(this.acknowledged, data, 'after a restart'));
-    if (this.status.conditions?.find(({type}) => type === 'DataLossPossible')?.status !== 'False') this.#fail('at the end: pods were restarted, and it is not said that nothing is lost');
   }
 
   /** A member's own database was restored: all that was in it is there, and what only its log had is told, entry by entry. */
@@ -338,41 +258,6 @@ export class Invariants {
     if (JSON.stringify(database) !== JSON.stringify(truth)) this.#fail(`invariant 13: the database has ${JSON.stringify(truth)}, and what is told is ${JSON.stringify(database)}`);
   }
 
-  /** All that the snapshot held is there, and that the rest is lost is said. */
-  #restored(data: Data): void {
-    const {snapshot} = this.#world;
-    if (this.forces > 0) return;
-    const owner = databaseOwner(this.status.run?.plan);
-    const {index = 0, logIndex} = this.status.dataLoss?.database ?? {};
-    if (owner !== undefined && logIndex === index) return;
-    if (owner === undefined) this.#check(missingWrites(snapshot?.keys ?? new Map(), data, 'after a restore'));
-    const {newCluster} = this.status.run ?? {};
-    if (newCluster?.servedAt === undefined) return;
-    if (data.clusterID !== newCluster.clusterID) this.#fail(`at the end: cluster ${data.clusterID} serves, and ${newCluster.clusterID} was told`);
-    if (this.status.conditions?.find(({type}) => type === 'DataLossPossible')?.status !== 'True') this.#fail('at the end: a snapshot was restored, and it is not said that what was written since is lost');
-  }
-
-  /** Every key of the source is there with its value, nothing of the old cluster is, and that all else is lost is said. */
-  #rebuilt(data: Data): void {
-    const found = Object.entries(this.#world.store.get('ConfigMap', 'db', 'site')?.data ?? {}).filter(([field, value]) => data.keys.get(`/site/${field}`) !== value);
-    if (found.length > 0) this.#fail(`at the end: ${found.map(([field]) => field).join(', ')} is not as its source says`);
-    const undumped = [...this.#world.dump ?? []].filter(([key, value]) => data.keys.get(key) !== value);
-    if (undumped.length > 0) this.#fail(`at the end: ${undumped.map(([key]) => key).join(', ')} is not as the dump says`);
-    const old = [...data.keys.keys()].filter((key) => this.acknowledged.has(key));
-    if (old.length > 0) this.#fail(`at the end: ${old.join(', ')} of the old cluster is in the new one`);
-    const {newCluster} = this.status.run ?? {};
-    if (data.clusterID !== newCluster?.clusterID) this.#fail(`at the end: cluster ${data.clusterID} serves, and ${newCluster?.clusterID ?? 'none'} was told`);
-    if (this.status.conditions?.find(({type}) => type === 'DataLossPossible')?.status !== 'True') this.#fail('at the end: a cluster was rebuilt, and it is not said that all else is lost');
-  }
-
-  /** Of runs that go on with the cluster that there is. */
-  #goesOn(data: Data): void {
-    if (isReplacement(this.status.run)) this.#replaced(data);
-    if (isRestart(this.status.run)) this.#restarted(data);
-    if (isRestored(data)) this.#restored(data);
-    if (isRebuilt(data)) this.#rebuilt(data);
-  }
-
   /** What must be true when a run has ended. */
   atEnd(outcome: string | undefined): void {
     const {store} = this.#world;
@@ -383,22 +268,15 @@ export class Invariants {
     if (outcome === 'Recovered' && pods.some((pod) => pod.metadata?.finalizers?.includes(marks.fence))) this.#fail('at the end: a fence finalizer is left');
     const leader = [...this.#world.etcd.processes].find((process) => this.#world.etcd.leads(process));
     if (leader === undefined) this.#fail('at the end: no leader');
-    this.#goesOn(leader.data);
+    this.#check(brokenEnding({world: this.#world, status: this.status, data: leader.data, forces: this.forces, acknowledged: this.acknowledged}));
     const lost = missingWrites(this.survivorsWrites ?? new Map(), leader.data, 'at the end');
     const named = this.#tailLeft && this.status.run?.force?.tail?.includes('left to be dropped') === true;
     if (lost !== undefined && !named) this.#fail(lost);
     if (leader.data.keys.has(marks.probeKey) && this.lateCalls === 0) this.#fail('at the end: the probe key is left');
     if (outcome === 'Degraded') return;
-    const ordinals = store.get('StatefulSet', 'db', 'etcd')?.spec?.replicas ?? 0;
     if ((this.status.heldPods ?? []).length > 0) this.#fail(`at the end: ${(this.status.heldPods ?? []).join(', ')} held`);
     if (this.resource?.metadata.finalizers?.length) this.#fail('at the end: the resource keeps its finalizer');
     // A quorum is what a restart is for: who is lost beside it stays lost.
-    if (!isRestart(this.status.run)) this.#allServe(leader, pods, ordinals);
-  }
-
-  #allServe(leader: Process, pods: readonly V1Pod[], ordinals: number): void {
-    if (votersOf(leader.data).length !== ordinals || leader.data.members.length !== ordinals) this.#fail(`at the end: ${votersOf(leader.data).length} voters of ${ordinals}`);
-    const own = pods.filter((pod) => pod.metadata?.labels?.['app'] === 'etcd');
-    if (own.length !== ordinals || own.some((pod) => (pod.spec?.schedulingGates ?? []).length > 0 || pod.status?.phase !== 'Running')) this.#fail('at the end: not every own pod runs');
+    if (!isRestart(this.status.run)) this.#check(notWhole(this.#world, leader.data));
   }
 }
