@@ -105,6 +105,9 @@ function mocha(words: readonly string[], environment: Record<string, string>): P
     child.stdout.on('data', hear);
     child.stderr.on('data', hear);
     child.on('error', reject);
-    child.on('exit', (code, signal) => { resolve({said, code: code ?? (signal === null ? 1 : 128)}); });
+    // Whoever ends the suite ends its cases: they would wait for a cluster that is gone.
+    const endWithUs = (): void => { child.kill(); };
+    process.once('exit', endWithUs);
+    child.on('exit', (code, signal) => { process.off('exit', endWithUs); resolve({said, code: code ?? (signal === null ? 1 : 128)}); });
   });
 }
