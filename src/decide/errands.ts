@@ -20,8 +20,6 @@ export interface Errand {
   /** May be none: then there is only something to say, or to record. */
   actions: Action[];
   why: string;
-  /** Done without a question to the API server whether somebody has written the resource since: nothing has to stand in it for this. */
-  unasked?: true;
   /** Records what came of the actions. @returns whether that is written at once; else the next look writes it */
   record?: (status: QuorumRecoveryStatus, outcomes: readonly Outcome[]) => boolean;
   /** When the next look is needed at the latest, ms; undefined: when it comes anyway. */
@@ -31,7 +29,7 @@ export interface Errand {
 /** How soon it is looked at again what became of pods and volumes, ms. */
 const soonMs = 1_000;
 
-const takeAway = (actions: Action[], why: string): Errand => ({name: 'Release', actions, why, unasked: true, nextLook: soonMs});
+const takeAway = (actions: Action[], why: string): Errand => ({name: 'Release', actions, why, nextLook: soonMs});
 
 type Ask = (observation: Observation, stored: QuorumRecoveryStatus | undefined) => Errand | undefined;
 

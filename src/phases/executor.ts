@@ -66,9 +66,9 @@ export class Executor {
   /** Does an errand whose intent stands in the status. */
   async carryOut(errand: Errand, base: QuorumRecovery, observed: Observed, {standing, isFresh}: Written = {standing: {at: 'watching'}, isFresh: false}): Promise<Pass> {
     const {status} = observed.observation;
-    const {name, actions, why, unasked, record, nextLook = watchMs} = errand;
-    // Nothing was written that would have told of another operator.
-    if (actions.length > 0 && !isFresh && unasked !== true) await this.#requireUndisturbed(base);
+    const {name, actions, why, record, nextLook = watchMs} = errand;
+    // Nothing was written that would have told of another operator, whose helper pods would look like those that are left.
+    if (actions.length > 0 && !isFresh) await this.#requireUndisturbed(base);
     this.#options.reporter.decided(base, status.run?.id ?? '', name, {kind: 'act', why, actions});
     const outcomes = await this.perform(observed, actions);
     const isTold = record?.(status, outcomes) === true;

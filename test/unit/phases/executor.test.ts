@@ -35,6 +35,8 @@ describe('an errand is carried out', () => {
   });
   afterEach(() => { etcd.close(); });
 
+  const fresh = {standing: watching, isFresh: true};
+
   it('once the API server says that nobody has written the resource, where this look has not written it', async () => {
     const pass = await executor.carryOut(errandOf(), base, observed);
     assert.deepEqual([calls(), told, pass.requeueMs], [['get QuorumRecovery', 'delete Pod'], ['Prune'], 1_000]);
@@ -44,22 +46,21 @@ describe('an errand is carried out', () => {
     await assert.rejects(executor.carryOut(errandOf(), base, observed), ConflictError);
     assert.deepEqual([calls(), told], [['get QuorumRecovery'], []]);
   });
-  it('without that question where this look has written the intent, or nothing has to stand in the status for it, or nothing is done', async () => {
-    await executor.carryOut(errandOf(), base, observed, {standing: watching, isFresh: true});
-    await executor.carryOut(errandOf({unasked: true}), base, observed);
-    assert.deepEqual(calls(), ['delete Pod', 'delete Pod']);
+  it('without that question where this look has written the intent, or nothing is done', async () => {
+    await executor.carryOut(errandOf(), base, observed, fresh);
+    assert.deepEqual(calls(), ['delete Pod']);
     await executor.carryOut(errandOf({actions: []}), base, observed);
-    assert.deepEqual([calls().length, told.length], [2, 3]);
+    assert.deepEqual([calls().length, told.length], [1, 2]);
   });
   it('and what came of it is written at once where it is to be told', async () => {
     const outcomes: string[][] = [];
     const record = (isTold: boolean): NonNullable<Errand['record']> => (_, done) => { outcomes.push(done.map(({kind}) => kind)); return isTold; };
-    assert.equal((await executor.carryOut(errandOf({unasked: true, record: record(false)}), base, observed)).base, base);
-    assert.notEqual((await executor.carryOut(errandOf({unasked: true, record: record(true)}), base, observed)).base, base);
+    assert.equal((await executor.carryOut(errandOf({record: record(false)}), base, observed, fresh)).base, base);
+    assert.notEqual((await executor.carryOut(errandOf({record: record(true)}), base, observed, fresh)).base, base);
     assert.deepEqual([calls(), outcomes], [['delete Pod', 'delete Pod', 'update QuorumRecovery/status'], [['done'], ['done']]]);
   });
   it('and the next look comes at once, or when it comes anyway', async () => {
-    assert.equal((await executor.carryOut(errandOf({unasked: true, nextLook: 'AtOnce'}), base, observed)).requeueMs, undefined);
-    assert.equal((await executor.carryOut(errandOf({unasked: true, nextLook: undefined}), base, observed)).requeueMs, 30_000);
+    assert.equal((await executor.carryOut(errandOf({nextLook: 'AtOnce'}), base, observed)).requeueMs, undefined);
+    assert.equal((await executor.carryOut(errandOf({nextLook: undefined}), base, observed)).requeueMs, 30_000);
   });
 });
