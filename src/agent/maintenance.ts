@@ -64,17 +64,21 @@ async function* answers(session: ClientHttp2Session, {url, token, idleMs, totalM
   stream.on('trailers', (trailers: IncomingHttpHeaders) => { answered = {...answered, ...trailers}; });
   // An empty SnapshotRequest.
   stream.end(Buffer.alloc(prefixBytes));
+  let left = 0;
   try {
-    yield* messages(stream);
+    left = yield* messages(stream);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     const what = (error as Error).name === 'AbortError' ? `it is not whole after ${totalMs / 1000} s` : (broken ?? error as Error).message;
     throw new Refusal('EtcdUnreachable', `The etcd at ${url} cannot be read from: ${what}.`);
   }
+  // First: a process that is killed closes its connection, which HTTP/2 may tell as the end of the stream.
   refuseUnlessWell(url, answered);
+  if (left > 0) throw new Refusal('SnapshotDamaged', 'The stream ends in the middle of a message.');
 }
 
-async function* messages(stream: ClientHttp2Stream): AsyncGenerator<SnapshotChunk> {
+/** @returns how many bytes came of a message that did not come whole */
+async function* messages(stream: ClientHttp2Stream): AsyncGenerator<SnapshotChunk, number> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const data of stream as AsyncIterable<Buffer<ArrayBuffer>>) {
     rest = rest.length === 0 ? data : Buffer.concat([rest, data]);
@@ -85,7 +89,7 @@ async function* messages(stream: ClientHttp2Stream): AsyncGenerator<SnapshotChun
       rest = rest.subarray(prefixBytes + length);
     }
   }
-  if (rest.length > 0) throw new Refusal('SnapshotDamaged', 'The stream ends in the middle of a message.');
+  return rest.length;
 }
 
 function messageLength(bytes: Buffer): number {

@@ -226,7 +226,7 @@ export function forcePod(options: ForceOptions): {pod: V1Pod} | {problem: string
  * directory that is empty or its own. `cluster`: what `--initial-cluster` has to say then.
  */
 export const joinerPod = (options: HelperOptions & {cluster: string}): {pod: V1Pod} | {problem: string} =>
-  overlaidPod(options, {'initial-cluster-state': 'existing', 'initial-cluster': options.cluster});
+  overlaidPod(options, {'initial-cluster-state': 'existing', 'initial-cluster': options.cluster}, databaseBytes(options.observation.status.run));
 
 /**
  * The own pod of a member that a new cluster begins with, on an empty directory: the same, and with a token of the run's own, so that no
@@ -235,15 +235,17 @@ export const joinerPod = (options: HelperOptions & {cluster: string}): {pod: V1P
 export const firstMemberPod = (options: HelperOptions & {cluster: string; token: string}): {pod: V1Pod} | {problem: string} =>
   overlaidPod(options, {'initial-cluster-state': 'new', 'initial-cluster': options.cluster, 'initial-cluster-token': options.token});
 
-function overlaidPod(options: HelperOptions & {cluster: string}, flags: Record<string, string>): {pod: V1Pod} | {problem: string} {
+/** How large the database is that a joiner will be sent, bytes; undefined: nobody knows, as of one that is loaded anew. */
+const databaseBytes = (run: Run | undefined): number | undefined => run?.force?.dataBytes ?? run?.replace?.dataBytes ?? run?.plan?.snapshot?.bytes;
+
+/** @param data bytes that the volume must have room for, beside a log; undefined: what it takes is there */
+function overlaidPod(options: HelperOptions & {cluster: string}, flags: Record<string, string>, data?: number): {pod: V1Pod} | {problem: string} {
   const {view, source, run, cluster} = options;
   const own = ownPod(source, run, false);
   const launch = launchOf(view);
   const changed = overlaid(options, own, flags);
   if ('ok' in changed) return {problem: changed.message};
   const spec = withoutMembershipHooks(changed.podSpec, launch.container).podSpec;
-  const {force, replace} = options.observation.status.run ?? {};
-  const data = force?.dataBytes ?? replace?.dataBytes;
   const needs = data === undefined ? [] : ['--needs', String(data + (view.wal === undefined ? newWalBytes : 0))];
   const prepare = waiting(agent(options, spec, ['prepare-join', ...waits, ...needs], false).container);
   return {pod: {

@@ -224,6 +224,13 @@ describe('the stream of a snapshot', () => {
     };
     await assert.rejects(read(), refusedWith('SnapshotDamaged', /in the middle of a message/));
   });
+  it('is broken off, and no snapshot is called damaged, when etcd is gone in the middle of a message', async () => {
+    answer = (stream) => {
+      stream.respond(headers);
+      stream.end(chunk(0, 'all').subarray(0, 7));
+    };
+    await assert.rejects(read(), refusedWith('EtcdUnreachable', /ended without a status/));
+  });
   it('is given up when nothing comes any more', async () => {
     answer = (stream) => {
       stream.respond(headers);

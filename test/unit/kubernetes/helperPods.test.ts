@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import type {V1Pod} from '@kubernetes/client-node';
-import {agentPod, forcePod, joinerPod} from '../../../src/kubernetes/helperPods.ts';
+import type {Run} from '../../../src/api/types.ts';
+import {agentPod, firstMemberPod, forcePod, joinerPod} from '../../../src/kubernetes/helperPods.ts';
 import {statefulSetPod} from '../../../src/kubernetes/ownPods.ts';
 import {carriesForceFlag} from '../../../src/phases/forcing.ts';
-import {newSet, observationOf, ownPodOf} from '../decide/observations.ts';
+import {newSet, observationOf, ownPodOf, planOf} from '../decide/observations.ts';
 
 const observation = observationOf({status: {members: [{pod: 'etcd-0', memberID: 'a0', role: 'Voter', health: 'Healthy'}]}});
 const set = newSet(3);
@@ -113,12 +114,20 @@ describe('the pod of a joiner', () => {
     assert.equal(pod.spec?.schedulingGates, undefined);
   });
   it('never carries the force flag', () => { assert.equal(carriesForceFlag(made()), false); });
-  it('asks for room for the survivor\'s database and a log of its own', () => {
+  it('asks for room for the database that it is sent, which was the survivor\'s or a snapshot, and for a log of its own; not where it begins on what was put there', () => {
     const [one] = observation.ordinals.slice(1);
     if (one === undefined) throw new Error('no ordinal');
-    const run = {id: 'run-1', attempt: 1, startedAt: '', steps: [], force: {attempt: 1, pod: 'f', dataBytes: 1_000_000}};
-    const result = joinerPod({...options, observation: {...observation, status: {run}}, view: one, source: {...source, ordinal: 1}, cluster});
-    assert.ok('pod' in result && argsOf(result.pod, 'volume-agent').join(' ').includes('--needs 135217728'), JSON.stringify(result));
+    const begun = {id: 'run-1', attempt: 1, startedAt: '', steps: []};
+    const argsWith = (run: Run, make: typeof joinerPod) => {
+      const result = make({...options, observation: {...observation, status: {run}}, view: one, source: {...source, ordinal: 1}, cluster});
+      assert.ok('pod' in result, JSON.stringify(result));
+      return argsOf(result.pod, 'volume-agent').join(' ');
+    };
+    const restores: Run = {...begun, plan: planOf({strategy: 'RestoreSnapshot', snapshot: {name: 's', revision: 1, bytes: 1_000_000}})};
+    assert.match(argsWith({...begun, force: {attempt: 1, pod: 'f', dataBytes: 1_000_000}}, joinerPod), /--needs 135217728/);
+    assert.match(argsWith(restores, joinerPod), /--needs 135217728/);
+    assert.doesNotMatch(argsWith(begun, joinerPod), /--needs/);
+    assert.doesNotMatch(argsWith(restores, (of) => firstMemberPod({...of, token: 't'})), /--needs/);
   });
   it('has the agent before etcd, which waits for the turn that an annotation gives', () => {
     const pod = made();
