@@ -23,10 +23,13 @@ export function settleQuorumEnded(draft: QuorumRecoveryStatus, observation: Obse
     return;
   }
   if ((draft.heldPods ?? []).length > 0) return;
-  if (observation.set === undefined || observation.ordinals.length === 0 || !judgeFencing(observation, false).holds) {
+  const {holds, processes} = observation.set === undefined || observation.ordinals.length === 0 ? {holds: false, processes: []} : judgeFencing(observation, false);
+  if (!holds) {
     delete draft.quorumEnded;
     return;
   }
-  const of = digest(observation.ordinals);
+  // The others may come and go, as a survivor does whose liveness probe asks for a quorum: they are too few.
+  const ended = new Set(processes.flatMap(({pod, proven}) => (proven === undefined ? [] : [pod])));
+  const of = digest(observation.ordinals.filter(({pod}) => ended.has(pod)));
   if (draft.quorumEnded?.of !== of) draft.quorumEnded = {at: new Date(observation.now).toISOString(), of};
 }

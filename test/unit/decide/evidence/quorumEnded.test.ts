@@ -44,6 +44,12 @@ describe('since when no quorum of the old members can have acknowledged a write'
       assert.equal(look(draft, 10, options), iso(10));
     }
   });
+  it('is the same while a survivor crash-loops, which is no quorum', () => {
+    const draft = suspected();
+    look(draft, 0);
+    const restarted = {...lost, ordinals: [{object: ownPodOf(0, {statuses: [{...running, containerID: 'containerd://2', restartCount: 1}]}), probe: answers(0, 3)}, {}, {}]};
+    assert.equal(look(draft, 10, restarted), iso(0));
+  });
   it('stays what it is once names are held: the pods are the run\'s own then', () => {
     const draft: QuorumRecoveryStatus = {...suspected(), run: runOf()};
     look(draft, 0);
