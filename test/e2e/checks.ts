@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../src/api/types.ts';
 import {setName} from './etcd.ts';
 import type {Scenario} from './scenario.ts';
@@ -35,13 +36,21 @@ export async function setUnchanged(scenario: Scenario): Promise<void> {
   assert.equal(JSON.stringify((await scenario.statefulSet()).spec), scenario.specBefore, 'the StatefulSet\'s spec was changed');
 }
 
+/** Of a helper that was taken away the object is there for a second longer than its containers, which is what a run waits for. */
+export async function untilHelpersGone(scenario: Scenario): Promise<V1Pod[]> {
+  return await until('helper pods that were taken away to be gone', async () => {
+    const pods = await scenario.kube.list('pods', scenario.namespace);
+    const helpers = pods.filter((pod) => pod.metadata?.labels?.[marks.helper] !== undefined);
+    const kept = helpers.filter((pod) => pod.metadata?.deletionTimestamp === undefined).map((pod) => pod.metadata?.name);
+    return helpers.length === 0 ? pods : new Missing(`${helpers.length} are there, and of ${kept.join(', ') || 'none'} nobody has asked for its end`);
+  }, {seconds: 10});
+}
+
 /** No helper pod is left, no name held, no gate and no fence finalizer on any pod. */
 export async function nothingLeft(scenario: Scenario): Promise<void> {
   const {status, metadata} = await recovery(scenario);
   assert.deepEqual(status?.heldPods ?? [], [], 'names are still held');
-  const pods = await scenario.kube.list('pods', scenario.namespace);
-  const helpers = pods.filter((pod) => pod.metadata?.labels?.[marks.helper] !== undefined).map((pod) => pod.metadata?.name);
-  assert.deepEqual(helpers, [], 'helper pods are left');
+  const pods = await untilHelpersGone(scenario);
   const gated = pods.filter((pod) => (pod.spec?.schedulingGates ?? []).length > 0).map((pod) => pod.metadata?.name);
   assert.deepEqual(gated, [], 'gated pods are left');
   const fenced = pods.filter((pod) => (pod.metadata?.finalizers ?? []).includes(marks.fence)).map((pod) => pod.metadata?.name);

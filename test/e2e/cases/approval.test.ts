@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {marks} from '../../../src/api/types.ts';
 import type {QuorumRecovery} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
-import {fingerprint, recovered, untouched} from '../checks.ts';
+import {fingerprint, recovered, untilHelpersGone, untouched} from '../checks.ts';
 import {quorumLost} from '../loss.ts';
 import {applyRecovery, changeRecovery, conditionOf, untilComplete, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
@@ -43,8 +43,7 @@ describe('A plan that needs approval', () => {
     assert.deepEqual(plan.lost.map(({fenced}) => fenced), ['NodeDeleted', 'NodeDeleted']);
     assert.deepEqual(plan.claims.map(({pod}) => pod), ['etcd-0', 'etcd-1', 'etcd-2']);
 
-    // The helper that read the disk is over, and taken away, when its containers have ended: its object is there for a second longer.
-    await until('the helper that read the disk to be gone', async () => await helperLeft(scenario) ? new Missing('it is there') : true, {seconds: 30});
+    await untilHelpersGone(scenario);
     await changeRecovery(scenario, {approvedPlan: `sha256-${'0'.repeat(32)}`});
     await holds('a wrong hash approves nothing', 6, async () => {
       await untouched(scenario, before);
