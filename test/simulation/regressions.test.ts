@@ -27,6 +27,14 @@ const cases: {title: string; scenario: Partial<Scenario>; kills?: [number, When]
     kills: [[78, 'before'], [63, 'after']], outcome: 'Degraded',
   },
   {
+    title: 'pods in crash loops that are hardly ever in back-off together are restarted all the same, by name',
+    scenario: {
+      seed: 3, fates: ['Pod deleted', 'Pod deleted', 'Named', 'Pod deleted', 'Pod deleted'], spareNodes: 1, antiAffinity: false, ordered: true, liveness: true, policyLagMs: 0, watched: false,
+      beforeMs: 60_000, network: true, flaky: 0.02, retentionMs: 3_000, restarts: 'Restart',
+    },
+    acts: [[11_015, 'pause'], [54_715, 'resume']], blocked: 'QuorumOfDataIntact',
+  },
+  {
     title: 'a person\'s word does not outweigh volumes that any node can attach',
     scenario: {seed: 545_436, fates: ['Named', 'Alive', 'Named'], spareNodes: 0, ordered: true, policyLagMs: 0, watched: false, beforeMs: 0, network: true}, blocked: 'QuorumOfDataIntact',
   },

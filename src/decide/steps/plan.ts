@@ -73,7 +73,11 @@ function planRestart(observation: Observation, found: Restart): Decision {
   const {stuck = []} = runIn(observation);
   const at = new Date(observation.now).toISOString();
   const known = (pod: string, podUID: string | undefined) => stuck.find((one) => one.pod === pod && one.podUID === podUID);
-  const now = found.restarts.map(({pod, podUID}) => known(pod, podUID) ?? {pod, ...(podUID !== undefined && {podUID}), since: at});
+  const seen = found.restarts.map(({pod, podUID}) => known(pod, podUID) ?? {pod, ...(podUID !== undefined && {podUID}), since: at});
+  // One in a crash loop runs for a moment between two back-offs: it stands as it did. Several of them would hardly ever be in one at the same time.
+  const between = stuck.filter(({pod, podUID}) => !found.restarts.some((one) => one.pod === pod) && podUID !== undefined
+    && observation.ordinals.some((view) => view.pod === pod && view.object?.metadata?.uid === podUID));
+  const now = [...seen, ...between].sort((a, b) => a.pod.localeCompare(b.pod));
   const why = `${found.restarts.map(({pod}) => pod).join(', ')} can be started again: waiting whether Kubernetes does so`;
   if (canonical(now) !== canonical(stuck)) return {kind: 'record', why, record: (draft) => { if (draft.run) draft.run.stuck = now; }};
   const restarts = found.restarts.filter(({pod, podUID}) => observation.now - Date.parse(known(pod, podUID)?.since ?? at) >= settledMs);

@@ -8,7 +8,7 @@ import type {Restart} from '../../../src/decide/restart.ts';
 import {refreshRecords} from '../../../src/decide/watch/records.ts';
 import {plan} from '../../../src/decide/steps/plan.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
-import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, recordOf, runOf} from './observations.ts';
+import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, recordOf, runOf, running} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions, PodOptions} from './observations.ts';
 
 const facts = (index: number, more: Partial<OfflineFacts> = {}): OfflineFacts => ({
@@ -100,6 +100,19 @@ describe('the plan of a restart', () => {
     assert.ok(planned.kind === 'act');
     planned.record?.(observation.status);
     assert.deepEqual(observation.status.run?.plan?.restarts?.map(({pod: name}) => name), ['etcd-1', 'etcd-2']);
+  });
+
+  it('counts the time of a pod in a crash loop on while its etcd runs for a moment, and anew of another pod', () => {
+    const since = new Date(now - 20_000).toISOString();
+    const stuck = [{pod: 'etcd-0', podUID: 'new-0', since}, {pod: 'etcd-1', since}, {pod: 'etcd-2', since}];
+    const stands = (podUID: string) => {
+      const observation = outage({ordinals: [pod(0, {uid: podUID, statuses: [running]}), pod(1, {statuses: [loops]}), noPod], spec: asked, run: {stuck}});
+      const next = plan(observation);
+      if (next.kind === 'record') next.record(observation.status);
+      return observation.status.run?.stuck?.map((one) => `${one.pod} ${one.since === since ? 'as before' : 'anew'}`);
+    };
+    assert.deepEqual(stands('new-0'), ['etcd-0 as before', 'etcd-1 anew', 'etcd-2 as before']);
+    assert.deepEqual(stands('another'), ['etcd-1 anew', 'etcd-2 as before']);
   });
 
   it('waits ten seconds whether Kubernetes does it, and then says which pods and why', () => {
