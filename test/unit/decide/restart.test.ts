@@ -8,7 +8,7 @@ import type {Restart} from '../../../src/decide/restart.ts';
 import {refreshRecords} from '../../../src/decide/watch/records.ts';
 import {plan} from '../../../src/decide/steps/plan.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
-import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, recordOf, runOf, running} from './observations.ts';
+import {answers, clusterID, ended, idOf, members, newSet, node, now, observationOf, ownPodOf, recordOf, runOf, running as runs} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions, PodOptions} from './observations.ts';
 
 const facts = (index: number, more: Partial<OfflineFacts> = {}): OfflineFacts => ({
@@ -106,7 +106,7 @@ describe('the plan of a restart', () => {
     const since = new Date(now - 20_000).toISOString();
     const stuck = [{pod: 'etcd-0', podUID: 'new-0', since}, {pod: 'etcd-1', since}, {pod: 'etcd-2', since}];
     const stands = (podUID: string) => {
-      const observation = outage({ordinals: [pod(0, {uid: podUID, statuses: [running]}), pod(1, {statuses: [loops]}), noPod], spec: asked, run: {stuck}});
+      const observation = outage({ordinals: [pod(0, {uid: podUID, statuses: [runs]}), pod(1, {statuses: [loops]}), noPod], spec: asked, run: {stuck}});
       const next = plan(observation);
       if (next.kind === 'record') next.record(observation.status);
       return observation.status.run?.stuck?.map((one) => `${one.pod} ${one.since === since ? 'as before' : 'anew'}`);
