@@ -1,3 +1,4 @@
+import {inFlight} from '../api/progress.ts';
 import type {QuorumRecoveryStatus} from '../api/types.ts';
 import type {Observation} from '../observe/observation.ts';
 import {recordBackupProblem, settleBackups} from './backup/backups.ts';
@@ -42,7 +43,7 @@ const takeHelpersAway: Ask = (observation) => {
 /** What runs kept on volumes goes when its time is over. */
 const pruneKept: Ask = (observation, stored) => {
   // The end of the run has to stand in the status first, and with it what was kept.
-  const ended = [observation.status.run, stored?.run].every((run) => run === undefined || run.finishedAt !== undefined);
+  const ended = [observation.status.run, stored?.run].every((run) => inFlight(run) === undefined);
   if (observation.resource.metadata.deletionTimestamp !== undefined || !ended) return undefined;
   const {actions, records, problems} = prune(observation);
   if (actions.length === 0 && records.length === 0) return undefined;

@@ -197,11 +197,12 @@ class Runtime {
       for (const name of ['SIGTERM', 'SIGINT']) signals.off(name, stop);
     }
     if (!this.#lost) return 0;
-    return ended && !this.#hasBeenAsked() ? 'StandBy' : 1;
-  }
-
-  #hasBeenAsked(): boolean {
-    return this.#asked;
+    if (!ended || this.#asked) {
+      this.#log.info('The operator ends, because it lost the lease');
+      return 1;
+    }
+    this.#log.info('The lease was lost, and all that had begun has ended: standing by again');
+    return 'StandBy';
   }
 
   #serve(): Promise<RunningServer> {
@@ -329,10 +330,7 @@ class Runtime {
     if (!drained) this.#log.warn('A reconcile still runs; it begins no further act');
     this.#endLeading();
     const settled = await within(this.#clock, releaseMs, Promise.all([this.#events.drain(), this.#elector?.stop()]));
-    const ended = drained && settled;
     if (!this.#lost) this.#log.info('The operator ends');
-    else if (ended) this.#log.info('All that had begun has ended: standing by for the lease again');
-    else this.#log.error('The operator ends, because it lost the lease and something that had begun does not end');
-    return ended;
+    return drained && settled;
   }
 }

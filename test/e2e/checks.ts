@@ -36,11 +36,13 @@ export async function setUnchanged(scenario: Scenario): Promise<void> {
   assert.equal(JSON.stringify((await scenario.statefulSet()).spec), scenario.specBefore, 'the StatefulSet\'s spec was changed');
 }
 
+export const helpersOf = (pods: readonly V1Pod[]): V1Pod[] => pods.filter((pod) => pod.metadata?.labels?.[marks.helper] !== undefined);
+
 /** Of a helper that was taken away the object is there for a second longer than its containers, which is what a run waits for. */
 export async function untilHelpersGone(scenario: Scenario): Promise<V1Pod[]> {
   return await until('helper pods that were taken away to be gone', async () => {
     const pods = await scenario.kube.list('pods', scenario.namespace);
-    const helpers = pods.filter((pod) => pod.metadata?.labels?.[marks.helper] !== undefined);
+    const helpers = helpersOf(pods);
     const kept = helpers.filter((pod) => pod.metadata?.deletionTimestamp === undefined).map((pod) => pod.metadata?.name);
     return helpers.length === 0 ? pods : new Missing(`${helpers.length} are there, and of ${kept.join(', ') || 'none'} nobody has asked for its end`);
   }, {seconds: 10});

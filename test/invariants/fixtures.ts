@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type {V1Pod} from '@kubernetes/client-node';
 import {marks} from '../../src/api/types.ts';
-import type {QuorumRecoveryStatus, Run} from '../../src/api/types.ts';
+import type {Run} from '../../src/api/types.ts';
 import type {Action, Decision} from '../../src/decide/decision.ts';
 import {force} from '../../src/decide/steps/force.ts';
 import type {EtcdMember} from '../../src/etcd/types.ts';
@@ -52,12 +52,7 @@ export const told = (decision: Decision | undefined): string => {
   return decision.kind === 'act' ? decision.actions.map(({type}) => type).join() : decision.kind;
 };
 
-/** The status once the record of a decision is in it, which is written before it acts. */
-export function recorded(decision: Decision, status: QuorumRecoveryStatus): QuorumRecoveryStatus {
-  const draft = structuredClone(status);
-  if ('record' in decision) decision.record(draft);
-  return draft;
-}
+export {recorded} from '../unit/decide/observations.ts';
 
 export function actionOf<T extends Action['type']>(decision: Decision | undefined, type: T): Extract<Action, {type: T}> {
   const found = decision?.kind === 'act' ? decision.actions.find((action) => action.type === type) : undefined;

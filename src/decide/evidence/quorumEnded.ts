@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import {inFlight} from '../../api/progress.ts';
 import type {QuorumRecoveryStatus} from '../../api/types.ts';
 import type {Observation, OrdinalView} from '../../observe/observation.ts';
 import {judgeFencing} from './fencing.ts';
@@ -17,8 +18,7 @@ const digest = (ordinals: readonly OrdinalView[]): string => createHash('sha256'
  * held name on nothing of the old cluster can start, and the pods are the run's own: what is known stays.
  */
 export function settleQuorumEnded(draft: QuorumRecoveryStatus, observation: Observation): void {
-  const inFlight = draft.run !== undefined && draft.run.finishedAt === undefined;
-  if (!inFlight && draft.suspicion === undefined) {
+  if (inFlight(draft.run) === undefined && draft.suspicion === undefined) {
     delete draft.quorumEnded;
     return;
   }

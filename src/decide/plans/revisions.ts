@@ -39,7 +39,7 @@ export function moveFor({status, spec, now}: Pick<Observation, 'status' | 'spec'
   const {minRevision} = spec;
   const told = minRevision !== undefined && minRevision >= known ? minRevision + beyondWatch : undefined;
   const served = servedOf(status);
-  const ended = Math.min(now, Date.parse(status.quorumEnded?.at ?? new Date(now).toISOString()));
+  const ended = status.quorumEnded === undefined ? now : Math.min(now, Date.parse(status.quorumEnded.at));
   const seconds = Math.max(0, (ended - Date.parse(served?.at ?? '')) / 1_000);
   const rate = served?.perSecond ?? assumedPerSecond;
   const seen = served && Math.max(known + baseMargin, served.revision + Math.ceil(2 * rate * seconds) + baseMargin);

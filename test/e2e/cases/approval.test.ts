@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
-import {marks} from '../../../src/api/types.ts';
 import type {QuorumRecovery} from '../../../src/api/types.ts';
 import {e2e} from '../case.ts';
-import {fingerprint, recovered, untilHelpersGone, untouched} from '../checks.ts';
+import {fingerprint, helpersOf, recovered, untilHelpersGone, untouched} from '../checks.ts';
 import {quorumLost} from '../loss.ts';
 import {applyRecovery, changeRecovery, conditionOf, untilComplete, untilReady} from '../recovery.ts';
 import type {Scenario} from '../scenario.ts';
 import {holds, Missing, until} from '../wait.ts';
 
 const hashOf = ({status}: QuorumRecovery): string => status?.run?.plan?.hash ?? '';
-
-async function helperLeft(scenario: Scenario): Promise<boolean> {
-  const pods = await scenario.kube.list('pods', scenario.namespace);
-  return pods.some((pod) => pod.metadata?.labels?.[marks.helper] !== undefined);
-}
 
 /** It waits, with its plan told and nothing but the status written. */
 async function waitsFor(scenario: Scenario, otherThan = ''): Promise<QuorumRecovery> {
@@ -47,7 +41,7 @@ describe('A plan that needs approval', () => {
     await changeRecovery(scenario, {approvedPlan: `sha256-${'0'.repeat(32)}`});
     await holds('a wrong hash approves nothing', 6, async () => {
       await untouched(scenario, before);
-      return await helperLeft(scenario) ? 'helper pods are left' : undefined;
+      return helpersOf(await scenario.kube.list('pods', scenario.namespace)).length > 0 ? 'helper pods are left' : undefined;
     });
     await changeRecovery(scenario, {approvedPlan: hashOf(first), preserve: {mode: 'Skip'}});
     const second = await waitsFor(scenario, hashOf(first));

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type {V1ContainerStatus, V1PersistentVolumeClaim, V1Pod, V1StatefulSet} from '@kubernetes/client-node';
 import {specSchema} from '../../../src/api/spec.ts';
 import {apiVersion} from '../../../src/api/types.ts';
@@ -5,6 +6,7 @@ import type {MemberRecord, Plan, QuorumRecoveryStatus, Run} from '../../../src/a
 import type {Decision} from '../../../src/decide/decision.ts';
 import {nextStep} from '../../../src/decide/next.ts';
 import {plannedSpecHash} from '../../../src/decide/plans/plan.ts';
+import {plan} from '../../../src/decide/steps/plan.ts';
 import {readLaunch} from '../../../src/etcd/launch/launch.ts';
 import type {ListedMember, MemberStatus} from '../../../src/etcd/types.ts';
 import {templatesOf} from '../../../src/kubernetes/revisions.ts';
@@ -161,4 +163,18 @@ export function next(observation: Observation): {decision: Decision; status: Quo
   const status = structuredClone(observation.status);
   if ('record' in decision) decision.record(status);
   return {decision, status};
+}
+
+/** The status once the record of a decision is in it, which is written before it acts. */
+export function recorded(decision: Decision, status: QuorumRecoveryStatus): QuorumRecoveryStatus {
+  const draft = structuredClone(status);
+  if ('record' in decision) decision.record(draft);
+  return draft;
+}
+
+/** The plan that is made of what is seen. */
+export function plannedOf(observation: Observation): NonNullable<Run['plan']> {
+  const made = recorded(plan(observation), observation.status).run?.plan;
+  assert.ok(made, JSON.stringify(plan(observation)));
+  return made;
 }

@@ -17,7 +17,7 @@ import {startAll} from '../../../src/decide/steps/startAll.ts';
 import {restartProof} from '../../../src/decide/steps/verify.ts';
 import {askedFor} from '../../../src/decide/plans/stored.ts';
 import type {Observation} from '../../../src/observe/observation.ts';
-import {answers, ended, idOf, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from './observations.ts';
+import {answers, ended, idOf, node, now, observationOf, ownPodOf, plannedOf, planOf, recorded, recordOf, runOf} from './observations.ts';
 import type {ObservationOptions, OrdinalOptions} from './observations.ts';
 
 const at = new Date(now).toISOString();
@@ -38,18 +38,6 @@ function withStored(options: ObservationOptions, stored: Partial<NonNullable<Run
   const observation = observationOf(options);
   if (observation.status.run) observation.status.run.stored = {asked: askedFor(observation), readAt: at, refused: [], ...stored};
   return observation;
-}
-
-const recorded = (decision: Decision, status: QuorumRecoveryStatus): QuorumRecoveryStatus => {
-  const draft = structuredClone(status);
-  if ('record' in decision) decision.record(draft);
-  return draft;
-};
-
-function plannedOf(observation: Observation): NonNullable<Run['plan']> {
-  const made = recorded(plan(observation), observation.status).run?.plan;
-  assert.ok(made, JSON.stringify(plan(observation)));
-  return made;
 }
 
 describe('planning a restore', () => {

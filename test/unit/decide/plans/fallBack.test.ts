@@ -3,7 +3,7 @@ import type {V1Pod} from '@kubernetes/client-node';
 import {parseArguments} from '../../../../src/agent/arguments.ts';
 import type {InspectFacts} from '../../../../src/agent/report.ts';
 import {marks} from '../../../../src/api/types.ts';
-import type {DataLoss, OfflineFacts, QuorumRecoveryStatus, Run} from '../../../../src/api/types.ts';
+import type {DataLoss, OfflineFacts, Run} from '../../../../src/api/types.ts';
 import type {Decision} from '../../../../src/decide/decision.ts';
 import {fallBackLoss} from '../../../../src/decide/plans/fallBackLoss.ts';
 import {needsApproval} from '../../../../src/decide/interrupt.ts';
@@ -13,7 +13,7 @@ import {inspect, offlineFacts} from '../../../../src/decide/steps/inspect.ts';
 import {plan} from '../../../../src/decide/steps/plan.ts';
 import {restoreClaims} from '../../../../src/decide/steps/restoreClaims.ts';
 import type {Observation} from '../../../../src/observe/observation.ts';
-import {answers, clusterID, idOf, members, newSet, node, now, observationOf, ownPodOf, planOf, recordOf, runOf} from '../observations.ts';
+import {answers, clusterID, idOf, members, newSet, node, now, observationOf, ownPodOf, planOf, plannedOf, recordOf, recorded, runOf} from '../observations.ts';
 import type {ObservationOptions, OrdinalOptions} from '../observations.ts';
 
 const at = new Date(now).toISOString();
@@ -34,19 +34,7 @@ const lost = (offline: OfflineFacts[], version = '3.5.21', more: ObservationOpti
 });
 const told = (decision: Decision): string => ('reason' in decision ? `${decision.kind} ${decision.reason}` : decision.kind);
 
-function recorded(decision: Decision, status: QuorumRecoveryStatus): QuorumRecoveryStatus {
-  const draft = structuredClone(status);
-  if ('record' in decision) decision.record(draft);
-  return draft;
-}
-
-function planned(options: ObservationOptions): NonNullable<Run['plan']> {
-  const observation = observationOf(options);
-  const decision = plan(observation);
-  const made = recorded(decision, observation.status).run?.plan;
-  assert.ok(made, JSON.stringify(decision));
-  return made;
-}
+const planned = (options: ObservationOptions): NonNullable<Run['plan']> => plannedOf(observationOf(options));
 
 describe('What a force falls back to', () => {
   it('is the survivor\'s own database where its version is not forced, and the plan says why, what is lost of its log, and always asks', () => {

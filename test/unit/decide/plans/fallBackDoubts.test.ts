@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import type {OfflineFacts, QuorumRecoveryStatus} from '../../../../src/api/types.ts';
+import type {OfflineFacts, Run} from '../../../../src/api/types.ts';
 import type {Decision} from '../../../../src/decide/decision.ts';
 import {entriesBeyond} from '../../../../src/decide/plans/fallBackLoss.ts';
 import {newClusterID} from '../../../../src/decide/newCluster.ts';
 import {inspect} from '../../../../src/decide/steps/inspect.ts';
 import {plan} from '../../../../src/decide/steps/plan.ts';
 import {canFallBack} from '../../../../src/etcd/versions.ts';
-import {answers, clusterID, idOf, members, node, now, observationOf, ownPodOf, recordOf, runOf} from '../observations.ts';
+import {answers, clusterID, idOf, members, node, now, observationOf, ownPodOf, plannedOf, recordOf, recorded, runOf} from '../observations.ts';
 import type {ObservationOptions, OrdinalOptions} from '../observations.ts';
 
 const at = new Date(now).toISOString();
@@ -23,19 +23,7 @@ const five = (offline: OfflineFacts[], more: ObservationOptions = {}): Observati
   status: {members: [0, 1, 2, 3, 4].map((index) => recordOf(index)), run: runOf({offline})}, ...more,
 });
 
-function recorded(decision: Decision, status: QuorumRecoveryStatus): QuorumRecoveryStatus {
-  const draft = structuredClone(status);
-  if ('record' in decision) decision.record(draft);
-  return draft;
-}
-
-function planned(options: ObservationOptions): NonNullable<NonNullable<QuorumRecoveryStatus['run']>['plan']> {
-  const observation = observationOf(options);
-  const decision = plan(observation);
-  const made = recorded(decision, observation.status).run?.plan;
-  assert.ok(made, JSON.stringify(decision));
-  return made;
-}
+const planned = (options: ObservationOptions): NonNullable<Run['plan']> => plannedOf(observationOf(options));
 
 describe('A sound database beside a damaged log, and another member whose log can be forced', () => {
   it('is started from, after approval, where it has more than that log', () => {
