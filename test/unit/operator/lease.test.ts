@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import {ApiError} from '../../../src/kubernetes/errors.ts';
 import {LeaderElector} from '../../../src/operator/lease.ts';
 import {createLog} from '../../../src/operator/log.ts';
 import {FakeClient, unavailable} from './fake-client.ts';
@@ -170,6 +171,23 @@ describe('leader election', () => {
     await clock.advance(11_000);
     assert.deepEqual(a.seen, ['started', 'aborted', 'Lost']);
     assert.equal((await leaseOf(client)).holderIdentity, 'b');
+  });
+
+  it('is read, and no failure counted, where the write finds none: somebody has deleted it', async () => {
+    const [clock, client] = [new FakeClock(), new FakeClient()];
+    const a = candidate(client, clock, 'a');
+    a.elector.start();
+    await clock.advance(1_000);
+    let isGone = true;
+    client.intercept = (verb) => {
+      if (verb !== 'update' || !isGone) return;
+      isGone = false;
+      throw new ApiError({verb: 'update', kind: 'Lease', object: 'operator', code: 404, reason: 'NotFound', message: ''});
+    };
+    client.calls.length = 0;
+    await clock.advance(1_000);
+    assert.deepEqual(client.calls.map(({verb}) => verb), ['update', 'get', 'update']);
+    assert.deepEqual([a.seen, a.tries.failed], [['started'], 0]);
   });
 
   it('leads on through errors that pass before the deadline', async () => {

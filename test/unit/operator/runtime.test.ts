@@ -136,6 +136,26 @@ describe('runtime', () => {
     assert.equal(await ended, 0);
   });
 
+  it('ends, and does not stand by, where it is asked to stop while what had begun before the loss ends', async () => {
+    const {client, clock, feed, signals, seen, run, started, reconciles} = setUp();
+    const ended = run();
+    const context = await started();
+    const work = Promise.withResolvers<object>();
+    reconciles(() => work.promise);
+    feed.tell({kind: 'QuorumRecovery', type: 'Added', object: resource('etcd')});
+    await settle();
+    client.intercept = (verb, kind) => {
+      if (kind === 'Lease') throw unavailable(verb, kind);
+    };
+    await clock.advance(10_500);
+    assert.ok(context.signal.aborted);
+    signals.emit('SIGTERM');
+    work.resolve({});
+    // One that stood by again would have gone on until it leads and is asked once more.
+    for (let turn = 0; turn < 20 && !seen.includes('closed'); turn += 1) await settle();
+    assert.equal(await Promise.race([ended, settle().then(settle).then(() => 'it stands by')]), 1);
+  });
+
   it('ends with 1 when it has lost the lease and what had begun does not end: a new process begins with a clean slate', async () => {
     const {client, clock, feed, run, started, reconciles} = setUp();
     const ended = run();

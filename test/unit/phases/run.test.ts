@@ -63,6 +63,12 @@ describe('a run', () => {
     assert.equal(draft.history?.length, 10);
     assert.deepEqual([draft.history[0]?.id, draft.history[0]?.durationSeconds, draft.history[0]?.unavailableSeconds], ['run-1', 20, 8]);
   });
+  it('takes what was suspected, and since when no quorum was there, with it at its end: it was of the cluster before', () => {
+    const at = new Date(now).toISOString();
+    const draft: QuorumRecoveryStatus = {run: runOf(), suspicion: {since: at, kubernetes: 'k', etcd: 'e'}, quorumEnded: {at, of: 'x'}};
+    finishRun(draft, 'Recovered', now + 20_000);
+    assert.deepEqual([draft.suspicion, draft.quorumEnded], [undefined, undefined]);
+  });
   it('goes on with the members that waited, and verifies again', () => {
     const draft: QuorumRecoveryStatus = {run: runOf({
       finishedAt, outcome: 'Degraded', joins: [{pod: 'etcd-1', attempt: 1, deferred: {reason: 'Unschedulable', message: ''}}],

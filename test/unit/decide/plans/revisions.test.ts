@@ -20,6 +20,7 @@ describe('how far the revision is moved', () => {
     assert.deepEqual([target, proven], [10_000 + 2 * 20 * 10 + baseMargin, true]);
     assert.match(why, /for the 10 s until the old members were proven ended/);
     assert.equal(move({...waited, quorumEnded: {at: ago(-60), of: 'x'}}, 9_000, {}).target, 9_000 + maxMove, 'a clock that was set back adds nothing');
+    assert.equal(move({...served(10_000, 60, 20), quorumEnded: {at: ago(-60), of: 'x'}}, 9_000).target, 10_000 + 2 * 20 * 60 + baseMargin, 'nor here, where less than the most is moved');
   });
   it('by an assumed rate where one look only was seen', () => {
     const {target, why} = move(served(10_000, 60), 9_000);
